@@ -1,0 +1,34 @@
+# Each target sets itself up: a .venv in the clone, everything from pyproject.toml.
+PYTHON ?= python3
+BIN := .venv/bin
+PHOTOS ?=
+
+.PHONY: setup fmt lint types test bench docs demo clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+fmt: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+test: setup
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+demo: setup
+	$(BIN)/dupfind demo $(if $(PHOTOS),"$(PHOTOS)")
+
+clean:
+	rm -rf .venv .demo build dist *.egg-info

@@ -1,0 +1,195 @@
+"""Make and load the network that describes photos: a vision transformer from timm.
+
+A saved model is a folder: ``weights.safetensors`` and ``model.json``; loading one runs no code
+from it. ``training`` makes its student and teacher with ``create_backbone`` and saves with
+``save_model``.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from dupfind.errors import ModelError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+BUILTIN_FOLDER = Path(__file__).parent / "builtin"
+UNTRAINED = "untrained"
+UNTRAINED_SEED = 20210429
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What makes a descriptor besides the weights: architecture, view and pooling.
+
+    ``architecture`` is a timm name, ``arguments`` go to ``timm.create_model``; a photo is squashed
+    to ``view_px`` x ``view_px``; ``gem_power`` is the exponent of GeM pooling over patch tokens.
+    """
+
+    architecture: str = "vit_tiny_patch16_224"
+    arguments: dict[str, Any] = field(default_factory=dict)
+    view_px: int = 160
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    gem_power: float = 3.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded network. ``fingerprint`` (64 hex digits) names exactly these weights and this spec."""
+
+    name: str
+    spec: ModelSpec
+    module: nn.Module
+    fingerprint: str
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a descriptor: width of CLS plus width of the pooled patches."""
+        return 2 * int(self.module.num_features)  # type: ignore[arg-type]
+
+
+def create_backbone(spec: ModelSpec, *, drop_path: float = 0.0, pretrained: bool = False) -> nn.Module:
+    """Build the network of ``spec`` without a classifier; it takes views of several sizes.
+
+    Raises:
+        ModelError: timm does not know the architecture, or its weights cannot be fetched.
+    """
+    arguments = {"num_classes": 0, "dynamic_img_size": True, "drop_path_rate": drop_path}
+    try:
+        module: nn.Module = timm.create_model(
+            spec.architecture, pretrained=pretrained, **(arguments | spec.arguments)
+        )
+    except (RuntimeError, TypeError, OSError, ValueError) as error:
+        raise ModelError(
+            f"cannot make the model '{spec.architecture}' ({_first_line(error)}); check its name with "
+            "timm.list_models(), and the network connection when its weights must be fetched"
+        ) from error
+    return module
+
+
+def describe_tokens(tokens: Tensor, *, prefix_tokens: int, gem_power: float) -> Tensor:
+    """Pool transformer tokens into descriptors: [CLS ; GeM(patches)], each half L2-normalised.
+
+    Args:
+        tokens: After the final norm, shape (batch, prefix + patches, width).
+        prefix_tokens: How many tokens precede the patches (CLS first, then registers).
+        gem_power: Exponent of the generalised mean over patches clamped at 1e-6.
+
+    Returns:
+        float32 of shape (batch, 2 * width), L2-normalised.
+
+    Source: DINO (arXiv 2104.14294), copy detection: CLS and GeM of the patch tokens concatenated.
+    """
+    tokens = tokens.float()
+    patches = tokens[:, prefix_tokens:].clamp(min=1e-6)
+    pooled = patches.pow(gem_power).mean(dim=1).pow(1.0 / gem_power)
+    halves = [nn.functional.normalize(half, dim=-1) for half in (tokens[:, 0], pooled)]
+    return nn.functional.normalize(torch.cat(halves, dim=-1), dim=-1)
+
+
+def load_model(name: str, *, models_folder: Path | None = None) -> Model:
+    """Load a model by name: ``builtin``, one of the library, a folder, ``untrained``, or a timm name.
+
+    Raises:
+        ModelError: There is no such model, or its files are damaged.
+    """
+    if name == UNTRAINED:
+        return _untrained()
+    folder = _model_folder(name, models_folder)
+    if folder is not None:
+        return load_folder(folder, name=name)
+    return _from_timm(name)
+
+
+def load_folder(folder: Path, *, name: str) -> Model:
+    """Load ``weights.safetensors`` and ``model.json`` of a folder.
+
+    Raises:
+        ModelError: A file is missing, damaged, or does not fit the other.
+    """
+    try:
+        described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        spec = ModelSpec(**described["spec"])
+        weights = load_file(folder / "weights.safetensors")
+        module = create_backbone(spec)
+        module.load_state_dict({key: value.float() for key, value in weights.items()})
+    except ModelError:
+        raise
+    except Exception as error:  # noqa: BLE001 - safetensors, JSON and torch each raise their own kinds
+        raise ModelError(
+            f"the model in {folder} cannot be loaded ({_first_line(error)}); train or copy it again"
+        ) from error
+    return Model(name, spec, module.eval(), _fingerprint(spec, module))
+
+
+def save_model(
+    folder: Path, *, spec: ModelSpec, module: nn.Module, details: dict[str, Any], half: bool = True
+) -> None:
+    """Write a model folder; each file appears whole or not at all.
+
+    ``details`` (training data, options, results) is kept in ``model.json`` beside the spec.
+    ``half`` stores the weights as float16.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    dtype = torch.float16 if half else torch.float32
+    state = {key: value.detach().cpu().to(dtype).contiguous() for key, value in module.state_dict().items()}
+    save_file(state, folder / "weights.safetensors.new")
+    text = json.dumps({"format": 1, "spec": asdict(spec), **details}, indent=2)
+    (folder / "model.json.new").write_text(text + "\n", encoding="utf-8")
+    for file in ("weights.safetensors", "model.json"):
+        (folder / f"{file}.new").replace(folder / file)
+
+
+def _model_folder(name: str, models_folder: Path | None) -> Path | None:
+    candidates = [BUILTIN_FOLDER] if name == "builtin" else [Path(name)]
+    if models_folder is not None and name != "builtin":
+        candidates.insert(0, models_folder / name)
+    return next((folder for folder in candidates if (folder / "model.json").is_file()), None)
+
+
+def _untrained() -> Model:
+    """Return the default architecture with fixed random weights: the yardstick of every training."""
+    spec = ModelSpec()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(UNTRAINED_SEED)
+        module = create_backbone(spec)
+    return Model(UNTRAINED, spec, module.eval(), _fingerprint(spec, module))
+
+
+def _from_timm(name: str) -> Model:
+    architecture = name.removeprefix("timm:")
+    if not timm.is_model(architecture.split(".")[0]):
+        raise ModelError(
+            f"there is no model '{name}'; `dupfind models` lists those of this library, "
+            "timm.list_models() those that can be fetched"
+        )
+    module = create_backbone(ModelSpec(architecture=architecture), pretrained=True)
+    config = timm.data.resolve_model_data_config(module)
+    spec = ModelSpec(
+        architecture=architecture,
+        view_px=int(config["input_size"][-1]),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        gem_power=4.0,
+    )
+    return Model(name, spec, module.eval(), _fingerprint(spec, module))
+
+
+def _fingerprint(spec: ModelSpec, module: nn.Module) -> str:
+    digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode())
+    for key, value in sorted(module.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

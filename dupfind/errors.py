@@ -1,0 +1,49 @@
+"""Every error that dupfind raises on purpose, in one tree.
+
+The command line prints ``Error: <message>`` for each and exits with status 1, so a message
+says what happened, why, and what to do about it.
+"""
+
+
+class DupfindError(Exception):
+    """Base of all errors of dupfind; catch this one to catch them all."""
+
+
+class PhotoError(DupfindError):
+    """One photo cannot be read; the message is the reason, in words a person understands."""
+
+
+class ModelError(DupfindError):
+    """A model cannot be found, fetched or loaded."""
+
+
+class DescriptorError(DupfindError):
+    """Descriptors have the wrong shape, type or origin."""
+
+
+class SearchError(DupfindError):
+    """A FAISS index cannot be built, read or searched."""
+
+
+class LibraryError(DupfindError):
+    """The library folder or its database is missing, damaged, read-only or full."""
+
+
+class LibraryLockedError(LibraryError):
+    """Another process is writing to the library; the message names its process id."""
+
+
+class TrainingError(DupfindError):
+    """Training cannot start or go on."""
+
+
+class CollapseError(TrainingError):
+    """The features collapsed; the message names the kind and what to change."""
+
+
+class CalibrationError(DupfindError):
+    """There is too little to calibrate on, or a calibration does not fit the model."""
+
+
+class TruthError(DupfindError):
+    """A file of labels cannot be used for an evaluation."""

@@ -1,0 +1,1 @@
+"""From neighbours to proven pairs and groups: arrays and pictures in, records out."""

@@ -1,0 +1,130 @@
+"""The values that pass between the stages. Plain data: no disk, database, GPU or maths."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Relation(StrEnum):
+    """How two photos are related, strongest first (docs: "What a match is")."""
+
+    IDENTICAL = "identical"
+    SAME_PIXELS = "same-pixels"
+    REENCODED = "reencoded"
+    RESIZED = "resized"
+    CROPPED = "cropped"
+    ROTATED = "rotated"
+    MIRRORED = "mirrored"
+    RECOLOURED = "recoloured"
+    EDITED = "edited"
+    COMPOSITE = "composite"
+    SIMILAR = "similar"
+
+
+class Level(StrEnum):
+    """Which relations join a group: byte and pixel copies, all proven copies, or look-alikes too."""
+
+    EXACT = "exact"
+    COPY = "copy"
+    SIMILAR = "similar"
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedFile:
+    """A file that the scan found. ``path`` is absolute; bytes that are not UTF-8 are surrogate-escaped."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileError:
+    """A file that could not be used, and the reason in words a person understands."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded photo.
+
+    ``pixels`` is uint8 sRGB of shape (height, width, 3), upright (EXIF orientation applied),
+    transparency composited on white, possibly smaller than the file (see ``photos.decode``).
+    ``width`` and ``height`` are those of the upright picture at full size, in pixels.
+    ``taken_at`` is local time in ISO 8601; ``exif_tags`` counts the EXIF entries.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+    taken_at: str | None = None
+    exif_tags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo of the library, as the table ``photos`` holds it."""
+
+    id: int
+    path: Path
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    width: int
+    height: int
+    format: str
+    taken_at: str | None = None
+    exif_tags: int = 0
+    pixels_sha256: str = ""
+    is_reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A scored pair of photos: ids with ``photo_a < photo_b``, cosine similarity in [-1, 1].
+
+    ``probability`` that the two are copies, in [0, 1]; ``evidence`` is JSON-ready and holds all
+    that was found (scale, degrees, box, share, inliers, ...).
+    """
+
+    photo_a: int
+    photo_b: int
+    similarity: float
+    probability: float
+    relation: Relation
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A photo of a group, with its relation to the photo that is kept (``original`` for that one)."""
+
+    photo_id: int
+    keep: bool
+    relation: str
+    similarity: float
+    probability: float
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A set of proven copies: the kept photo first. ``lowest_similarity`` is over all its pairs."""
+
+    id: int
+    members: tuple[Member, ...]
+    lowest_similarity: float
+    reclaimable_bytes: int
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def keep(self) -> Member:
+        """The member to keep."""
+        return self.members[0]

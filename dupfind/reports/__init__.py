@@ -1,0 +1,1 @@
+"""What was found, for a person (terminal, HTML) and for scripts (JSON, CSV)."""

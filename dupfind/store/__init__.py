@@ -1,0 +1,1 @@
+"""SQLite: schema, migrations, reads and writes; the only home of sqlite-utils."""

@@ -1,0 +1,1 @@
+"""FAISS: arrays in, arrays out; knows no photo and no database."""

@@ -1,0 +1,71 @@
+"""Who may import whom (CONTRIBUTING.md): data flows one way, and each library has one home."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE = {"errors", "records", "config"}
+# Stage -> the other parts of dupfind it may import (besides BASE and itself).
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "records": set(),
+    "config": set(),
+    "photos": set(),
+    "descriptors": set(),
+    "index": set(),
+    "training": {"photos", "descriptors"},
+    "matching": set(),
+    "store": set(),
+    "reports": set(),
+    "flows": {"photos", "descriptors", "index", "training", "matching", "store", "reports"},
+    "library": {"flows", "store", "reports"},
+    "cli": {"library", "reports", "flows"},
+}
+# Third-party library -> the only parts that may import it.
+HOMES: dict[str, set[str]] = {
+    "faiss": {"index"},
+    "sqlite_utils": {"store"},
+    "click": {"cli"},
+    "cv2": {"matching"},
+    "timm": {"descriptors"},
+    "pillow_heif": {"photos"},
+    "jinja2": {"reports"},
+    "rich": {"reports", "cli"},
+    "torch": {"descriptors", "training"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for folder, prefix in (("dupfind", ""), ("index", "index"), ("training", "training")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            part = prefix or path.relative_to(ROOT / folder).parts[0].removesuffix(".py")
+            yield part, path
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "dupfind":
+                yield from (f"dupfind.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize(("part", "path"), list(modules()), ids=lambda value: str(value)[-40:])
+def test_a_module_imports_only_what_its_part_may(part: str, path: Path) -> None:
+    allowed = MAY_IMPORT.get(part, set()) | BASE | {part, "__version__"}
+    if part != "__init__":
+        ours = {name.split(".")[1] for name in imports(path) if name.startswith("dupfind.")}
+        assert ours <= allowed, f"{path} imports {sorted(ours - allowed)}"
+    for name in imports(path):
+        home = HOMES.get(name.split(".")[0])
+        assert home is None or part in home, f"{path} imports {name}, whose home is {home}"
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    long = [str(path) for _, path in modules() if len(path.read_text("utf-8").splitlines()) > 400]
+    assert not long

@@ -1,0 +1,1 @@
+"""DINO training: views, network, loss, schedule, loop, checkpoint, monitor."""
