@@ -14,6 +14,7 @@ from typing import Any
 import timm
 import torch
 from safetensors.torch import load_file, save_file
+from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
 from dupfind.errors import ModelError
@@ -56,7 +57,9 @@ class Model:
         return 2 * int(self.module.num_features)  # type: ignore[arg-type]
 
 
-def create_backbone(spec: ModelSpec, *, drop_path: float = 0.0, pretrained: bool = False) -> nn.Module:
+def create_backbone(
+    spec: ModelSpec, *, drop_path: float = 0.0, pretrained: bool = False
+) -> nn.Module:
     """Build the network of ``spec`` without a classifier; it takes views of several sizes.
 
     Raises:
@@ -123,7 +126,7 @@ def load_folder(folder: Path, *, name: str) -> Model:
         module.load_state_dict({key: value.float() for key, value in weights.items()})
     except ModelError:
         raise
-    except Exception as error:  # noqa: BLE001 - safetensors, JSON and torch each raise their own kinds
+    except Exception as error:  # safetensors, JSON and torch each raise their own kinds
         raise ModelError(
             f"the model in {folder} cannot be loaded ({_first_line(error)}); train or copy it again"
         ) from error
@@ -140,7 +143,10 @@ def save_model(
     """
     folder.mkdir(parents=True, exist_ok=True)
     dtype = torch.float16 if half else torch.float32
-    state = {key: value.detach().cpu().to(dtype).contiguous() for key, value in module.state_dict().items()}
+    state = {
+        key: value.detach().cpu().to(dtype).contiguous()
+        for key, value in module.state_dict().items()
+    }
     save_file(state, folder / "weights.safetensors.new")
     text = json.dumps({"format": 1, "spec": asdict(spec), **details}, indent=2)
     (folder / "model.json.new").write_text(text + "\n", encoding="utf-8")
@@ -172,7 +178,7 @@ def _from_timm(name: str) -> Model:
             "timm.list_models() those that can be fetched"
         )
     module = create_backbone(ModelSpec(architecture=architecture), pretrained=True)
-    config = timm.data.resolve_model_data_config(module)
+    config = resolve_model_data_config(module)
     spec = ModelSpec(
         architecture=architecture,
         view_px=int(config["input_size"][-1]),
