@@ -1,0 +1,100 @@
+"""Bring any of Pillow's pixel types to 8-bit sRGB, transparency on white."""
+
+import io
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+# The colour space of an ICC profile stands at byte 16; Pillow's mode must agree with it.
+_SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
+_SRGB_NAMES = ("srgb", "c2ci", "c2")
+
+
+def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return ``image`` as 8-bit sRGB (mode ``RGB``).
+
+    Args:
+        image: A loaded picture of any mode.
+        profile: Its ICC profile, or None; one that does not fit the picture is passed over.
+
+    Raises:
+        ValueError, OSError: Pillow knows no way from this mode to RGB.
+    """
+    if image.mode == "RGB" and not profile and "transparency" not in image.info:
+        return image
+    if image.mode.startswith(("I", "F")):
+        return _from_deep(image).convert("RGB")
+    if image.mode == "LAB":
+        return _converted(image, _lab_transform())
+    if image.has_transparency_data:
+        return _on_white(_alpha_managed(image.convert("RGBA"), profile))
+    if image.mode not in ("RGB", "L", "CMYK"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return _managed(image, profile).convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _alpha_managed(image: Image.Image, profile: bytes | None) -> Image.Image:
+    managed = _managed(image.convert("RGB"), profile)
+    managed.putalpha(image.getchannel("A"))
+    return managed
+
+
+def _from_deep(image: Image.Image) -> Image.Image:
+    """Scale 16-bit, 32-bit and float pixels to 8 bits.
+
+    16-bit numbers cover their full range. Of 32-bit numbers and floats nobody knows the range:
+    up to 1, 255 or 65535 when they fit there, else what the picture uses.
+    """
+    values = np.asarray(image).astype(np.float32)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = min(0.0, float(values.min())), float(values.max())
+    if image.mode.startswith("I;16"):
+        high = 65535.0
+    elif low == 0.0:
+        limits = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+        high = next((limit for limit in limits if high <= limit), high)
+    scaled = (values - low) * (255.0 / max(high - low, 1e-9))
+    return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8))
+
+
+def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Apply an ICC profile, where there is one that fits the picture and is not sRGB."""
+    if not profile or _SPACES.get(profile[16:20]) != image.mode:
+        return image
+    transform = _profile_transform(profile, image.mode)
+    return _converted(image, transform) if transform else image
+
+
+def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+    converted = transform.apply(image)
+    converted.info.pop("icc_profile", None)
+    return converted
+
+
+@lru_cache(maxsize=64)
+def _profile_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Build the way from ``profile`` to sRGB; None when it is sRGB already, or damaged."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = (source.profile.profile_description or "").lower()
+        if name.startswith(_SRGB_NAMES):
+            return None
+        return ImageCms.buildTransform(source, _srgb(), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=1)
+def _lab_transform() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), _srgb(), "LAB", "RGB")
+
+
+@lru_cache(maxsize=1)
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

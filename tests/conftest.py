@@ -1,0 +1,59 @@
+"""What the tests share: where the real photos lie, and pictures made on the spot."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MakePicture = Callable[..., NDArray[np.uint8]]
+SavePicture = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real photos beside the clone, or the one that DUPFIND_SHARED names."""
+    folder = Path(os.environ.get("DUPFIND_SHARED") or ROOT.parent / "shared" / "data")
+    if not (folder / "dev" / "truth.csv").is_file():
+        pytest.skip(f"the shared photos are not at {folder} (set DUPFIND_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_picture() -> MakePicture:
+    """Make a picture with structure at every size, another one for every seed."""
+    return picture
+
+
+@pytest.fixture
+def save_picture(tmp_path: Path) -> SavePicture:
+    """Make a picture and write it as ``tmp_path / name``; options go to ``Image.save``."""
+
+    def save(name: str, seed: int = 0, size: tuple[int, int] = (96, 64), **options: object) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(seed, size)).save(path, **options)  # type: ignore[arg-type]
+        return path
+
+    return save
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (96, 64)) -> NDArray[np.uint8]:
+    """Return uint8 pixels (height, width, 3) of ``size`` (width, height): blobs, edges, texture."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    image = Image.new("RGB", size)
+    for cells in (3, 8, 24):
+        noise = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
+        layer = Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+        image = Image.blend(image, layer, 0.5)
+    for _ in range(6):
+        x0, y0 = int(rng.integers(0, width)), int(rng.integers(0, height))
+        box = (x0, y0, x0 + max(2, width // 5), y0 + max(2, height // 5))
+        image.paste(tuple(int(value) for value in rng.integers(0, 256, 3)), box)
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(0.5)))
