@@ -1,1 +1,20 @@
-"""FAISS: arrays in, arrays out; knows no photo and no database."""
+"""FAISS: arrays in, arrays out; knows no photo and no database.
+
+Vectors are rows, L2-normalised, float16 or float32. Results are two tables of one shape (rows, k):
+``similarity`` (cosine, float32, best first) and ``neighbour`` (row of the neighbour, int64). Where
+there are fewer than k neighbours the rest is -inf and -1.
+"""
+
+from dupfind.index.build import VectorIndex, build
+from dupfind.index.cache import load_or_build
+from dupfind.index.search import pairs_above, search, self_join, self_join_blocks
+
+__all__ = [
+    "VectorIndex",
+    "build",
+    "load_or_build",
+    "pairs_above",
+    "search",
+    "self_join",
+    "self_join_blocks",
+]

@@ -1,0 +1,279 @@
+"""Describe photos: views in, float16 descriptors out, on the processor or on a GPU.
+
+``Embedder.describe`` runs the network on an array of views. ``describe_stream`` runs a whole
+collection: workers decode ahead and run the network batch by batch, so that no core waits for
+another. How a photo becomes a view comes in as a function: this stage knows no files.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dupfind.descriptors.backbone import Model, describe_tokens
+from dupfind.errors import DescriptorError, DupfindError, ModelError
+
+CPU_BATCH = 16
+CUDA_BATCH = 256
+
+Item = TypeVar("Item")
+Payload = TypeVar("Payload")
+
+
+@dataclass(frozen=True, slots=True)
+class Described(Generic[Item, Payload]):
+    """What became of one item: a payload and a vector, or else an ``error``.
+
+    ``vector`` is float16, L2-normalised, shape (dimensions,). ``payload`` is what ``load`` gave
+    beside the view; it is None when loading failed.
+    """
+
+    item: Item
+    payload: Payload | None
+    vector: NDArray[np.float16] | None
+    error: DupfindError | None = None
+
+
+class Embedder:
+    """Runs a model on views; may be used by several threads at once.
+
+    Args:
+        model: From ``backbone.load_model``.
+        device: ``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+        batch_size: Views in one forward pass; None chooses by device.
+
+    Raises:
+        ModelError: There is no such device.
+    """
+
+    def __init__(
+        self, model: Model, *, device: str = "auto", batch_size: int | None = None
+    ) -> None:
+        self.model = model
+        self.device = choose_device(device)
+        self.batch_size = batch_size or (CUDA_BATCH if self.device.type == "cuda" else CPU_BATCH)
+        self.view_px = model.spec.view_px
+        self.dimensions = model.dimensions
+        self._module = model.module.to(self.device).eval().requires_grad_(False)
+        deviation = 255.0 * torch.tensor(model.spec.std).view(1, 3, 1, 1)
+        self._scale = (1.0 / deviation).to(self.device)
+        self._offset = -(torch.tensor(model.spec.mean).view(1, 3, 1, 1) * 255.0 / deviation).to(
+            self.device
+        )
+        self._streams = threading.local()
+
+    def describe(self, views: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Return one descriptor a view.
+
+        Args:
+            views: uint8 sRGB of shape (n, view_px, view_px, 3).
+
+        Returns:
+            float16 of shape (n, dimensions), each row L2-normalised.
+
+        Raises:
+            DescriptorError: The views have another shape or type, or a descriptor is not finite.
+        """
+        described = self.describe_unchecked(views)
+        broken = np.flatnonzero(~np.isfinite(described).all(axis=1))
+        if broken.size:
+            raise DescriptorError(_not_finite(self.model, int(broken.size)))
+        return described
+
+    def describe_unchecked(self, views: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Do as ``describe`` does, but leave rows that are not finite for the caller to find."""
+        shape = (self.view_px, self.view_px, 3)
+        if views.ndim != 4 or views.shape[1:] != shape or views.dtype != np.uint8:
+            raise DescriptorError(
+                f"views are {views.dtype} {views.shape} but the model '{self.model.name}' takes "
+                f"uint8 (n, {self.view_px}, {self.view_px}, 3); resize them first"
+            )
+        parts = [
+            self._forward(views[start : start + self.batch_size])
+            for start in range(0, len(views), self.batch_size)
+        ]
+        return np.concatenate([np.empty((0, self.dimensions), np.float16), *parts])
+
+    def _forward(self, views: NDArray[np.uint8]) -> NDArray[np.float16]:
+        pixels = torch.from_numpy(np.ascontiguousarray(views))
+        with torch.inference_mode(), self._stream(), self._autocast():
+            if self.device.type == "cuda":
+                pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+            descriptors: Tensor = self._describe_pixels(pixels)
+            return descriptors.half().cpu().numpy()
+
+    def _describe_pixels(self, pixels: Tensor) -> Tensor:
+        inputs = pixels.permute(0, 3, 1, 2).float() * self._scale + self._offset
+        tokens = self._module.forward_features(inputs)  # type: ignore[operator]
+        return describe_tokens(
+            tokens,
+            prefix_tokens=int(self._module.num_prefix_tokens),  # type: ignore[arg-type]
+            gem_power=self.model.spec.gem_power,
+        )
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self.device.type == "cpu" and not _cpu_has_bfloat16():
+            return nullcontext()
+        dtype = torch.bfloat16 if self.device.type == "cpu" else torch.float16
+        return torch.autocast(self.device.type, dtype=dtype)
+
+    def _stream(self) -> AbstractContextManager[object]:
+        """Each thread works on a CUDA stream of its own: copies overlap other threads' kernels."""
+        if self.device.type != "cuda":
+            return nullcontext()
+        if not hasattr(self._streams, "stream"):
+            self._streams.stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(self._streams.stream)
+
+
+def choose_device(device: str) -> torch.device:
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` into a device that is there.
+
+    Raises:
+        ModelError: The name is not a device, or this machine has no such GPU.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ModelError(f"'{device}' is no device; use auto, cpu, cuda or cuda:N") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise ModelError(f"'{device}' is not supported; use auto, cpu, cuda or cuda:N")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ModelError(
+            f"this machine has {torch.cuda.device_count()} CUDA GPUs, so there is no '{device}'; "
+            "use --device auto or cpu"
+        )
+    return chosen
+
+
+def describe_stream(
+    embedder: Embedder,
+    items: Iterable[Item],
+    load: Callable[[Item], tuple[Payload, NDArray[np.uint8]]],
+    *,
+    workers: int | None = None,
+) -> Iterator[Described[Item, Payload]]:
+    """Load and describe many items, in their order, in bounded memory.
+
+    Each worker takes a batch of items, loads them, and runs the network on one core: with as many
+    workers as cores there is no queue to tune and no core waits for another. On a GPU the
+    workers' copies and kernels overlap each other's decoding.
+
+    Args:
+        embedder: Its batch size is that of the stream.
+        items: Taken a few batches ahead of the results, never all at once.
+        load: Gives a payload and a uint8 view (view_px, view_px, 3); runs in the workers. A
+            ``DupfindError`` it raises becomes the item's ``error``; any other ends the stream.
+        workers: Threads; None means one a core (a few more on a GPU).
+
+    Yields:
+        One ``Described`` an item. A descriptor that is not finite is an ``error``.
+    """
+    workers = workers or usable_cores() + (2 if embedder.device.type == "cuda" else 0)
+    batches = _balanced_batches(items, embedder.batch_size, workers)
+    with _one_core_each(), ThreadPoolExecutor(workers, "describe", _use_one_core) as pool:
+        waiting: deque[Future[list[Described[Item, Payload]]]] = deque()
+        try:
+            for batch in batches:
+                waiting.append(pool.submit(_describe_batch, embedder, batch, load))
+                if len(waiting) >= 2 * workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use (containers and taskset are respected)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _balanced_batches(
+    items: Iterable[Item], batch_size: int, workers: int
+) -> Iterator[tuple[Item, ...]]:
+    """Cut items into batches; a short collection is shared out so that every worker has some."""
+    iterator = iter(items)
+    head = list(islice(iterator, batch_size * workers))
+    if len(head) < batch_size * workers:
+        batch_size = max(1, -(-len(head) // workers))
+    everything = chain(head, iterator)
+    while batch := tuple(islice(everything, batch_size)):
+        yield batch
+
+
+def _describe_batch(
+    embedder: Embedder,
+    items: tuple[Item, ...],
+    load: Callable[[Item], tuple[Payload, NDArray[np.uint8]]],
+) -> list[Described[Item, Payload]]:
+    results: list[Described[Item, Payload]] = []
+    loaded: list[tuple[int, Payload]] = []
+    views: list[NDArray[np.uint8]] = []
+    for position, item in enumerate(items):
+        try:
+            payload, view = load(item)
+        except DupfindError as error:
+            results.append(Described(item, None, None, error))
+            continue
+        results.append(Described(item, payload, None, None))
+        loaded.append((position, payload))
+        views.append(view)
+    if views:
+        vectors = embedder.describe_unchecked(np.stack(views))
+        for (position, payload), vector in zip(loaded, vectors, strict=True):
+            results[position] = _checked(embedder.model, items[position], payload, vector)
+    return results
+
+
+def _checked(
+    model: Model, item: Item, payload: Payload, vector: NDArray[np.float16]
+) -> Described[Item, Payload]:
+    if np.isfinite(vector).all():
+        return Described(item, payload, vector, None)
+    return Described(item, payload, None, DescriptorError(_not_finite(model, 1)))
+
+
+def _not_finite(model: Model, count: int) -> str:
+    return (
+        f"the model '{model.name}' gave {count} descriptors that are not finite numbers; "
+        "its weights are damaged or did not train well: use another model"
+    )
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Tell whether bfloat16 is computed by the processor itself; emulated it is slower than float32."""
+    try:
+        found = torch.cpu.get_capabilities()
+    except AttributeError:  # torch before 2.8
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
+
+
+def _use_one_core() -> None:
+    torch.set_num_threads(1)
+
+
+class _one_core_each:  # noqa: N801 - used like a function
+    """Give torch its number of threads back after the workers, who each use one."""
+
+    def __enter__(self) -> None:
+        self._threads = torch.get_num_threads()
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self._threads)

@@ -1,0 +1,127 @@
+"""Keep an index on disk, beside a manifest that says of what it is.
+
+The database is the truth and these files a cache: one that is missing, damaged, of another FAISS or
+of other vectors is built again, and a folder that cannot be written just means no cache.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.index.build import VectorIndex, build
+from dupfind.index.vectors import BLOCK_ROWS, Vectors, check_vectors
+
+FORMAT = 1
+INDEX_FILE = "vectors.faiss"
+MANIFEST_FILE = "manifest.json"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an index on disk was made from; any difference means building it again."""
+
+    format: int
+    faiss: str
+    model: str
+    count: int
+    dimensions: int
+    content: str
+    kind: str
+    probes: int
+    recall: float
+    file: str
+
+
+def load_or_build(
+    folder: Path, ids: NDArray[np.int64], vectors: Vectors, fingerprint: str
+) -> VectorIndex:
+    """Return an index of ``vectors``: the one in ``folder`` when it is theirs, else a new one.
+
+    Args:
+        folder: ``.dupfind/index``; made when missing.
+        ids: What each row is, shape (n,); the index itself answers with row numbers.
+        vectors: L2-normalised rows, shape (n, dimensions).
+        fingerprint: Of the model that made the vectors.
+
+    Raises:
+        SearchError: The vectors have a wrong shape or type, or a value that is not finite.
+    """
+    check_vectors(vectors)
+    content = content_digest(ids, vectors)
+    index = _load(folder, content, fingerprint)
+    if index is not None:
+        return index
+    index = build(vectors)
+    try:
+        _save(folder, index, content, fingerprint)
+    except (OSError, RuntimeError) as error:
+        log.info("the index is not kept in %s (%s)", folder, error)
+    return index
+
+
+def content_digest(ids: NDArray[np.int64], vectors: Vectors) -> str:
+    """Return the SHA-256 of ids and vectors, in hex."""
+    digest = hashlib.sha256(f"{vectors.shape} {vectors.dtype}".encode())
+    digest.update(np.ascontiguousarray(ids, np.int64).data)
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        digest.update(np.ascontiguousarray(vectors[start : start + BLOCK_ROWS]).data)
+    return digest.hexdigest()
+
+
+def _load(folder: Path, content: str, fingerprint: str) -> VectorIndex | None:
+    try:
+        manifest = Manifest(**json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8")))
+        current = (FORMAT, faiss.__version__, fingerprint, content)
+        if (manifest.format, manifest.faiss, manifest.model, manifest.content) != current:
+            return None
+        # faiss trusts lengths that it reads from a file, so a damaged one must not reach it.
+        if _file_digest(folder / INDEX_FILE) != manifest.file:
+            return None
+        index: Any = faiss.read_index(os.fspath(folder / INDEX_FILE))
+    except (OSError, ValueError, TypeError, RuntimeError):
+        return None
+    if manifest.kind == "lists":
+        index.nprobe = manifest.probes
+    return VectorIndex(
+        index, manifest.kind, manifest.count, manifest.dimensions, manifest.probes, manifest.recall
+    )
+
+
+def _save(folder: Path, index: VectorIndex, content: str, fingerprint: str) -> None:
+    """Write both files; each appears whole or not at all, the manifest last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{INDEX_FILE}.{os.getpid()}.new"
+    try:
+        faiss.write_index(index.faiss_index, os.fspath(part))
+        manifest = Manifest(
+            format=FORMAT,
+            faiss=faiss.__version__,
+            model=fingerprint,
+            count=index.count,
+            dimensions=index.dimensions,
+            content=content,
+            kind=index.kind,
+            probes=index.probes,
+            recall=index.recall,
+            file=_file_digest(part),
+        )
+        part.replace(folder / INDEX_FILE)
+        part.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+        part.replace(folder / MANIFEST_FILE)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

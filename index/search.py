@@ -1,0 +1,149 @@
+"""Search an index, and join a collection with itself, in blocks: no table of n x n anywhere."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.errors import SearchError
+from dupfind.index.build import GPU_LARGEST_K, VectorIndex, build
+from dupfind.index.vectors import Vectors, blocks, check_vectors
+
+JOIN_ROWS = 4096
+
+Similarity = NDArray[np.float32]
+Neighbour = NDArray[np.int64]
+
+
+def search(index: VectorIndex, queries: Vectors, k: int) -> tuple[Similarity, Neighbour]:
+    """Find the k nearest vectors of each query.
+
+    Args:
+        index: From ``build`` or ``load_or_build``.
+        queries: L2-normalised rows, shape (queries, dimensions).
+        k: How many neighbours, at least 1; may exceed what the index holds.
+
+    Returns:
+        ``similarity`` float32 and ``neighbour`` int64, both (queries, k), best first; -inf and -1
+        where there are no more neighbours.
+
+    Raises:
+        SearchError: ``k`` is below 1, or the queries do not fit the index or are not finite.
+    """
+    if k < 1:
+        raise SearchError(f"k is {k}; ask for at least 1 neighbour")
+    check_vectors(queries, dimensions=index.dimensions)
+    similarity = np.full((len(queries), k), -np.inf, np.float32)
+    neighbour = np.full((len(queries), k), -1, np.int64)
+    found = min(k, index.count)
+    if found == 0:
+        return similarity, neighbour
+    searcher = index.for_search(found)
+    for start, block in blocks(queries, JOIN_ROWS):
+        rows = slice(start, start + len(block))
+        similarity[rows, :found], neighbour[rows, :found] = searcher.search(block, found)
+    similarity[neighbour < 0] = -np.inf
+    return similarity, neighbour
+
+
+def self_join(
+    vectors: Vectors, k: int, *, index: VectorIndex | None = None
+) -> tuple[Similarity, Neighbour]:
+    """Find the k nearest other vectors of every vector.
+
+    Args:
+        vectors: L2-normalised rows, shape (n, dimensions).
+        k: How many neighbours besides the vector itself.
+        index: An index of these same vectors; None builds one.
+
+    Returns:
+        ``similarity`` and ``neighbour``, both (n, k); a row never lists itself.
+    """
+    similarity = np.full((len(vectors), k), -np.inf, np.float32)
+    neighbour = np.full((len(vectors), k), -1, np.int64)
+    for start, block_similarity, block_neighbour in self_join_blocks(vectors, k, index=index):
+        rows = slice(start, start + len(block_similarity))
+        similarity[rows], neighbour[rows] = block_similarity, block_neighbour
+    return similarity, neighbour
+
+
+def self_join_blocks(
+    vectors: Vectors, k: int, *, index: VectorIndex | None = None, rows: int = JOIN_ROWS
+) -> Iterator[tuple[int, Similarity, Neighbour]]:
+    """Do as ``self_join`` does, a block of rows at a time: memory is ``rows`` x k, whatever n is.
+
+    Yields:
+        (first row, similarity, neighbour), the tables of shape (at most ``rows``, k).
+    """
+    if k < 1:
+        raise SearchError(f"k is {k}; ask for at least 1 neighbour")
+    index = _index_of(vectors, index)
+    for start in range(0, len(vectors), rows):
+        similarity, neighbour = search(index, vectors[start : start + rows], k + 1)
+        yield start, *without_self(similarity, neighbour, start)
+
+
+def without_self(
+    similarity: Similarity, neighbour: Neighbour, start: int
+) -> tuple[Similarity, Neighbour]:
+    """Drop row i's own entry from tables of shape (rows, k + 1), giving (rows, k).
+
+    Among many equal vectors a row's own entry may be missing: then the last one goes.
+    """
+    rows, width = neighbour.shape
+    own = neighbour == np.arange(start, start + rows)[:, None]
+    drop = np.where(own.any(axis=1), own.argmax(axis=1), width - 1)
+    keep = np.arange(width)[None, :] != drop[:, None]
+    return similarity[keep].reshape(rows, width - 1), neighbour[keep].reshape(rows, width - 1)
+
+
+def pairs_above(
+    vectors: Vectors, threshold: float, *, index: VectorIndex | None = None, k: int = 32
+) -> Iterator[tuple[Neighbour, Neighbour, Similarity]]:
+    """Find all pairs whose similarity reaches ``threshold``, a block of rows at a time.
+
+    FAISS has no range search on a GPU, so this searches k neighbours, and again with a larger k
+    just those rows whose k-th neighbour still passes.
+
+    Yields:
+        (a, b, similarity), 1-D of one length: pairs of rows with a < b. No pair comes twice.
+    """
+    index = _index_of(vectors, index)
+    for start in range(0, len(vectors), JOIN_ROWS):
+        queries = vectors[start : start + JOIN_ROWS]
+        todo, width = np.arange(len(queries)), min(k + 1, index.count)
+        while todo.size:
+            similarity, neighbour = search(index, queries[todo], width)
+            more = (similarity[:, -1] >= threshold) & (width < index.count)
+            yield _passing(similarity[~more], neighbour[~more], start + todo[~more], threshold)
+            todo, width = todo[more], _wider(width, index.count)
+
+
+def _wider(width: int, count: int) -> int:
+    """Grow k by four; where the GPU's limit lies between, stop there once."""
+    wider = 4 * width
+    if width < GPU_LARGEST_K < wider:
+        wider = GPU_LARGEST_K
+    return min(wider, count)
+
+
+def _passing(
+    similarity: Similarity, neighbour: Neighbour, rows: Neighbour, threshold: float
+) -> tuple[Neighbour, Neighbour, Similarity]:
+    passes = (similarity >= threshold) & (neighbour > rows[:, None])
+    return (
+        np.broadcast_to(rows[:, None], neighbour.shape)[passes],
+        neighbour[passes],
+        similarity[passes],
+    )
+
+
+def _index_of(vectors: Vectors, index: VectorIndex | None) -> VectorIndex:
+    if index is None:
+        return build(vectors)
+    if index.count != len(vectors):
+        raise SearchError(
+            f"the index holds {index.count} vectors but {len(vectors)} are to be joined; "
+            "build it from the same vectors"
+        )
+    return index
