@@ -296,9 +296,7 @@ def random_predictions(truth: Truth, folder: Path) -> tuple[list[tuple[int, int,
     return pairs, groups
 
 
-def test_our_figures_are_those_of_the_independent_scorer(
-    tmp_path: Path, shared_data: Path
-) -> None:
+def test_our_figures_are_those_of_the_independent_scorer(tmp_path: Path, shared_data: Path) -> None:
     dev = shared_data / "dev"
     hard, neutral = dev / "hard_negatives.csv", dev / "burst_pairs.csv"
     truth = read_truth(dev / "truth.csv", hard_negatives=hard, neutral=neutral)
