@@ -1,1 +1,1 @@
-"""SQLite: schema, migrations, reads and writes; the only home of sqlite-utils."""
+"""The library's database: SQLite, the only truth."""

@@ -1,0 +1,1 @@
+"""The Python API: a library of photos, as one object."""

@@ -1,0 +1,239 @@
+"""The photos, and the files that could not be used."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from dupfind.records import FileError, Photo, ScannedFile
+from dupfind.store.rows import PHOTO_COLUMNS, column_to_path, now, path_to_column, row_to_photo
+
+_Value = TypeVar("_Value")
+_LOOKUP_SIZE = 500  # SQLite takes at most 999 parameters in its older builds
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the library knows of a path: a photo (``photo_id``) or a file that failed (``reason``)."""
+
+    size_bytes: int | None
+    mtime_ns: int | None
+    photo_id: int | None = None
+    sha256: str = ""
+    is_missing: bool = False
+    is_reference: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is in a file, whatever its path: the part of a photo that is found by decoding it."""
+
+    sha256: str
+    width: int
+    height: int
+    format: str
+    taken_at: str | None = None
+    exif_tags: int = 0
+    pixels_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEntry:
+    """A photo to write. ``photo_id`` is that of the row to replace, None for a new one."""
+
+    file: ScannedFile
+    content: Content
+    is_reference: bool = False
+    photo_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """A file that failed. Without ``file`` it is tried again at each run, else when it changes."""
+
+    path: Path
+    reason: str
+    file: ScannedFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is committed together: all of it or nothing.
+
+    ``vectors`` maps the sha256 of a content to its descriptor, float16 of shape (dimensions,).
+    """
+
+    photos: Sequence[PhotoEntry] = ()
+    errors: Sequence[ErrorEntry] = ()
+    vectors: Sequence[tuple[str, NDArray[np.float16]]] = ()
+
+
+class PhotoTables:
+    """Reads and writes ``photos`` and ``errors``."""
+
+    db: Database
+
+    def photos(self) -> Iterator[Photo]:
+        """Yield the photos whose files are there, by id."""
+        rows = self.db.execute(
+            f"SELECT {PHOTO_COLUMNS} FROM photos WHERE NOT is_missing ORDER BY id"
+        )
+        return (row_to_photo(row) for row in rows)
+
+    def count_photos(self) -> int:
+        """Return how many photos there are, without the missing ones."""
+        count: int = self.db.execute("SELECT count(*) FROM photos WHERE NOT is_missing").fetchone()[
+            0
+        ]
+        return count
+
+    def photo_by_id(self, photo_id: int) -> Photo | None:
+        """Return a photo (a missing one too), or None."""
+        row = self.db.execute(
+            f"SELECT {PHOTO_COLUMNS} FROM photos WHERE id = ?", [photo_id]
+        ).fetchone()
+        return row_to_photo(row) if row else None
+
+    def photos_by_id(self, photo_ids: Iterable[int]) -> dict[int, Photo]:
+        """Return the photos of these ids that exist."""
+        found: dict[int, Photo] = {}
+        for block in _blocks([int(photo_id) for photo_id in photo_ids]):
+            rows = self.db.execute(
+                f"SELECT {PHOTO_COLUMNS} FROM photos WHERE id IN ({_marks(block)})", block
+            )
+            found.update((row[0], row_to_photo(row)) for row in rows)
+        return found
+
+    def photo_by_path(self, path: Path) -> Photo | None:
+        """Return the photo at an absolute path, or None."""
+        row = self.db.execute(
+            f"SELECT {PHOTO_COLUMNS} FROM photos WHERE path = ? AND NOT is_missing",
+            [path_to_column(path)],
+        ).fetchone()
+        return row_to_photo(row) if row else None
+
+    def photos_of_content(self, sha256: str) -> list[Photo]:
+        """Return the photos with these bytes, by id, without the missing ones."""
+        rows = self.db.execute(
+            f"SELECT {PHOTO_COLUMNS} FROM photos WHERE sha256 = ? AND NOT is_missing ORDER BY id",
+            [sha256],
+        )
+        return [row_to_photo(row) for row in rows]
+
+    def all_of_content(self, sha256: str) -> list[Photo]:
+        """Return the photos with these bytes, by id, the missing ones too."""
+        rows = self.db.execute(
+            f"SELECT {PHOTO_COLUMNS} FROM photos WHERE sha256 = ? ORDER BY id", [sha256]
+        )
+        return [row_to_photo(row) for row in rows]
+
+    def errors(self) -> Iterator[FileError]:
+        """Yield the files that could not be used, by path."""
+        rows = self.db.execute("SELECT path, error FROM errors ORDER BY path")
+        return (FileError(column_to_path(path), reason) for path, reason in rows)
+
+    def known_files(self, paths: Sequence[Path]) -> dict[Path, KnownFile]:
+        """Return what is known of these absolute paths; unknown ones are left out."""
+        known: dict[Path, KnownFile] = {}
+        for block in _blocks([path_to_column(path) for path in paths]):
+            for row in self.db.execute(
+                "SELECT path, size_bytes, mtime_ns, error FROM errors "
+                f"WHERE path IN ({_marks(block)})",
+                block,
+            ):
+                known[column_to_path(row[0])] = KnownFile(row[1], row[2], reason=row[3])
+            for row in self.db.execute(
+                "SELECT path, size_bytes, mtime_ns, id, sha256, is_missing, is_reference "
+                f"FROM photos WHERE path IN ({_marks(block)}) "
+                "AND NOT (is_missing AND path IN (SELECT path FROM errors))",
+                block,
+            ):
+                known[column_to_path(row[0])] = KnownFile(
+                    row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6])
+                )
+        return known
+
+    def add_batch(self, batch: Batch, *, model_id: int | None = None) -> list[int]:
+        """Write photos, errors and vectors, all or nothing; return the ids of the photos.
+
+        A photo whose content changed loses the pairs and groups that were about its old content.
+        """
+        with self.db.atomic():
+            ids = [self._write_photo(entry) for entry in batch.photos]
+            for error in batch.errors:
+                self._write_error(error)
+            if batch.vectors:
+                rows = [
+                    (sha256, model_id, np.ascontiguousarray(vector, dtype="<f2").tobytes())
+                    for sha256, vector in batch.vectors
+                ]
+                self.db.conn.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+        return ids
+
+    def _write_photo(self, entry: PhotoEntry) -> int:
+        content, file = entry.content, entry.file
+        path = path_to_column(file.path)
+        values = (
+            path, content.sha256, file.size_bytes, file.mtime_ns, content.width, content.height,
+            content.format, content.taken_at, content.exif_tags, content.pixels_sha256,
+            int(entry.is_reference),
+        )  # fmt: skip
+        self.db.execute("DELETE FROM errors WHERE path = ?", [path])
+        photo_id = self._row_to_replace(entry, path)
+        if photo_id is not None:
+            self.db.execute(
+                "UPDATE photos SET path = ?, sha256 = ?, size_bytes = ?, mtime_ns = ?, width = ?, "
+                "height = ?, format = ?, taken_at = ?, exif_tags = ?, pixels_sha256 = ?, "
+                "is_reference = ?, is_missing = 0 WHERE id = ?",
+                (*values, photo_id),
+            )
+            return photo_id
+        cursor = self.db.execute(
+            "INSERT INTO photos (path, sha256, size_bytes, mtime_ns, width, height, format, "
+            "taken_at, exif_tags, pixels_sha256, is_reference) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _row_to_replace(self, entry: PhotoEntry, path: str | bytes) -> int | None:
+        """Return the id of the row that this photo takes over: that of its path or its move."""
+        at_path = self.db.execute("SELECT id, sha256 FROM photos WHERE path = ?", [path]).fetchone()
+        if at_path is None:
+            return entry.photo_id
+        if at_path[1] != entry.content.sha256:
+            self._forget_results(at_path[0])
+        return int(at_path[0])
+
+    def _forget_results(self, photo_id: int) -> None:
+        self.db.execute("DELETE FROM pairs WHERE photo_a = ?", [photo_id])
+        self.db.execute("DELETE FROM pairs WHERE photo_b = ?", [photo_id])
+        self.db.execute("DELETE FROM group_members WHERE photo_id = ?", [photo_id])
+
+    def _write_error(self, error: ErrorEntry) -> None:
+        path = path_to_column(error.path)
+        size_bytes, mtime_ns = (
+            (error.file.size_bytes, error.file.mtime_ns) if error.file else (None, None)
+        )
+        self.db.execute("UPDATE photos SET is_missing = 1 WHERE path = ?", [path])
+        self.db.execute(
+            "INSERT INTO errors (path, size_bytes, mtime_ns, error, noticed_at) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size_bytes = "
+            "excluded.size_bytes, mtime_ns = excluded.mtime_ns, error = excluded.error, "
+            "noticed_at = excluded.noticed_at",
+            [path, size_bytes, mtime_ns, error.reason, now()],
+        )
+
+
+def _blocks(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    for start in range(0, len(values), _LOOKUP_SIZE):
+        yield values[start : start + _LOOKUP_SIZE]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

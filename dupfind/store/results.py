@@ -1,0 +1,142 @@
+"""What the last clustering found: scored pairs and groups of copies."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from sqlite_utils import Database
+
+from dupfind.records import Group, Member, Pair
+from dupfind.store.rows import row_to_member, row_to_pair, to_json
+
+_PRESENT_PAIRS = (
+    "SELECT photo_a, photo_b, similarity, probability, relation, evidence FROM pairs "
+    "JOIN photos AS a ON a.id = photo_a JOIN photos AS b ON b.id = photo_b "
+    "WHERE NOT a.is_missing AND NOT b.is_missing"
+)
+_PRESENT_MEMBERS = (
+    "SELECT group_id, photo_id, keep, relation, similarity, probability, evidence, size_bytes "
+    "FROM group_members JOIN photos ON photos.id = photo_id WHERE NOT is_missing "
+    "ORDER BY group_id, position"
+)
+
+
+class ResultTables:
+    """Reads and writes ``pairs``, ``duplicate_groups`` and ``group_members``."""
+
+    db: Database
+
+    def replace_results(
+        self, run_id: int, pairs: Iterable[Pair], groups: Iterable[Group]
+    ) -> tuple[int, int]:
+        """Put the results of a run in the place of the earlier ones, all or nothing.
+
+        Both are consumed as streams. The groups' own ids are kept. Returns how many pairs and
+        groups were written.
+        """
+        with self.db.atomic():
+            for table in ("group_members", "duplicate_groups", "pairs"):
+                self.db.execute(f"DELETE FROM {table}")
+            written = self.db.conn.executemany(
+                "INSERT INTO pairs (photo_a, photo_b, run_id, similarity, probability, relation, "
+                "evidence) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (_pair_row(run_id, pair) for pair in pairs),
+            ).rowcount
+            count = 0
+            for group in groups:
+                self._write_group(run_id, group)
+                count += 1
+        return max(written, 0), count
+
+    def pairs(self) -> Iterator[Pair]:
+        """Yield every scored pair of photos that are there, the most probable first."""
+        rows = self.db.execute(
+            f"{_PRESENT_PAIRS} ORDER BY probability DESC, similarity DESC, photo_a, photo_b"
+        )
+        return (row_to_pair(row) for row in rows)
+
+    def pairs_of(self, photo_id: int) -> list[Pair]:
+        """Return the scored pairs with one photo, the most probable first."""
+        rows = self.db.execute(
+            f"{_PRESENT_PAIRS} AND photo_a = ? UNION ALL {_PRESENT_PAIRS} AND photo_b = ? "
+            "ORDER BY 4 DESC, 3 DESC",
+            [photo_id, photo_id],
+        )
+        return [row_to_pair(row) for row in rows]
+
+    def count_pairs(self) -> int:
+        """Return how many pairs were scored."""
+        count: int = self.db.execute("SELECT count(*) FROM pairs").fetchone()[0]
+        return count
+
+    def groups(self) -> Iterator[Group]:
+        """Yield the groups, each without the photos that are gone since; none of less than two."""
+        heads = {
+            row[0]: row[1:]
+            for row in self.db.execute(
+                "SELECT id, keep_photo_id, lowest_similarity, reclaimable_bytes, evidence "
+                "FROM duplicate_groups"
+            )
+        }
+        for group_id, rows in groupby(self.db.execute(_PRESENT_MEMBERS), key=lambda row: row[0]):
+            members = [(row_to_member(row[1:7]), row[7]) for row in rows]
+            if len(members) >= 2:
+                yield self._read_group(group_id, heads[group_id], members)
+
+    def _read_group(
+        self, group_id: int, head: tuple[int, float, int, str], members: list[tuple[Member, int]]
+    ) -> Group:
+        _, lowest_similarity, _, evidence = head
+        if not members[0][0].keep:
+            members = self._with_next_best(members)
+        return Group(
+            group_id,
+            tuple(member for member, _ in members),
+            lowest_similarity,
+            sum(size_bytes for _, size_bytes in members[1:]),
+            json.loads(evidence),
+        )
+
+    def _with_next_best(self, members: list[tuple[Member, int]]) -> list[tuple[Member, int]]:
+        """The kept photo is gone: the next one takes its place, and the others relate to it."""
+        best, size_bytes = members[0]
+        pairs = {
+            pair.photo_a + pair.photo_b - best.photo_id: pair
+            for pair in self.pairs_of(best.photo_id)
+        }
+        others = []
+        for member, size in members[1:]:
+            pair = pairs.get(member.photo_id)
+            if pair is not None:
+                member = Member(
+                    member.photo_id, False, pair.relation, pair.similarity, pair.probability,
+                    pair.evidence,
+                )  # fmt: skip
+            others.append((member, size))
+        return [(Member(best.photo_id, True, "original", 1.0, 1.0), size_bytes), *others]
+
+    def _write_group(self, run_id: int, group: Group) -> None:
+        self.db.execute(
+            "INSERT INTO duplicate_groups VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                group.id, run_id, group.keep.photo_id, float(group.lowest_similarity),
+                int(group.reclaimable_bytes), to_json(group.evidence),
+            ],
+        )  # fmt: skip
+        self.db.conn.executemany(
+            "INSERT INTO group_members VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    group.id, position, member.photo_id, int(member.keep), str(member.relation),
+                    float(member.similarity), float(member.probability), to_json(member.evidence),
+                )
+                for position, member in enumerate(group.members)
+            ],
+        )  # fmt: skip
+
+
+def _pair_row(run_id: int, pair: Pair) -> tuple[int, int, int, float, float, str, str]:
+    return (
+        int(pair.photo_a), int(pair.photo_b), run_id, float(pair.similarity),
+        float(pair.probability), pair.relation.value, to_json(pair.evidence),
+    )  # fmt: skip

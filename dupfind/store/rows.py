@@ -1,0 +1,55 @@
+"""Between the rows of the database and the records of dupfind."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dupfind.records import Member, Pair, Photo, Relation
+
+PHOTO_COLUMNS = (
+    "id, path, sha256, size_bytes, mtime_ns, width, height, format, taken_at, exif_tags, "
+    "pixels_sha256, is_reference"
+)
+
+
+def path_to_column(path: Path) -> str | bytes:
+    """Return a path as text when it is UTF-8, else as the bytes that the file system uses."""
+    text = str(path)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return os.fsencode(text)
+    return text
+
+
+def column_to_path(value: str | bytes) -> Path:
+    """Return the path that ``path_to_column`` stored; it opens the same file."""
+    return Path(os.fsdecode(value) if isinstance(value, bytes) else value)
+
+
+def row_to_photo(row: tuple[Any, ...]) -> Photo:
+    """Make a photo of a row that has ``PHOTO_COLUMNS``."""
+    photo_id, path, *columns = row[:-1]
+    return Photo(photo_id, column_to_path(path), *columns, is_reference=bool(row[-1]))  # type: ignore[misc]
+
+
+def row_to_pair(row: tuple[Any, ...]) -> Pair:
+    """Make a pair of (photo_a, photo_b, similarity, probability, relation, evidence)."""
+    return Pair(row[0], row[1], row[2], row[3], Relation(row[4]), json.loads(row[5]))
+
+
+def row_to_member(row: tuple[Any, ...]) -> Member:
+    """Make a member of (photo_id, keep, relation, similarity, probability, evidence)."""
+    return Member(row[0], bool(row[1]), row[2], row[3], row[4], json.loads(row[5]))
+
+
+def to_json(value: Any) -> str:
+    """Return compact JSON; what JSON cannot hold (paths, enums) becomes its text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

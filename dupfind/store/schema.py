@@ -1,0 +1,117 @@
+"""The tables of the database, and the steps that bring an older one up to date.
+
+``PRAGMA user_version`` counts the steps that were taken. A step is never changed once released;
+a change of the tables is a new step at the end.
+"""
+
+from sqlite_utils import Database
+
+from dupfind.errors import LibraryError
+
+_FIRST = """
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE models (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL, dimensions INTEGER NOT NULL, created_at TEXT NOT NULL
+);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, model_id INTEGER REFERENCES models(id),
+    status TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT,
+    options TEXT NOT NULL, summary TEXT
+);
+CREATE TABLE photos (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path NOT NULL UNIQUE, sha256 TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, width INTEGER NOT NULL,
+    height INTEGER NOT NULL, format TEXT NOT NULL, taken_at TEXT, exif_tags INTEGER NOT NULL,
+    pixels_sha256 TEXT NOT NULL, is_reference INTEGER NOT NULL DEFAULT 0,
+    is_missing INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX photos_sha256 ON photos(sha256);
+CREATE INDEX photos_pixels_sha256 ON photos(pixels_sha256);
+CREATE TABLE vectors (
+    sha256 TEXT NOT NULL, model_id INTEGER NOT NULL REFERENCES models(id), vector BLOB NOT NULL,
+    PRIMARY KEY (sha256, model_id)
+);
+CREATE VIEW descriptors AS
+    SELECT photos.id AS photo_id, vectors.model_id, vectors.vector
+    FROM photos JOIN vectors ON vectors.sha256 = photos.sha256;
+CREATE TABLE errors (
+    id INTEGER PRIMARY KEY, path NOT NULL UNIQUE, size_bytes INTEGER, mtime_ns INTEGER,
+    error TEXT NOT NULL, noticed_at TEXT NOT NULL
+);
+CREATE TABLE calibrations (
+    id INTEGER PRIMARY KEY, model_id INTEGER NOT NULL REFERENCES models(id),
+    created_at TEXT NOT NULL, calibration TEXT NOT NULL
+);
+CREATE TABLE pairs (
+    photo_a INTEGER NOT NULL REFERENCES photos(id), photo_b INTEGER NOT NULL REFERENCES photos(id),
+    run_id INTEGER NOT NULL REFERENCES runs(id), similarity REAL NOT NULL,
+    probability REAL NOT NULL, relation TEXT NOT NULL, evidence TEXT NOT NULL,
+    PRIMARY KEY (photo_a, photo_b), CHECK (photo_a < photo_b)
+);
+CREATE INDEX pairs_photo_b ON pairs(photo_b);
+CREATE TABLE duplicate_groups (
+    id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id),
+    keep_photo_id INTEGER NOT NULL REFERENCES photos(id), lowest_similarity REAL NOT NULL,
+    reclaimable_bytes INTEGER NOT NULL, evidence TEXT NOT NULL
+);
+CREATE TABLE group_members (
+    group_id INTEGER NOT NULL REFERENCES duplicate_groups(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL, photo_id INTEGER NOT NULL REFERENCES photos(id),
+    keep INTEGER NOT NULL, relation TEXT NOT NULL, similarity REAL NOT NULL,
+    probability REAL NOT NULL, evidence TEXT NOT NULL,
+    PRIMARY KEY (group_id, position)
+);
+CREATE INDEX group_members_photo_id ON group_members(photo_id);
+CREATE TABLE decisions (
+    id INTEGER PRIMARY KEY, photo_id INTEGER NOT NULL REFERENCES photos(id),
+    other_photo_id INTEGER REFERENCES photos(id), decision TEXT NOT NULL, decided_at TEXT NOT NULL
+);
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id),
+    photo_id INTEGER REFERENCES photos(id), action TEXT NOT NULL, path NOT NULL, destination,
+    sha256 TEXT, status TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT
+);
+CREATE TABLE metrics (
+    id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id), step INTEGER NOT NULL,
+    name TEXT NOT NULL, value REAL NOT NULL
+);
+CREATE INDEX metrics_run_id ON metrics(run_id, name, step);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+
+
+def schema_version(db: Database) -> int:
+    """Return how many migrations the database has been through (0: an empty file)."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def check_not_newer(db: Database) -> None:
+    """Refuse a database that a newer dupfind made.
+
+    Raises:
+        LibraryError: Its version is above the last one known here.
+    """
+    version = schema_version(db)
+    if version > len(MIGRATIONS):
+        raise LibraryError(
+            f"the library was written by a newer dupfind (database version {version}, this one "
+            f"knows {len(MIGRATIONS)}); upgrade dupfind"
+        )
+
+
+def migrate(db: Database) -> None:
+    """Bring the tables up to date, each step whole or not at all.
+
+    Raises:
+        LibraryError: A newer dupfind made the database.
+    """
+    check_not_newer(db)
+    for number in range(schema_version(db), len(MIGRATIONS)):
+        with db.atomic():
+            for statement in MIGRATIONS[number].split(";"):
+                if statement.strip():
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number + 1}")
