@@ -50,7 +50,11 @@ def pairs_report(
         ``micro_ap``, ``micro_ap_blocks``, ``recall_at_precision`` and ``best_f1`` (with the
         look-alikes at or above each threshold) and ``recall_by_kind`` at precision 0.99.
     """
-    keys, scores = unique_pairs(truth, first, second, scores)
+    return figures_of_keys(truth, *unique_pairs(truth, first, second, scores))
+
+
+def figures_of_keys(truth: Truth, keys: Keys, scores: Scores) -> dict[str, Any]:
+    """Return the figures of ``pairs_report`` for pairs that are unique and count, given by key."""
     is_copy = truth.are_copies(keys)
     positives = len(truth.positives())
     curve = precision_recall_curve(is_copy, scores, positives)
