@@ -47,3 +47,7 @@ class CalibrationError(DupfindError):
 
 class TruthError(DupfindError):
     """A file of labels cannot be used for an evaluation."""
+
+
+class ReportError(DupfindError):
+    """A report, figure or page cannot be made or written."""

@@ -1,0 +1,63 @@
+"""What every report is made from: groups joined with their photos, and what could not be read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from dupfind.records import FileError, Group, Member, Photo
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report shows. ``photos`` holds at least each photo that a group names.
+
+    ``photos_total`` counts the whole library; ``precision`` is what the user asked for, in [0, 1].
+    """
+
+    library: Path
+    model: str
+    level: str
+    precision: float
+    groups: Sequence[Group]
+    photos: Mapping[int, Photo]
+    errors: Sequence[FileError] = field(default_factory=tuple)
+    photos_total: int = 0
+
+    @property
+    def reclaimable_bytes(self) -> int:
+        """Bytes that all groups together would free."""
+        return sum(group.reclaimable_bytes for group in self.groups)
+
+    @property
+    def copies_total(self) -> int:
+        """Members that are not kept, over all groups."""
+        return sum(not member.keep for group in self.groups for member in group.members)
+
+    def photo(self, member: Member) -> Photo:
+        """Return the photo of a member."""
+        return self.photos[member.photo_id]
+
+    def kept_photo(self, group: Group) -> Photo:
+        """Return the photo that the group keeps."""
+        return self.photos[kept_member(group).photo_id]
+
+
+class PairLine(NamedTuple):
+    """One line of the pairs report: two photos and how sure it is that they are copies."""
+
+    path_a: Path
+    path_b: Path
+    similarity: float
+    probability: float
+    relation: str
+
+
+def kept_member(group: Group) -> Member:
+    """Return the member that is marked to be kept, or else the first."""
+    return next((member for member in group.members if member.keep), group.members[0])
+
+
+def most_reclaimable_first(groups: Sequence[Group]) -> list[Group]:
+    """Sort groups by what they would free; equal ones by their number."""
+    return sorted(groups, key=lambda group: (-group.reclaimable_bytes, group.id))

@@ -1,0 +1,70 @@
+"""Where a report goes: standard output, or a file that appears whole or not at all."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from dupfind.errors import ReportError
+
+STANDARD_OUTPUT = "-"
+
+
+@contextmanager
+def binary_output(target: Path) -> Iterator[BinaryIO]:
+    """Open ``target`` for writing; it is replaced only when the block ends without an error.
+
+    Raises:
+        ReportError: The file cannot be written (no such folder, no permission, disk full).
+    """
+    if target.exists() and not target.is_file():  # a pipe or a device: nothing to replace
+        with _explained(target), target.open("wb") as stream:
+            yield stream
+        return
+    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+    with _explained(target):
+        try:
+            with draft.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def text_output(target: Path | None) -> Iterator[TextIO]:
+    """Open ``target`` (None or ``-``: standard output) for UTF-8 text.
+
+    A surrogate-escaped file name comes out as its own bytes. Raises as ``binary_output``.
+    """
+    if target is None or str(target) == STANDARD_OUTPUT:
+        sys.stdout.flush()
+        text = _as_text(sys.stdout.buffer)
+        yield text
+        text.flush()
+        text.detach()
+        return
+    with binary_output(target) as stream:
+        text = _as_text(stream)
+        yield text
+        text.flush()
+        text.detach()
+
+
+def _as_text(stream: BinaryIO) -> io.TextIOWrapper:
+    return io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ReportError(
+            f"cannot write {target} ({error.strerror or error}); choose another place with -o"
+        ) from error

@@ -1,0 +1,206 @@
+"""Words for a person: safe file names, sizes, dates, and why two photos count as copies."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from dupfind.records import Member, Photo, Relation
+
+# Control and format characters (bidirectional overrides, zero-width spaces), lone surrogates
+# (bytes that are not UTF-8), line separators, unassigned code points.
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+# Joiners that emoji and several scripts need.
+_SAFE_JOINERS = frozenset("\u200c\u200d")
+_SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_BYTE_UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
+_NAMES: dict[str, str] = {
+    Relation.IDENTICAL: "identical",
+    Relation.SAME_PIXELS: "same pixels",
+    Relation.REENCODED: "re-encoded",
+    Relation.RESIZED: "resized",
+    Relation.CROPPED: "cropped",
+    Relation.ROTATED: "rotated",
+    Relation.MIRRORED: "mirrored",
+    Relation.RECOLOURED: "recoloured",
+    Relation.EDITED: "edited",
+    Relation.COMPOSITE: "composite",
+    Relation.SIMILAR: "similar",
+}
+
+
+def safe_name(name: str) -> str:
+    """Return ``name`` with each character that could deceive or break a terminal or page escaped.
+
+    A newline becomes ``\\n``, a byte that is not UTF-8 ``\\xff``, a bidirectional override
+    ``\\u202e``: the name stays recognisable and its other characters stay as they are.
+    """
+    return "".join(_safe_character(character) for character in name)
+
+
+def relation_name(relation: str) -> str:
+    """Return the name of a relation as a person reads it: ``reencoded`` is "re-encoded"."""
+    return _NAMES.get(relation, relation)
+
+
+def readable_bytes(size_bytes: int) -> str:
+    """Return a size with at most three digits before the unit: "1.4 MB" (1 KB is 1000 bytes)."""
+    size = float(size_bytes)
+    for unit in _BYTE_UNITS:
+        if size < 999.5 or unit == _BYTE_UNITS[-1]:
+            break
+        size /= 1000
+    if unit == "bytes":
+        return f"{size_bytes} byte" if size_bytes == 1 else f"{size_bytes} bytes"
+    return f"{size:.0f} {unit}" if size >= 99.95 else f"{size:.1f} {unit}"
+
+
+def readable_date(taken_at: str | None) -> str:
+    """Return ``2021-07-14T10:22:05`` as "2021-07-14 10:22"; nothing for no date."""
+    if not taken_at:
+        return ""
+    return safe_name(re.sub(r"[T ](\d\d:\d\d).*$", r" \1", taken_at))
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return "1 photo" or "1,234 photos"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def percent(share: float) -> str:
+    """Return a share in [0, 1] as a percentage that says 0% and 100% only when it is so."""
+    value = 100 * share
+    if 0 < value < 1:
+        return "under 1%"
+    return "over 99%" if 99 < value < 100 else f"{value:.0f}%"
+
+
+def explain(member: Member, photo: Photo, kept: Photo) -> str:
+    """Say in words how ``photo`` is related to the photo that is kept.
+
+    For example "cropped: shows 52% of the picture; re-encoded: JPEG, 75% smaller file".
+    """
+    if member.keep:
+        return "the photo to keep"
+    relations = _all_relations(member)
+    parts = [_explain_one(relation, member.evidence, photo, kept) for relation in relations]
+    return "; ".join(part for part in (*parts, *_circumstances(member.evidence)) if part)
+
+
+def _safe_character(character: str) -> str:
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    if character in _SAFE_JOINERS or unicodedata.category(character) not in _UNSAFE_CATEGORIES:
+        return character
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the byte itself
+        return f"\\x{code - 0xDC00:02x}"
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _all_relations(member: Member) -> list[str]:
+    """The member's relation first, then the others that hold, each once."""
+    others = member.evidence.get("relations", ())
+    return list(dict.fromkeys([str(member.relation), *(str(other) for other in others)]))
+
+
+def _explain_one(relation: str, evidence: Mapping[str, Any], photo: Photo, kept: Photo) -> str:
+    if relation == Relation.ROTATED:
+        return _turn(evidence)
+    name = relation_name(relation)
+    words = _detail(relation, evidence, photo, kept)
+    return f"{name}: {words}" if words else name
+
+
+def _detail(relation: str, evidence: Mapping[str, Any], photo: Photo, kept: Photo) -> str:
+    match relation:
+        case Relation.IDENTICAL:
+            return "the same bytes"
+        case Relation.SAME_PIXELS | Relation.REENCODED:
+            return _encoding(photo, kept)
+        case Relation.RESIZED:
+            return _scaling(evidence, photo, kept)
+        case Relation.CROPPED:
+            return _crop(evidence)
+        case Relation.RECOLOURED:
+            return _tone(evidence)
+        case Relation.EDITED:
+            return _change(evidence)
+        case Relation.COMPOSITE:
+            return "one is part of a collage or a screenshot"
+        case Relation.SIMILAR:
+            return "looks alike, not proven a copy"
+    return ""
+
+
+def _encoding(photo: Photo, kept: Photo) -> str:
+    if photo.format != kept.format:
+        return f"{safe_name(photo.format)} instead of {safe_name(kept.format)}, " + _file_size(
+            photo, kept
+        )
+    return f"{safe_name(photo.format)}, {_file_size(photo, kept)}"
+
+
+def _file_size(photo: Photo, kept: Photo) -> str:
+    if kept.size_bytes <= 0 or photo.size_bytes == kept.size_bytes:
+        return "file of the same size"
+    ratio = photo.size_bytes / kept.size_bytes
+    if ratio < 1:
+        return f"file {percent(1 - ratio)} smaller"
+    return f"file {ratio:.1f} times as large" if ratio >= 2 else f"file {percent(ratio - 1)} larger"
+
+
+def _scaling(evidence: Mapping[str, Any], photo: Photo, kept: Photo) -> str:
+    scale = float(evidence.get("scale") or photo.width / max(1, kept.width))
+    return f"scaled to {100 * scale:.0f}%" if scale < 9.995 else f"scaled up {scale:.0f} times"
+
+
+def _crop(evidence: Mapping[str, Any]) -> str:
+    share, box = evidence.get("crop_share"), evidence.get("crop_box")
+    shown = f"shows {percent(float(share))} of the picture" if share is not None else ""
+    where = _where(box) if box else ""
+    return f"{shown} ({where})" if shown and where else shown or where
+
+
+def _where(box: Any) -> str:
+    """Name what was cut away: the margins, in percent of the picture's sides."""
+    left, top, right, bottom = (min(1.0, max(0.0, float(edge))) for edge in box)
+    cut = {"left": left, "top": top, "right": 1 - right, "bottom": 1 - bottom}
+    words = [f"{percent(share)} off the {side}" for side, share in cut.items() if share >= 0.01]
+    return ", ".join(words)
+
+
+def _turn(evidence: Mapping[str, Any]) -> str:
+    degrees = (float(evidence.get("degrees", 0.0)) + 180) % 360 - 180
+    if abs(degrees) < 0.5:
+        return "rotated"
+    if abs(degrees) > 179.5:
+        return "rotated 180 degrees"
+    direction = "anticlockwise" if degrees > 0 else "clockwise"
+    number = (
+        f"{abs(degrees):.0f}" if abs(degrees - round(degrees)) < 0.05 else f"{abs(degrees):.1f}"
+    )
+    return f"rotated {number} degrees {direction}"
+
+
+def _tone(evidence: Mapping[str, Any]) -> str:
+    tone = str(evidence.get("tone") or "")
+    return safe_name(tone) or ("turned grey" if evidence.get("grey") else "")
+
+
+def _change(evidence: Mapping[str, Any]) -> str:
+    share = evidence.get("changed_share")
+    return f"{percent(float(share))} of it changed" if share is not None else ""
+
+
+def _circumstances(evidence: Mapping[str, Any]) -> list[str]:
+    words = []
+    if "burst_seconds" in evidence:
+        words.append(f"taken {float(evidence['burst_seconds']):.0f} s apart")
+    if evidence.get("unit") == "raw+jpeg":
+        words.append("RAW and JPEG of one shot: belong together")
+    elif evidence.get("unit") == "live-photo":
+        words.append("parts of one live photo: belong together")
+    return words
