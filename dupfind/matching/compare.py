@@ -1,0 +1,346 @@
+"""Compare what two aligned photos share: block by block, after a fit of tone.
+
+In:  the features of two photos and the matrix that lays one on the other.
+Out: a ``Comparison`` of numbers, for ``evidence`` and ``calibrate``. No disk, database or model.
+
+Two shots of one scene can agree on many keypoints; after alignment their blocks do not agree: parallax,
+people that moved, other light. A copy's blocks agree but where it was written over.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.matching.features import LocalFeatures
+
+BLOCK_PX = 12
+STEP_PX = 6
+MIN_OVERLAP_PX = 24  # both sides of the overlap; less than this proves nothing
+TEXTURE_STD = 6.0  # grey levels of 255: a block below it is flat
+AGREE_CORRELATION = 0.75
+SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
+FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How well the overlap of two aligned photos agrees; shares are in [0, 1].
+
+    Attributes:
+        agree: Share of the overlap's blocks with texture in which the two pictures correlate.
+        correlation: Mean correlation over the blocks with texture.
+        low_correlation: Its 20th percentile.
+        flat_agree: Share of flat blocks with the same tone after the fit.
+        textured: Number of independent blocks with texture.
+        textured_share: Their share of the overlap.
+        residual: Median absolute difference after the fit of tone, in grey levels of 255.
+        parallax: 90th percentile of the remaining motion in agreeing places, in pixels of the frame.
+        two_sided: Share of the blocks with texture that disagree although both photos have texture
+            there: other content, where a text or logo over a plain part is one-sided.
+        largest_wrong: The largest connected region of those, as a share of the overlap.
+        share_a, share_b: Share of each photo that the overlap covers.
+        grey_gain, grey_offset: Fitted tone, b = gain * a + offset, in grey levels.
+        colour_a, colour_b: Mean saturation of the overlap in each, in grey levels of 255.
+        colour_shift: Mean difference of the colour channels after the fit of grey, in grey levels.
+        box_a: left, top, right, bottom of the overlap in a, as fractions of a's width and height.
+        box_b: The same in b.
+    """
+
+    agree: float
+    correlation: float
+    low_correlation: float
+    flat_agree: float
+    textured: float
+    textured_share: float
+    residual: float
+    parallax: float
+    two_sided: float
+    largest_wrong: float
+    share_a: float
+    share_b: float
+    grey_gain: float
+    grey_offset: float
+    colour_a: float
+    colour_b: float
+    colour_shift: float
+    box_a: tuple[float, float, float, float]
+    box_b: tuple[float, float, float, float]
+
+
+def compare(a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]) -> Comparison | None:
+    """Lay photo a over photo b and compare the overlap; None when it is too small to tell.
+
+    Args:
+        a, b: The two photos; their small pictures and what of them is content are used.
+        matrix: (3, 3) homography from points of a to points of b, in fractions of the long sides.
+    """
+    # The photo that shows the overlap smaller gives the frame: enlarging would compare blur.
+    if _zoom(_in_pixels(matrix, a.picture, b.picture)) <= 1:
+        return _compare_in_b(a, b, matrix)
+    inverse = np.linalg.inv(matrix)
+    swapped = _compare_in_b(b, a, inverse / inverse[2, 2])
+    return None if swapped is None else _swapped(swapped)
+
+
+def _compare_in_b(
+    a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]
+) -> Comparison | None:
+    picture_a, picture_b = a.picture, b.picture
+    pixels = _in_pixels(matrix, picture_a, picture_b)
+    zoom = _zoom(pixels)
+    warped = _warp(picture_a, pixels, picture_b.shape[:2], zoom)
+    mask = _overlap(a.content, b.content, pixels)
+    box = _mask_box(mask)
+    if box is None:
+        return None
+    left, top, right, bottom = box
+    cut = np.s_[top:bottom, left:right]
+    inverse = np.asarray(np.linalg.inv(pixels), np.float64)
+    share_a = _share(_overlap(b.content, a.content, inverse), a.content)
+    shares = share_a, _share(mask, b.content)
+    boxes = _box_in(inverse, box, picture_a.shape), _box_in(np.eye(3), box, picture_b.shape)
+    return _measure(warped[cut], picture_b[cut], mask[cut], shares, boxes)
+
+
+def _measure(
+    warped: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    shares: tuple[float, float],
+    boxes: tuple[tuple[float, float, float, float], tuple[float, float, float, float]],
+) -> Comparison:
+    grey_a = cv2.cvtColor(warped, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey_b = cv2.cvtColor(target, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    settled, motion = _settle(grey_a, grey_b, mask)
+    gain, offset = _fit_tone(settled[mask], grey_b[mask])
+    difference = np.abs(gain * settled + offset - grey_b)
+    # Noise and the last half pixel are no difference in content.
+    blocks = _blocks(_soft(settled), _soft(grey_b), mask, _soft(difference))
+    colours = [
+        float(np.ptp(picture[mask].astype(np.int16), axis=1).mean()) for picture in (warped, target)
+    ]
+    return Comparison(
+        **blocks,
+        residual=float(np.median(difference[mask])),
+        parallax=float(np.percentile(motion[mask], 90)),
+        share_a=shares[0],
+        share_b=shares[1],
+        grey_gain=gain,
+        grey_offset=offset,
+        colour_a=colours[0],
+        colour_b=colours[1],
+        colour_shift=_colour_shift(warped[mask], target[mask]),
+        box_a=boxes[0],
+        box_b=boxes[1],
+    )
+
+
+def _blocks(
+    grey_a: NDArray[np.float32],
+    grey_b: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    difference: NDArray[np.float32],
+) -> dict[str, float]:
+    """Correlate overlapping blocks of ``BLOCK_PX`` and sum up which agree."""
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        blurred = cv2.blur(values, (BLOCK_PX, BLOCK_PX), borderType=cv2.BORDER_REFLECT)
+        return np.asarray(blurred[BLOCK_PX // 2 :: STEP_PX, BLOCK_PX // 2 :: STEP_PX], np.float32)
+
+    whole = mean(mask.astype(np.float32)) > 0.95
+    mean_a, mean_b = mean(grey_a), mean(grey_b)
+    std_a = np.sqrt(np.maximum(mean(grey_a * grey_a) - mean_a**2, 0))
+    std_b = np.sqrt(np.maximum(mean(grey_b * grey_b) - mean_b**2, 0))
+    covariance = mean(grey_a * grey_b) - mean_a * mean_b
+    correlation = covariance / np.maximum(std_a * std_b, 4.0)
+    # A photo of low contrast still has texture: measure it against the photo's own.
+    rough_a = std_a > TEXTURE_STD * min(1.0, _spread(grey_a[mask]) / 45)
+    rough_b = std_b > TEXTURE_STD * min(1.0, _spread(grey_b[mask]) / 45)
+    textured, flat = whole & (rough_a | rough_b), whole & ~(rough_a | rough_b)
+    agrees = correlation > AGREE_CORRELATION
+    wrong = textured & ~agrees
+    two_sided = (wrong & rough_a & rough_b).astype(np.uint8)
+    values = correlation[textured]
+    independent = (STEP_PX / BLOCK_PX) ** 2
+    return {
+        "agree": _share(agrees, textured),
+        "correlation": float(values.mean()) if values.size else 0.0,
+        "low_correlation": float(np.percentile(values, 20)) if values.size else 0.0,
+        "flat_agree": _share(mean(difference) < FLAT_TOLERANCE, flat),
+        "textured": float(textured.sum() * independent),
+        "textured_share": float(textured.sum() / max(1, whole.sum())),
+        "two_sided": _share(two_sided > 0, textured) if textured.any() else 0.0,
+        "largest_wrong": _largest(two_sided) / max(1, int(whole.sum())),
+    }
+
+
+def _settle(
+    grey_a: NDArray[np.float32], grey_b: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Take out the alignment's last error with one smooth motion; what is left is parallax.
+
+    Returns:
+        Picture a moved by the smooth part of the optical flow (at most 2 px), and the length of
+        the flow that the smooth part does not explain, in pixels, both (height, width).
+    """
+    gain, offset = _fit_tone(grey_a[mask], grey_b[mask])
+    toned = np.clip(gain * grey_a + offset, 0, 255).astype(np.uint8)
+    flow = _flow().calc(np.clip(grey_b, 0, 255).astype(np.uint8), toned, None)
+    height, width = grey_a.shape
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    smooth = np.stack([_quadratic(flow[..., axis], rows, columns, mask) for axis in (0, 1)], -1)
+    smooth = np.clip(smooth, -2, 2)
+    moved = cv2.remap(
+        grey_a,
+        columns + smooth[..., 0],
+        rows + smooth[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return moved, np.linalg.norm(flow - smooth, axis=-1).astype(np.float32)
+
+
+def _quadratic(
+    values: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Fit a quadratic surface to the flow within ``mask``; outliers are cut off twice."""
+    y, x = rows / rows.shape[0] - 0.5, columns / rows.shape[1] - 0.5
+    surface = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
+    points = surface[mask][::7]
+    wanted = values[mask][::7]
+    keep = np.abs(wanted) < 4
+    for _ in range(2):
+        if keep.sum() < 30:
+            return np.zeros_like(values)
+        solution = np.linalg.lstsq(points[keep], wanted[keep], rcond=None)[0]
+        keep = np.abs(points @ solution - wanted) < 0.7
+    return np.asarray(surface @ solution, np.float32)
+
+
+def _flow() -> Any:
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow.setFinestScale(0)
+    return flow
+
+
+def _fit_tone(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> tuple[float, float]:
+    """Return gain and offset of b = gain * a + offset, fitted twice, without the worst third."""
+    keep = np.ones(len(values_a), bool)
+    gain, offset = 1.0, 0.0
+    for _ in range(2):
+        deviation = float(values_a[keep].std())
+        if deviation < 1.0:
+            return 1.0, float(np.median(values_b) - np.median(values_a))
+        centred = values_a[keep] - values_a[keep].mean()
+        gain = float((centred * values_b[keep]).mean() / deviation**2)
+        gain = float(np.clip(gain, -3, 5))
+        offset = float(values_b[keep].mean() - gain * values_a[keep].mean())
+        error = np.abs(gain * values_a + offset - values_b)
+        keep = error <= np.percentile(error, 67)
+    return gain, offset
+
+
+def _colour_shift(values_a: NDArray[np.uint8], values_b: NDArray[np.uint8]) -> float:
+    """Return the mean difference of the channels' offsets from grey, in grey levels."""
+    chroma = [values - values.mean(axis=1, keepdims=True) for values in (values_a, values_b)]
+    return float(np.abs(chroma[0] - chroma[1]).mean())
+
+
+def _soft(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), SOFTEN_PX), np.float32)
+
+
+def _largest(marked: NDArray[np.uint8]) -> int:
+    """Return the size of the largest connected region, in blocks."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(marked, connectivity=4)
+    return int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
+
+
+def _spread(values: NDArray[np.float32]) -> float:
+    return float(values.std()) if values.size else 0.0
+
+
+def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
+    count = int(whole.sum())
+    return float((part & whole).sum() / count) if count else 1.0
+
+
+def _zoom(matrix: NDArray[np.float64]) -> float:
+    return float(abs(np.linalg.det(matrix[:2, :2])) ** 0.5)
+
+
+def _in_pixels(
+    matrix: NDArray[np.float64], picture_a: NDArray[np.uint8], picture_b: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    side_a, side_b = max(picture_a.shape[:2]), max(picture_b.shape[:2])
+    return np.asarray(
+        np.diag([side_b, side_b, 1.0]) @ matrix @ np.diag([1 / side_a, 1 / side_a, 1.0])
+    )
+
+
+def _warp(
+    picture: NDArray[np.uint8], matrix: NDArray[np.float64], shape: tuple[int, int], zoom: float
+) -> NDArray[np.uint8]:
+    """Draw ``picture`` in the other's frame, smoothed first when it shrinks."""
+    sigma = 0.5 * max(0.0, 1 / max(zoom, 1e-3) ** 2 - 1) ** 0.5
+    if sigma > 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+    size = (shape[1], shape[0])
+    warped = cv2.warpPerspective(
+        picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, np.uint8)
+
+
+def _overlap(
+    content_a: NDArray[np.bool_], content_b: NDArray[np.bool_], matrix: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return where in b's frame both photos have content, a pixel short of the border."""
+    size = (content_b.shape[1], content_b.shape[0])
+    seen = cv2.warpPerspective(content_a.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST)
+    both = cv2.bitwise_and(seen, content_b.astype(np.uint8))
+    return np.asarray(cv2.erode(both, np.ones((3, 3), np.uint8), borderValue=0) > 0)
+
+
+def _mask_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if (
+        len(rows) < MIN_OVERLAP_PX
+        or len(columns) < MIN_OVERLAP_PX
+        or mask.sum() < MIN_OVERLAP_PX**2
+    ):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _box_in(
+    matrix: NDArray[np.float64], box: tuple[int, int, int, int], shape: tuple[int, ...]
+) -> tuple[float, float, float, float]:
+    left, top, right, bottom = box
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
+    mapped = cv2.perspectiveTransform(corners[None], matrix)[0]
+    x, y = np.clip(mapped[:, 0] / shape[1], 0, 1), np.clip(mapped[:, 1] / shape[0], 0, 1)
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+
+def _swapped(comparison: Comparison) -> Comparison:
+    """Return the comparison as seen from the other photo."""
+    values = dict(vars(comparison))
+    gain = values["grey_gain"] if abs(values["grey_gain"]) > 0.05 else 0.05
+    values.update(
+        share_a=comparison.share_b,
+        share_b=comparison.share_a,
+        colour_a=comparison.colour_b,
+        colour_b=comparison.colour_a,
+        box_a=comparison.box_b,
+        box_b=comparison.box_a,
+        grey_gain=1 / gain,
+        grey_offset=-comparison.grey_offset / gain,
+    )
+    return Comparison(**values)

@@ -1,0 +1,128 @@
+"""Align photos that have too few keypoints: soft, flat, pixelated or tiny pictures.
+
+In:  local features of two photos (only their small pictures are used). Out: matrices to try.
+
+Two searches at 48 px, both cheap: the whole of one on the whole of the other in the eight upright
+turns and mirrorings, and the whole of one as a part of the other at several sizes (a crop, a tile of a
+collage, a framed picture). What is found is refined by ECC (Evangelidis and Psarakis 2008).
+"""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.matching.features import LocalFeatures
+
+SEARCH_PX = 48
+WHOLE_CORRELATION = 0.8  # of two whole pictures laid on each other
+PART_CORRELATION = 0.88  # a place among many is found by chance more easily
+PART_SCALES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.33)
+REFINE_PX = 112
+
+
+def direct_alignments(
+    a: LocalFeatures, b: LocalFeatures
+) -> Iterator[tuple[NDArray[np.float64], bool]]:
+    """Yield (matrix, mirrored) of plausible alignments of a to b, the best of each search.
+
+    The matrices map points of a to points of b, as fractions of the long sides, (3, 3) float64.
+    """
+    whole = _whole(a, b)
+    if whole is not None:
+        yield _refined(a, b, whole[0]), whole[1]
+        return
+    part = _part(a, b)
+    if part is not None:
+        yield _refined(a, b, part), False
+    part = _part(b, a)
+    if part is not None:
+        yield np.linalg.inv(_refined(b, a, part)), False
+
+
+def _whole(a: LocalFeatures, b: LocalFeatures) -> tuple[NDArray[np.float64], bool] | None:
+    target = _normal(_square(b))
+    source = _square(a)
+    best, found = WHOLE_CORRELATION, None
+    for turns in range(4):
+        for mirrored in (False, True):
+            variant = np.rot90(source[:, ::-1] if mirrored else source, turns)
+            score = float((_normal(variant) * target).mean())
+            if score > best:
+                best, found = score, (turns, mirrored)
+    if found is None:
+        return None
+    return _turn_matrix(a.size, b.size, *found), found[1]
+
+
+def _turn_matrix(
+    size_a: tuple[float, float], size_b: tuple[float, float], turns: int, mirrored: bool
+) -> NDArray[np.float64]:
+    """Return the map of a's frame to b's: mirrored first, then quarter turns anticlockwise."""
+    unit = np.diag([1 / size_a[0], 1 / size_a[1], 1.0])
+    if mirrored:
+        unit = np.array([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]]) @ unit
+    quarter = np.array([[0.0, 1, 0], [-1, 0, 1], [0, 0, 1]])
+    for _ in range(turns):
+        unit = quarter @ unit
+    return np.asarray(np.diag([size_b[0], size_b[1], 1.0]) @ unit)
+
+
+def _part(a: LocalFeatures, b: LocalFeatures) -> NDArray[np.float64] | None:
+    """Search the whole of a as a part of b; its share of b's long side is one of the scales."""
+    scene = _grey(b, 2 * SEARCH_PX)
+    height, width = scene.shape
+    best, found = PART_CORRELATION, None
+    for scale in PART_SCALES:
+        tile = _grey(a, max(12, round(scale * 2 * SEARCH_PX)))
+        if tile.shape[0] > height or tile.shape[1] > width or tile.std() < 8:
+            continue
+        scores = cv2.matchTemplate(scene, tile, cv2.TM_CCOEFF_NORMED)
+        _, score, _, place = cv2.minMaxLoc(scores)
+        if score > best:
+            best, found = score, (max(tile.shape), place)
+    if found is None:
+        return None
+    side, (x, y) = found
+    long_side = max(height, width)
+    scale = side / long_side
+    return np.array([[scale, 0, x / long_side], [0, scale, y / long_side], [0, 0, 1.0]])
+
+
+def _refined(
+    a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Let ECC improve an affine map at ``REFINE_PX``; the map as given when it does not converge."""
+    grey_a, grey_b = _grey(a, REFINE_PX), _grey(b, REFINE_PX)
+    pixels = np.diag([REFINE_PX, REFINE_PX, 1.0]) @ matrix @ np.diag([1 / REFINE_PX] * 2 + [1.0])
+    start = np.linalg.inv(pixels)[:2].astype(np.float32)
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 25, 1e-3)
+    try:
+        _, warp = cv2.findTransformECC(grey_b, grey_a, start, cv2.MOTION_AFFINE, criteria, None, 5)
+    except cv2.error:  # it says so when it does not converge
+        return matrix
+    inverse = np.vstack([warp.astype(np.float64), [0, 0, 1]])
+    if abs(np.linalg.det(inverse)) < 1e-4 or np.abs(warp - start)[:, 2].max() > 0.15 * REFINE_PX:
+        return matrix
+    scale = np.diag([REFINE_PX, REFINE_PX, 1.0])
+    return np.asarray(np.linalg.inv(scale) @ np.linalg.inv(inverse) @ scale)
+
+
+def _grey(photo: LocalFeatures, long_side_px: int) -> NDArray[np.float32]:
+    height, width = photo.picture.shape[:2]
+    scale = long_side_px / max(height, width)
+    size = (max(4, round(width * scale)), max(4, round(height * scale)))
+    small = cv2.resize(photo.picture, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def _square(photo: LocalFeatures) -> NDArray[np.float32]:
+    size = (SEARCH_PX // 2, SEARCH_PX // 2)
+    small = cv2.resize(photo.picture, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def _normal(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return zero mean and unit deviation; a flat picture stays near 0 and matches nothing."""
+    return (values - values.mean()) / max(float(values.std()), 4.0)

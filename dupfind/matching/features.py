@@ -1,0 +1,173 @@
+"""Local features of a photo: what finds its parts in other photos and proves a copy.
+
+In:  an upright sRGB picture. Out: RootSIFT keypoints and a small picture to compare after alignment.
+No disk, database or model.
+
+Sources: SIFT (Lowe 2004), RootSIFT (Arandjelović and Zisserman 2012).
+"""
+
+import io
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.errors import DescriptorError
+
+WORKING_PX = (
+    400  # long side for keypoints: larger costs time, smaller loses crops and collage tiles
+)
+COMPARE_PX = 224  # long side of the picture that is compared block by block after alignment
+MAX_KEYPOINTS = 400
+CONTRAST_THRESHOLD = (
+    0.02  # half of OpenCV's default: soft and dim photos have few keypoints otherwise
+)
+_FORMAT = 1
+_PLAIN = 8  # colour levels that a plain border may vary by (JPEG noise)
+
+
+@dataclass(frozen=True)
+class LocalFeatures:
+    """Keypoints of one photo, largest first, and a small picture of it.
+
+    Attributes:
+        points: (n, 2) float32, x and y as fractions of the long side, so that they do not depend
+            on the size that the keypoints were found at.
+        sizes: (n,) float32, keypoint diameters as fractions of the long side.
+        angles: (n,) float32, degrees, clockwise from the x axis as OpenCV gives them.
+        descriptors: (n, 128) uint8, SIFT.
+        picture: (height, width, 3) uint8 sRGB, long side ``COMPARE_PX``.
+    """
+
+    points: NDArray[np.float32]
+    sizes: NDArray[np.float32]
+    angles: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+    picture: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @cached_property
+    def root(self) -> NDArray[np.float32]:
+        """RootSIFT: (n, 128) float32 of unit length, so that a dot product is a similarity."""
+        return root_sift(self.descriptors)
+
+    @cached_property
+    def mirrored_root(self) -> NDArray[np.float32]:
+        """RootSIFT that the mirrored photo would have at the same keypoints, (n, 128) float32."""
+        return root_sift(mirror_descriptors(self.descriptors))
+
+    @cached_property
+    def content(self) -> NDArray[np.bool_]:
+        """Where ``picture`` shows something: False in plain borders, frames and letterboxes."""
+        return content_mask(self.picture)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the photo as fractions of its long side."""
+        height, width = self.picture.shape[:2]
+        return width / max(width, height), height / max(width, height)
+
+    def to_bytes(self) -> bytes:
+        """Pack for a cache: points to 1/65535 of the long side, the picture as JPEG of quality 95."""
+        buffer = io.BytesIO()
+        geometry = np.column_stack([self.points, self.sizes, self.angles / 360.0])
+        packed = np.round(np.clip(geometry, 0, 1) * 65535).astype(np.uint16)
+        encoded = cv2.imencode(".jpg", self.picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+        np.savez(buffer, format=_FORMAT, geometry=packed, sift=self.descriptors, picture=encoded)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "LocalFeatures":
+        """Unpack what ``to_bytes`` made.
+
+        Raises:
+            DescriptorError: The data are damaged or of another version.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                if int(arrays["format"]) != _FORMAT:
+                    raise DescriptorError("the cached features are of another version")
+                geometry = arrays["geometry"].astype(np.float32) / 65535
+                picture = cv2.imdecode(arrays["picture"], cv2.IMREAD_COLOR)[..., ::-1]
+                sift = arrays["sift"]
+        except (OSError, KeyError, ValueError, TypeError, EOFError, cv2.error) as error:
+            raise DescriptorError(f"the cached features are damaged ({error})") from error
+        points, sizes, angles = geometry[:, :2], geometry[:, 2], geometry[:, 3] * 360
+        return cls(points, sizes, angles, sift, np.ascontiguousarray(picture))
+
+
+def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
+    """Find the keypoints of an upright sRGB picture, shape (height, width, 3) uint8.
+
+    Small pictures are enlarged to ``WORKING_PX``: a thumbnail has the keypoints of its original.
+    """
+    working = _resize(pixels, WORKING_PX)
+    grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
+    detector = cv2.SIFT_create(nfeatures=MAX_KEYPOINTS, contrastThreshold=CONTRAST_THRESHOLD)
+    keypoints, descriptors = detector.detectAndCompute(grey, None)
+    if descriptors is None:
+        keypoints, descriptors = (), np.zeros((0, 128), np.float32)
+    side = float(max(grey.shape))
+    points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2) / side
+    sizes = np.array([keypoint.size for keypoint in keypoints], np.float32) / side
+    angles = np.array([keypoint.angle for keypoint in keypoints], np.float32)
+    order = np.argsort(-sizes, kind="stable")
+    sift = descriptors.astype(np.uint8)[order]
+    return LocalFeatures(
+        points[order], sizes[order], angles[order], sift, _resize(working, COMPARE_PX)
+    )
+
+
+def content_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return False where a picture (height, width, 3) is only a plain border, else True everywhere.
+
+    A border is one colour that reaches the edge and leaves a convex picture with straight sides: a
+    frame, a letterbox, the corners of a turned photo. A sky or a plain backdrop is not: what stands
+    before it is no such shape.
+    """
+    height, width = picture.shape[:2]
+    filled = np.zeros((height + 2, width + 2), np.uint8)
+    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (1 << 8)
+    source = np.ascontiguousarray(picture)
+    for x, y in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)):
+        if not filled[y + 1, x + 1]:
+            cv2.floodFill(source, filled, (x, y), 0, (_PLAIN,) * 3, (_PLAIN,) * 3, flags)
+    content = cv2.morphologyEx(1 - filled[1:-1, 1:-1], cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count = int(content.sum())
+    if not 0.1 * content.size < count < 0.985 * content.size:
+        return np.ones((height, width), bool)
+    hull = cv2.convexHull(cv2.findNonZero(content))
+    whole = cv2.fillConvexPoly(np.zeros_like(content), hull, 1)
+    if count < 0.97 * int(whole.sum()):
+        return np.ones((height, width), bool)
+    return np.asarray(whole > 0)
+
+
+def mirror_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the SIFT descriptors of the mirrored patches, (n, 128), without looking at them again.
+
+    A keypoint's patch is laid along its orientation as 4 x 4 cells of 8 directions; in that frame
+    a mirror image swaps the rows and negates the directions.
+    """
+    return descriptors[:, _MIRROR]
+
+
+def root_sift(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the square roots of the L1-normalised descriptors, (n, 128) float32 of unit length."""
+    values = descriptors.astype(np.float32)
+    return np.sqrt(values / np.maximum(values.sum(axis=1, keepdims=True), 1e-6))
+
+
+_MIRROR = np.arange(128).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].reshape(-1)
+
+
+def _resize(pixels: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    scale = long_side_px / max(height, width)
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.ascontiguousarray(cv2.resize(pixels, size, interpolation=method))

@@ -1,0 +1,91 @@
+"""Prove a candidate pair: align the two photos, then compare what overlaps.
+
+In:  local features of two photos. Out: a ``Proof``; ``calibrate`` turns it into a probability and
+``relation`` into words. No disk, database or model.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.matching.align import Alignment, align
+from dupfind.matching.compare import Comparison, compare
+from dupfind.matching.direct import direct_alignments
+from dupfind.matching.features import LocalFeatures
+
+ENOUGH_AGREE = 0.5  # keypoints that align so well need no second way
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found for a pair (a, b).
+
+    Attributes:
+        method: ``keypoints``, ``direct``, ``composed`` (through a third photo) or ``none``.
+        matrix: (3, 3) float64 from points of a to points of b in fractions of the long sides; None
+            when no alignment was found.
+        mirrored: Whether b shows a mirror image of a.
+        inliers: Keypoints that agree with the matrix.
+        matches: Matched keypoints before the geometric check.
+        comparison: How the overlap agrees; None when there is none to compare.
+    """
+
+    method: str = "none"
+    matrix: NDArray[np.float64] | None = None
+    mirrored: bool = False
+    inliers: int = 0
+    matches: int = 0
+    comparison: Comparison | None = None
+
+    @property
+    def strength(self) -> float:
+        """Order proofs of one pair: blocks with texture that agree, over those that do not."""
+        if self.comparison is None:
+            return -1.0
+        wrong = 1 - self.comparison.agree
+        return self.comparison.agree * min(self.comparison.textured, 60) - 60 * wrong
+
+
+def verify(a: LocalFeatures, b: LocalFeatures) -> Proof:
+    """Return the best proof for the pair: by keypoints first, directly where these do not suffice."""
+    best = _by_keypoints(a, b, align(a, b))
+    if best.comparison is not None and best.comparison.agree >= ENOUGH_AGREE:
+        return best
+    for matrix, mirrored in direct_alignments(a, b):
+        direct = Proof("direct", matrix, mirrored, comparison=compare(a, b, matrix))
+        best = max(best, direct, key=lambda proof: proof.strength)
+    return best
+
+
+def verify_through(a: LocalFeatures, b: LocalFeatures, first: Proof, second: Proof) -> Proof:
+    """Prove (a, b) through a third photo c, given the proofs of (a, c) and (c, b).
+
+    Strong edits of one photo share few keypoints with each other but lie well in their original.
+    """
+    if first.matrix is None or second.matrix is None:
+        return Proof()
+    matrix = second.matrix @ first.matrix
+    matrix = matrix / matrix[2, 2]
+    mirrored = first.mirrored != second.mirrored
+    inliers = min(first.inliers, second.inliers)
+    return Proof("composed", matrix, mirrored, inliers, comparison=compare(a, b, matrix))
+
+
+def reversed_proof(proof: Proof) -> Proof:
+    """Return the proof of (b, a), without the comparison's direction mattering to a matrix."""
+    if proof.matrix is None:
+        return proof
+    inverse = np.linalg.inv(proof.matrix)
+    return Proof(
+        proof.method, inverse / inverse[2, 2], proof.mirrored, proof.inliers, proof.matches
+    )
+
+
+def _by_keypoints(a: LocalFeatures, b: LocalFeatures, found: Alignment | None) -> Proof:
+    if found is None:
+        return Proof()
+    comparison = compare(a, b, found.matrix)
+    return Proof(
+        "keypoints", found.matrix, found.mirrored, found.inliers, found.matches, comparison
+    )
