@@ -1,1 +1,118 @@
-"""The Python API: a library of photos, as one object."""
+"""The Python API: a library of photos as one object.
+
+from dupfind import Library
+
+with Library("album/.dupfind") as library:
+    library.index(["album"])
+    for match in library.query("photo.jpg"):
+        print(match.photo.path, match.similarity)
+"""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+
+from dupfind.config import LibraryPaths
+from dupfind.flows.indexing import IndexOptions, IndexSummary, OnProgress, index_photos
+from dupfind.flows.querying import Match, find_nearest
+from dupfind.records import FileError, Group, Pair, Photo
+from dupfind.store.models import StoredModel
+from dupfind.store.store import Store
+
+AnyPath = str | PathLike[str]
+
+
+class Library:
+    """The photos of some folders, their descriptors and what was found among them.
+
+    Nothing stays open between calls: each opens the database, does its work and closes it. Only
+    ``index``, ``cluster``, ``calibrate`` and ``train`` write, one process at a time; all others
+    may run beside them.
+
+    Args:
+        root: The library folder, usually ``.dupfind``; made by the first ``index``.
+        device: ``auto`` (a GPU when there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+
+    def __init__(self, root: AnyPath, *, device: str = "auto") -> None:
+        self.paths = LibraryPaths(Path(root).absolute())
+        self.device = device
+
+    def __enter__(self) -> "Library":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing is left open."""
+
+    def store(self, *, write: bool = False) -> Store:
+        """Open the database itself, as a context manager.
+
+        Raises:
+            LibraryLockedError: ``write``, and another process is writing.
+            LibraryError: It is missing (unless ``write``), damaged or read-only.
+        """
+        return Store.open(self.paths, write=write)
+
+    def index(
+        self,
+        folders: Sequence[AnyPath],
+        options: IndexOptions | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> IndexSummary:
+        """Bring the library up to date with the photos in folders; only new and changed are read.
+
+        Args:
+            folders: Folders or single files.
+            options: What to leave out, which model, ...
+            on_progress: Called often with how far it is.
+
+        Raises:
+            LibraryError: A folder does not exist, or the library cannot be written.
+            ModelError: The model cannot be loaded.
+        """
+        options = options or IndexOptions(device=self.device)
+        with self.store(write=True) as store:
+            return index_photos(store, [Path(folder) for folder in folders], options, on_progress)
+
+    def query(self, image: AnyPath, *, k: int = 10) -> list[Match]:
+        """Return the ``k`` photos nearest to an image file (in the library or not), nearest first.
+
+        Raises:
+            PhotoError: The image cannot be read.
+            LibraryError: There is no library.
+        """
+        with self.store() as store:
+            return find_nearest(store, Path(image), k=k, device=self.device)
+
+    def photos(self) -> list[Photo]:
+        """Return the photos, by id."""
+        with self.store() as store:
+            return list(store.photos())
+
+    def groups(self) -> list[Group]:
+        """Return the groups that the last ``cluster`` found, without photos that are gone since."""
+        with self.store() as store:
+            return list(store.groups())
+
+    def pairs(self) -> list[Pair]:
+        """Return every pair that the last ``cluster`` scored, the most probable first."""
+        with self.store() as store:
+            return list(store.pairs())
+
+    def errors(self) -> list[FileError]:
+        """Return the files that could not be used, and why."""
+        with self.store() as store:
+            return list(store.errors())
+
+    def models(self) -> list[StoredModel]:
+        """Return the models that described photos of this library."""
+        with self.store() as store:
+            return store.models()

@@ -3,17 +3,21 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from dupfind.records import FileError, Photo, ScannedFile
-from dupfind.store.rows import PHOTO_COLUMNS, column_to_path, now, path_to_column, row_to_photo
-
-_Value = TypeVar("_Value")
-_LOOKUP_SIZE = 500  # SQLite takes at most 999 parameters in its older builds
+from dupfind.store.rows import (
+    PHOTO_COLUMNS,
+    blocks_of,
+    column_to_path,
+    marks,
+    now,
+    path_to_column,
+    row_to_photo,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +106,9 @@ class PhotoTables:
     def photos_by_id(self, photo_ids: Iterable[int]) -> dict[int, Photo]:
         """Return the photos of these ids that exist."""
         found: dict[int, Photo] = {}
-        for block in _blocks([int(photo_id) for photo_id in photo_ids]):
+        for block in blocks_of([int(photo_id) for photo_id in photo_ids]):
             rows = self.db.execute(
-                f"SELECT {PHOTO_COLUMNS} FROM photos WHERE id IN ({_marks(block)})", block
+                f"SELECT {PHOTO_COLUMNS} FROM photos WHERE id IN ({marks(block)})", block
             )
             found.update((row[0], row_to_photo(row)) for row in rows)
         return found
@@ -140,16 +144,16 @@ class PhotoTables:
     def known_files(self, paths: Sequence[Path]) -> dict[Path, KnownFile]:
         """Return what is known of these absolute paths; unknown ones are left out."""
         known: dict[Path, KnownFile] = {}
-        for block in _blocks([path_to_column(path) for path in paths]):
+        for block in blocks_of([path_to_column(path) for path in paths]):
             for row in self.db.execute(
                 "SELECT path, size_bytes, mtime_ns, error FROM errors "
-                f"WHERE path IN ({_marks(block)})",
+                f"WHERE path IN ({marks(block)})",
                 block,
             ):
                 known[column_to_path(row[0])] = KnownFile(row[1], row[2], reason=row[3])
             for row in self.db.execute(
                 "SELECT path, size_bytes, mtime_ns, id, sha256, is_missing, is_reference "
-                f"FROM photos WHERE path IN ({_marks(block)}) "
+                f"FROM photos WHERE path IN ({marks(block)}) "
                 "AND NOT (is_missing AND path IN (SELECT path FROM errors))",
                 block,
             ):
@@ -174,6 +178,12 @@ class PhotoTables:
                 ]
                 self.db.conn.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
         return ids
+
+    def set_reference(self, photo_ids: Iterable[int], is_reference: bool) -> None:
+        """Mark photos as reference (kept before all others), or no longer so."""
+        rows = [(int(is_reference), photo_id) for photo_id in photo_ids]
+        with self.db.atomic():
+            self.db.conn.executemany("UPDATE photos SET is_reference = ? WHERE id = ?", rows)
 
     def _write_photo(self, entry: PhotoEntry) -> int:
         content, file = entry.content, entry.file
@@ -228,12 +238,3 @@ class PhotoTables:
             "noticed_at = excluded.noticed_at",
             [path, size_bytes, mtime_ns, error.reason, now()],
         )
-
-
-def _blocks(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
-    for start in range(0, len(values), _LOOKUP_SIZE):
-        yield values[start : start + _LOOKUP_SIZE]
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))

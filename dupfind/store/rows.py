@@ -2,12 +2,15 @@
 
 import json
 import os
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dupfind.records import Member, Pair, Photo, Relation
 
+_Value = TypeVar("_Value")
+_PARAMETERS = 500  # SQLite takes at most 999 parameters in its older builds
 PHOTO_COLUMNS = (
     "id, path, sha256, size_bytes, mtime_ns, width, height, format, taken_at, exif_tags, "
     "pixels_sha256, is_reference"
@@ -48,6 +51,17 @@ def row_to_member(row: tuple[Any, ...]) -> Member:
 def to_json(value: Any) -> str:
     """Return compact JSON; what JSON cannot hold (paths, enums) becomes its text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def blocks_of(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    """Cut values into blocks that fit as parameters into one statement."""
+    for start in range(0, len(values), _PARAMETERS):
+        yield values[start : start + _PARAMETERS]
+
+
+def marks(values: Sequence[object]) -> str:
+    """Return one question mark a value, for ``IN (...)``."""
+    return ",".join("?" * len(values))
 
 
 def now() -> str:

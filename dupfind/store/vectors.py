@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from dupfind.errors import DescriptorError
+from dupfind.store.rows import blocks_of, marks
 
 _ONE_PHOTO_OF_EACH_CONTENT = (
     "FROM photos JOIN vectors ON vectors.sha256 = photos.sha256 AND vectors.model_id = ? "
@@ -69,7 +70,14 @@ class VectorTables:
 
     def contents_with_vector(self, sha256s: Iterable[str], model_id: int) -> set[str]:
         """Return those of the contents that have a descriptor of this model."""
-        return {sha256 for sha256 in sha256s if self.has_vector(sha256, model_id)}
+        return {
+            row[0]
+            for block in blocks_of(list(sha256s))
+            for row in self.db.execute(
+                f"SELECT sha256 FROM vectors WHERE model_id = ? AND sha256 IN ({marks(block)})",
+                [model_id, *block],
+            )
+        }
 
     def vector_of(self, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
         """Return the descriptor of a photo, float16 of shape (dimensions,), or None."""

@@ -1,0 +1,87 @@
+"""What the steps of an index run share: options, summary, progress."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dupfind.config import DEFAULT_MAX_PIXELS
+from dupfind.descriptors.embed import Embedder
+from dupfind.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How to index. ``reference`` folders are scanned too and their photos are kept before others.
+
+    ``model`` None means the library's active model, or the builtin one. ``workers`` are threads
+    that decode and describe; None chooses. ``batch_size`` is the model's, in photos.
+    """
+
+    model: str | None = None
+    device: str = "auto"
+    exclude: tuple[str, ...] = ()
+    reference: tuple[Path, ...] = ()
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    batch_size: int | None = None
+    workers: int | None = None
+
+
+@dataclass(slots=True)
+class IndexSummary:
+    """What an index run found and did; counts of files, and seconds.
+
+    ``found`` = new + changed + moved + unchanged. ``described`` counts the contents that were
+    decoded and described: copies of known bytes need neither. ``photos`` is how many the library
+    holds at the end, those of folders that this run did not scan too.
+    """
+
+    found: int = 0
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    errors: int = 0
+    described: int = 0
+    photos: int = 0
+    seconds: float = 0.0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far a run is: ``phase`` is scan or describe. ``total`` is None while the scan counts."""
+
+    phase: str
+    done: int
+    total: int | None
+    seconds: float
+    errors: int
+
+
+OnProgress = Callable[[IndexProgress], None]
+
+
+@dataclass(slots=True)
+class IndexRun:
+    """One run: what it works with and what came of it so far."""
+
+    store: Store
+    options: IndexOptions
+    embedder: Embedder
+    model_id: int
+    on_progress: OnProgress
+    reference: tuple[Path, ...] = ()
+    summary: IndexSummary = field(default_factory=IndexSummary)
+    started: float = field(default_factory=time.monotonic)
+    unreadable: list[Path] = field(default_factory=list)
+
+    def is_reference(self, path: Path) -> bool:
+        """Tell whether a path lies in a reference folder."""
+        return any(path.is_relative_to(folder) for folder in self.reference)
+
+    def report(self, phase: str, done: int, total: int | None) -> None:
+        """Tell the caller how far the run is."""
+        seconds = time.monotonic() - self.started
+        self.on_progress(IndexProgress(phase, done, total, seconds, self.summary.errors))

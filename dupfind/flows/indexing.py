@@ -1,0 +1,162 @@
+"""Bring a library up to date with the photos on disk.
+
+First the scan: every file is compared with what the library knows by path, size and time, and
+what is new or changed is noted. Then the reading (``flows.reading``): known contents (moved,
+touched, copied files) are written without decoding, the others are decoded and described. Each
+batch is committed as a whole, so a run that is killed goes on from the last one.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from dupfind.descriptors.embed import Embedder
+from dupfind.errors import LibraryError
+from dupfind.flows.index_run import (
+    IndexOptions,
+    IndexProgress,
+    IndexRun,
+    IndexSummary,
+    OnProgress,
+)
+from dupfind.flows.models import open_model, wanted_model
+from dupfind.flows.reading import Reading, is_same
+from dupfind.photos.scan import ScanOptions, scan
+from dupfind.records import FileError, ScannedFile
+from dupfind.store.photos import Batch, ErrorEntry, KnownFile
+from dupfind.store.store import Store
+
+__all__ = ["IndexOptions", "IndexProgress", "IndexSummary", "OnProgress", "index_photos"]
+
+_CHUNK = 500
+_Value = TypeVar("_Value")
+
+
+def index_photos(
+    store: Store,
+    folders: Sequence[Path],
+    options: IndexOptions | None = None,
+    on_progress: OnProgress | None = None,
+) -> IndexSummary:
+    """Index the photos of folders into an open library.
+
+    Args:
+        store: Opened with ``write=True``.
+        folders: Folders or single files; photos that are no longer in them leave the results.
+        options: See ``IndexOptions``.
+        on_progress: Called often, from this thread.
+
+    Raises:
+        LibraryError: A folder does not exist, or the library cannot be written.
+        ModelError: The model cannot be loaded.
+    """
+    options = options or IndexOptions()
+    roots = [_existing(folder) for folder in (*folders, *options.reference)]
+    run = _begin(store, options, on_progress)
+    what = {**asdict(options), "folders": [str(root) for root in roots]}
+    run_id = store.start_run("index", what, model_id=run.model_id)
+    try:
+        _compare(run, roots)
+        Reading(run).go()
+        run.summary.removed = store.remove_unseen(roots, unreadable=run.unreadable)
+        store.set_active_model(run.model_id)
+    except BaseException:
+        store.finish_run(run_id, asdict(run.summary), status="failed")
+        raise
+    run.summary.photos = store.count_photos()
+    run.summary.seconds = round(time.monotonic() - run.started, 3)
+    store.finish_run(run_id, asdict(run.summary))
+    return run.summary
+
+
+def _begin(store: Store, options: IndexOptions, on_progress: OnProgress | None) -> IndexRun:
+    started = time.monotonic()
+    model = open_model(wanted_model(store, options.model), store.paths)
+    embedder = Embedder(model, device=options.device, batch_size=options.batch_size)
+    stored = store.add_model(
+        model.name, model.fingerprint, spec=asdict(model.spec), dimensions=model.dimensions
+    )
+    return IndexRun(
+        store,
+        options,
+        embedder,
+        stored.id,
+        on_progress or _say_nothing,
+        reference=tuple(_existing(folder) for folder in options.reference),
+        summary=IndexSummary(model=model.name),
+        started=started,
+    )
+
+
+def _say_nothing(progress: IndexProgress) -> None:
+    pass
+
+
+def _existing(folder: Path) -> Path:
+    path = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
+    if not path.exists():
+        raise LibraryError(f"there is no folder {path}; check its name")
+    return path
+
+
+def _compare(run: IndexRun, roots: Sequence[Path]) -> None:
+    run.store.start_sightings()
+    met = 0
+    for chunk in _chunks(scan(roots, ScanOptions(exclude=run.options.exclude)), _CHUNK):
+        _note_errors(run, [found for found in chunk if isinstance(found, FileError)])
+        _compare_files(run, [found for found in chunk if isinstance(found, ScannedFile)])
+        met += len(chunk)
+        run.report("scan", met, None)
+
+
+def _note_errors(run: IndexRun, found: Sequence[FileError]) -> None:
+    if found:
+        run.unreadable.extend(error.path for error in found if error.path.is_dir())
+        run.summary.errors += len(found)
+        entries = [ErrorEntry(error.path, error.reason) for error in found]
+        run.store.add_batch(Batch(errors=entries))
+        run.store.add_sightings(error.path for error in found)
+
+
+def _compare_files(run: IndexRun, files: Sequence[ScannedFile]) -> None:
+    known = run.store.known_files([file.path for file in files])
+    contents = (entry.sha256 for entry in known.values() if entry.sha256)
+    described = run.store.contents_with_vector(contents, run.model_id)
+    settled: list[Path] = []
+    todo: list[ScannedFile] = []
+    for file in files:
+        entry = known.get(file.path)
+        if entry is None or entry.is_missing or not is_same(file, entry):
+            todo.append(file)
+        elif entry.reason:
+            run.summary.errors += 1
+            settled.append(file.path)
+        elif entry.sha256 in described:
+            run.summary.unchanged += 1
+            run.summary.found += 1
+            settled.append(file.path)
+        else:
+            todo.append(file)
+    run.store.add_sightings(settled)
+    run.store.add_todo(todo)
+    _mark_references(run, known)
+
+
+def _mark_references(run: IndexRun, known: Mapping[Path, KnownFile]) -> None:
+    changed = [
+        (entry.photo_id, not entry.is_reference)
+        for path, entry in known.items()
+        if entry.photo_id is not None and entry.is_reference != run.is_reference(path)
+    ]
+    for flag in (True, False):
+        run.store.set_reference((photo_id for photo_id, new in changed if new == flag), flag)
+
+
+def _chunks(values: Iterable[_Value], size: int) -> Iterator[list[_Value]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
