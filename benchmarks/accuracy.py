@@ -13,22 +13,18 @@ from dupfind.evaluation.phash import phash_pairs
 from dupfind.evaluation.report import figures_of_keys
 from dupfind.evaluation.retrieval import descriptor_report
 from dupfind.evaluation.truth import Truth, read_truth
-from dupfind.flows.labelled import DescribedFiles, describe_files
+from dupfind.flows.labelled import describe_files, hash_files
 
 
 def main() -> None:
     arguments = parse()
     truth = read_labels(arguments.truth)
     reports: dict[str, dict[str, Any]] = {}
-    described: DescribedFiles | None = None
     for name in arguments.model or ["builtin", "untrained"]:
         embedder = Embedder(load_model(name), device=arguments.device)
-        described = describe_files(embedder, truth.paths, with_phash=described is None)
-        if described.known.any() and described.hashes.any():
-            hashed = described
-        reports[name] = descriptor_report(described.vectors, truth)
-    keys, scores = phash_pairs(hashed.hashes, hashed.known, truth)
-    reports["64-bit pHash"] = {"recall_at": None, **figures_of_keys(truth, keys, scores)}
+        reports[name] = descriptor_report(describe_files(embedder, truth.paths).vectors, truth)
+    pairs = phash_pairs(*hash_files(truth.paths), truth)
+    reports["64-bit pHash"] = {"recall_at": None, **figures_of_keys(truth, *pairs)}
     print_descriptor_tables(reports)
 
 

@@ -87,7 +87,7 @@ def groups_report(truth: Truth, groups: Iterable[Sequence[int]]) -> dict[str, An
     kept = [
         rows for rows in (np.unique(np.array(list(g), np.int64)) for g in groups) if len(rows) > 1
     ]
-    keys = _group_keys(truth, kept)
+    keys = group_keys(truth, [rows.tolist() for rows in kept])
     positives, true = len(truth.positives()), int(truth.are_copies(keys).sum())
     return {
         "groups": len(kept),
@@ -117,10 +117,12 @@ def unique_pairs(
     return keys[kept], scores[kept]
 
 
-def _group_keys(truth: Truth, groups: Sequence[NDArray[np.int64]]) -> Keys:
+def group_keys(truth: Truth, groups: Iterable[Sequence[int]]) -> Keys:
+    """Return the sorted keys of the pairs that count and that some group holds."""
+    lists = [np.unique(np.array(list(group), np.int64)) for group in groups]
     found = [
         truth.keys(rows[first], rows[second])
-        for rows in groups
+        for rows in lists
         for first, second in [np.triu_indices(len(rows), k=1)]
     ]
     keys = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
