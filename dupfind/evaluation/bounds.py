@@ -1,6 +1,5 @@
 """What limits the result: pairs that were never candidates, or pairs whose proof failed."""
 
-
 import numpy as np
 from numpy.typing import NDArray
 
