@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 # The colour space of an ICC profile stands at byte 16; Pillow's mode must agree with it.
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
-_SRGB_NAMES = ("srgb", "c2ci", "c2")
+STRIP_PIXELS = 1 << 20
 
 
 def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -32,6 +32,26 @@ def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("L" if image.mode == "1" else "RGB")
     return _managed(image, profile).convert("RGB")
+
+
+def reduced_rgb(image: Image.Image, factor: int, profile: bytes | None) -> Image.Image:
+    """Return ``image`` as 8-bit sRGB with both sides divided by ``factor`` (at most 1: as it is).
+
+    A large picture is never copied as a whole: it is reduced before its colours are converted, or
+    strip by strip where transparency, a palette or 16 bits want it the other way round.
+    """
+    if factor <= 1:
+        return to_rgb(image, profile)
+    plain = image.mode in ("RGB", "L", "CMYK", "I", "F") and not image.has_transparency_data
+    if plain:
+        return to_rgb(image.reduce(factor), profile)
+    width, height = image.size
+    reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    rows = factor * max(1, STRIP_PIXELS // (width * factor))
+    for top in range(0, height, rows):
+        strip = to_rgb(image.crop((0, top, width, min(height, top + rows))), profile)
+        reduced.paste(strip.reduce(factor), (0, top // factor))
+    return reduced
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -77,14 +97,14 @@ def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Ima
     return converted
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _profile_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Build the way from ``profile`` to sRGB; None when it is sRGB already, or damaged."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         name = (source.profile.profile_description or "").lower()
-        if name.startswith(_SRGB_NAMES):
-            return None
+        if name.startswith("c2") or ("srgb" in name and "linear" not in name):
+            return None  # "c2" is a tiny sRGB profile that many sites put into their pictures
         return ImageCms.buildTransform(source, _srgb(), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None

@@ -6,9 +6,8 @@ interpreter lock while it works.
 
 import hashlib
 import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,14 +33,18 @@ from PIL import (
 
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import PhotoError
-from dupfind.photos.colour import to_rgb
+from dupfind.photos.colour import reduced_rgb
 from dupfind.photos.exif import SIDEWAYS, count_tags, orientation, read_exif, taken_at
+from dupfind.photos.quiet import QUIET_PILLOW
 from dupfind.photos.sniff import HEAD_BYTES, classify, format_of, reason_of
 from dupfind.records import Picture
 
 Pixels = NDArray[np.uint8]
 
 FULL_SIZE_PX = 1 << 30
+# Larger pictures are decoded one at a time, so that the threads together stay within memory.
+LARGE_PIXELS = 40_000_000
+_ONE_LARGE = threading.Lock()
 
 # We call the readers themselves: Image.open has a limit on pixels of its own, which is global.
 _READERS: dict[str, Callable[..., Image.Image]] = {
@@ -78,14 +81,14 @@ def decode(path: Path, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) 
         PhotoError: The file cannot be read as a photo; the message is the reason.
     """
     with _opened(path, max_pixels) as (image, found):
-        exif = read_exif(image)
+        size, rgb = _loaded(image, 2 * needed_px)
+        exif = read_exif(image)  # only now: a PNG may have it after its pixels
         turn = orientation(exif)
-        size = image.size[::-1] if turn in SIDEWAYS else image.size
-        upright = _upright(image, turn, 2 * needed_px)
+        width, height = size[::-1] if turn in SIDEWAYS else size
         return Picture(
-            pixels=np.asarray(upright),
-            width=size[0],
-            height=size[1],
+            pixels=np.asarray(rgb if turn is None else rgb.transpose(turn)),
+            width=width,
+            height=height,
             format=found,
             taken_at=taken_at(exif),
             exif_tags=count_tags(exif),
@@ -98,16 +101,34 @@ def same_pixels(path_a: Path, path_b: Path, *, max_pixels: int = DEFAULT_MAX_PIX
     Raises:
         PhotoError: One of them cannot be read.
     """
-    first = decode(path_a, needed_px=FULL_SIZE_PX, max_pixels=max_pixels).pixels
-    second = decode(path_b, needed_px=FULL_SIZE_PX, max_pixels=max_pixels).pixels
-    return np.array_equal(first, second)
+    if upright_size(path_a, max_pixels=max_pixels) != upright_size(path_b, max_pixels=max_pixels):
+        return False
+    # By digest: two large pictures need not be in memory together.
+    first, second = (
+        pixels_sha256(decode(path, needed_px=FULL_SIZE_PX, max_pixels=max_pixels).pixels)
+        for path in (path_a, path_b)
+    )
+    return first == second
+
+
+def upright_size(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[int, int]:
+    """Return width and height of the upright picture from the file's header, without decoding.
+
+    Raises:
+        PhotoError: The file cannot be read as a photo.
+    """
+    with _opened(path, max_pixels) as (image, _):
+        width, height = image.size
+        sideways = orientation(read_exif(image)) in SIDEWAYS and image.format != "TIFF"
+        return (height, width) if sideways else (width, height)
 
 
 def square(picture: Picture | Pixels, size_px: int) -> Pixels:
     """Squash a picture to (size_px, size_px, 3): the view that the model sees."""
     pixels = picture.pixels if isinstance(picture, Picture) else picture
     image = Image.fromarray(pixels)
-    return np.asarray(image.resize((size_px, size_px), Image.Resampling.BICUBIC))
+    size = (size_px, size_px)
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2))
 
 
 def fit(pixels: Pixels, long_side_px: int) -> Pixels:
@@ -129,26 +150,29 @@ def pixels_sha256(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def _upright(image: Image.Image, turn: Image.Transpose | None, short_px: int) -> Image.Image:
-    """Decode to RGB with a shorter side of at least ``short_px`` where there is as much."""
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
-        image.draft(None, (short_px, short_px))
-    image.load()
-    profile = image.info.get("icc_profile")
-    factor = min(image.size) // short_px
-    if factor > 1 and image.mode in ("RGB", "L", "CMYK"):
-        image, factor = image.reduce(factor), 1
-    rgb = to_rgb(image, profile)
-    if factor > 1:
-        rgb = rgb.reduce(factor)
-    return rgb if turn is None else rgb.transpose(turn)
+def _loaded(image: Image.Image, short_px: int) -> tuple[tuple[int, int], Image.Image]:
+    """Decode to RGB with a shorter side of at least ``short_px`` where there is as much.
+
+    Returns the full size as stored (width, height) and the picture.
+    """
+    size = image.size
+    with _ONE_LARGE if size[0] * size[1] > LARGE_PIXELS else nullcontext():
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            # The decoder scales by 1/2, 1/4 or 1/8 at nearly no cost, and never below what we ask.
+            image.draft(None, (short_px, short_px))
+            image.load()
+        else:
+            image.load()
+            size = image.size  # Pillow turns a TIFF upright while it loads
+        profile = image.info.get("icc_profile")
+        return size, reduced_rgb(image, min(image.size) // short_px, profile)
 
 
 @contextmanager
 def _opened(path: Path, max_pixels: int) -> Iterator[tuple[Image.Image, str]]:
     """Open a photo and check its size; whatever goes wrong in here becomes a PhotoError."""
     try:
-        with path.open("rb") as file, _QUIET:
+        with path.open("rb") as file, QUIET_PILLOW:
             found = _format(file, path)
             image = _READERS[found](file, str(path))
             _check_size(image, max_pixels)
@@ -182,41 +206,14 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
+    """Put what a decoder said into plain words."""
+    text = str(error).strip().rstrip(".") or type(error).__name__
     if isinstance(error, OSError) and error.errno is not None:
         return reason_of(error)
-    if "truncated" in text.lower() or isinstance(error, EOFError):
-        return f"the file is cut short ({text})"
     if isinstance(error, MemoryError):
-        return "not enough memory to decode it"
+        return "there is not enough memory to decode it"
+    if isinstance(error, Image.DecompressionBombError):
+        return "it claims to be larger than its format can be read"
+    if isinstance(error, EOFError) or "truncated" in text.lower():
+        return f"the file is cut short ({text})"
     return f"the file is damaged ({text})"
-
-
-class _QuietPillow:
-    """Silence Pillow's warnings while any thread decodes.
-
-    ``warnings.catch_warnings`` changes the whole process, so only the first thread in sets it and
-    the last one out takes it back. What matters in the warnings comes as an error anyway.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._saved = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._saved = warnings.catch_warnings()
-                self._saved.__enter__()
-                warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif")
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._saved.__exit__(None, None, None)
-
-
-_QUIET = _QuietPillow()
