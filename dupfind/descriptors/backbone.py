@@ -2,7 +2,7 @@
 
 A saved model is a folder: ``weights.safetensors`` and ``model.json``; loading one runs no code
 from it. ``training`` makes its student and teacher with ``create_backbone`` and saves with
-``save_model``.
+``save_model``. timm loads only when it is needed, because its import takes seconds.
 """
 
 import hashlib
@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from safetensors.torch import load_file, save_file
-from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
+from dupfind.descriptors.transformer import plain_transformer
 from dupfind.errors import ModelError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -65,6 +64,8 @@ def create_backbone(
     Raises:
         ModelError: timm does not know the architecture, or its weights cannot be fetched.
     """
+    import timm
+
     arguments = {"num_classes": 0, "dynamic_img_size": True, "drop_path_rate": drop_path}
     try:
         module: nn.Module = timm.create_model(
@@ -121,9 +122,8 @@ def load_folder(folder: Path, *, name: str) -> Model:
     try:
         described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         spec = ModelSpec(**described["spec"])
-        weights = load_file(folder / "weights.safetensors")
-        module = create_backbone(spec)
-        module.load_state_dict({key: value.float() for key, value in weights.items()})
+        saved = load_file(folder / "weights.safetensors")
+        module = _with_weights(spec, {key: value.float() for key, value in saved.items()})
     except ModelError:
         raise
     except Exception as error:  # safetensors, JSON and torch each raise their own kinds
@@ -154,6 +154,15 @@ def save_model(
         (folder / f"{file}.new").replace(folder / file)
 
 
+def _with_weights(spec: ModelSpec, weights: dict[str, Tensor]) -> nn.Module:
+    plain = None if spec.arguments else plain_transformer(spec.architecture, weights)
+    if plain is not None:
+        return plain
+    module = create_backbone(spec)
+    module.load_state_dict(weights)
+    return module
+
+
 def _model_folder(name: str, models_folder: Path | None) -> Path | None:
     candidates = [BUILTIN_FOLDER] if name == "builtin" else [Path(name)]
     if models_folder is not None and name != "builtin":
@@ -171,6 +180,9 @@ def _untrained() -> Model:
 
 
 def _from_timm(name: str) -> Model:
+    import timm
+    from timm.data import resolve_model_data_config
+
     architecture = name.removeprefix("timm:")
     if not timm.is_model(architecture.split(".")[0]):
         raise ModelError(

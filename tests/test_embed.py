@@ -1,0 +1,251 @@
+"""Describing photos: the same numbers whatever the batch, the threads or the code path."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from dupfind.descriptors import backbone
+from dupfind.descriptors.backbone import Model, ModelSpec, create_backbone, describe_tokens
+from dupfind.descriptors.embed import Described, Embedder, choose_device, describe_stream
+from dupfind.descriptors.transformer import Transformer, plain_transformer
+from dupfind.errors import DescriptorError, ModelError, PhotoError
+
+VIEW_PX = 32
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """A shallow network for small views, with fixed random weights."""
+    spec = ModelSpec(arguments={"depth": 2}, view_px=VIEW_PX)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        module = create_backbone(spec)
+    return Model("small", spec, module.eval(), "0" * 64)
+
+
+@pytest.fixture(scope="module")
+def embedder(model: Model) -> Embedder:
+    return Embedder(model, device="cpu", batch_size=4)
+
+
+def random_views(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    shape = (count, VIEW_PX, VIEW_PX, 3)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def naive_descriptor(model: Model, view: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """One view, float32, no batch: what every faster path must agree with."""
+    pixels = (view / 255.0 - np.array(model.spec.mean)) / np.array(model.spec.std)
+    inputs = torch.from_numpy(pixels.transpose(2, 0, 1)[None]).float()
+    with torch.inference_mode():
+        tokens = model.module.forward_features(inputs)
+        described = describe_tokens(tokens, prefix_tokens=1, gem_power=model.spec.gem_power)
+    return described[0].numpy()
+
+
+def by_position(views: NDArray[np.uint8], item: int) -> tuple[str, NDArray[np.uint8]]:
+    return f"payload {item}", views[item]
+
+
+def test_descriptors_agree_with_one_view_at_a_time_in_float32(
+    model: Model, embedder: Embedder
+) -> None:
+    views = random_views(9)
+    described = embedder.describe(views)
+    assert described.dtype == np.float16
+    assert described.shape == (9, model.dimensions) == (9, embedder.dimensions)
+    np.testing.assert_allclose(np.linalg.norm(described.astype(np.float32), axis=1), 1, atol=2e-3)
+    for view, vector in zip(views, described, strict=True):
+        assert naive_descriptor(model, view) @ vector.astype(np.float32) > 0.999
+
+
+def test_no_views_give_no_descriptors(embedder: Embedder) -> None:
+    assert embedder.describe(random_views(0)).shape == (0, embedder.dimensions)
+
+
+@pytest.mark.parametrize(
+    "views",
+    [
+        np.zeros((2, 16, 16, 3), np.uint8),
+        np.zeros((VIEW_PX, VIEW_PX, 3), np.uint8),
+        np.zeros((1, VIEW_PX, VIEW_PX, 3), np.float32),
+    ],
+)
+def test_views_of_another_shape_or_type_are_refused(
+    embedder: Embedder, views: NDArray[np.uint8]
+) -> None:
+    with pytest.raises(DescriptorError, match=f"uint8 \\(n, {VIEW_PX}, {VIEW_PX}, 3\\)"):
+        embedder.describe(views)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 7, 8, 9, 50])
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_stream_gives_what_describe_gives_in_the_same_order(
+    embedder: Embedder, count: int, workers: int
+) -> None:
+    views = random_views(count)
+    stream = describe_stream(
+        embedder, range(count), lambda item: by_position(views, item), workers=workers
+    )
+    results = list(stream)
+    assert [result.item for result in results] == list(range(count))
+    assert [result.payload for result in results] == [f"payload {item}" for item in range(count)]
+    expected = embedder.describe(views).astype(np.float32)
+    for result, vector in zip(results, expected, strict=True):
+        assert result.error is None
+        assert result.vector is not None
+        assert vector @ result.vector.astype(np.float32) > 0.999
+
+
+def test_an_item_that_fails_to_load_is_reported_and_the_others_go_on(embedder: Embedder) -> None:
+    views = random_views(20)
+
+    def load(item: int) -> tuple[None, NDArray[np.uint8]]:
+        if item % 7 == 3:
+            raise PhotoError(f"number {item} is cut off")
+        return None, views[item]
+
+    results = list(describe_stream(embedder, range(20), load, workers=2))
+    failed = [result.item for result in results if result.error is not None]
+    assert failed == [3, 10, 17]
+    assert str(results[10].error) == "number 10 is cut off"
+    assert all((result.vector is None) == (result.error is not None) for result in results)
+
+
+def test_a_batch_in_which_nothing_loads_is_all_errors(embedder: Embedder) -> None:
+    def load(_: int) -> tuple[None, NDArray[np.uint8]]:
+        raise PhotoError("no photo")
+
+    results = list(describe_stream(embedder, range(9), load, workers=2))
+    assert [str(result.error) for result in results] == ["no photo"] * 9
+
+
+def test_a_defect_in_load_ends_the_stream_with_its_own_error(embedder: Embedder) -> None:
+    def load(_: int) -> tuple[None, NDArray[np.uint8]]:
+        raise ZeroDivisionError("a defect")
+
+    with pytest.raises(ZeroDivisionError):
+        list(describe_stream(embedder, range(9), load, workers=2))
+
+
+def test_descriptors_that_are_not_finite_are_errors(model: Model) -> None:
+    with torch.random.fork_rng(devices=[]):
+        module = create_backbone(model.spec).eval()
+    with torch.no_grad():
+        module.norm.weight[0] = float("nan")  # type: ignore[index, union-attr]
+    broken = Embedder(replace(model, module=module), device="cpu", batch_size=4)
+    views = random_views(5)
+    with pytest.raises(DescriptorError, match="5 descriptors that are not finite"):
+        broken.describe(views)
+    results = list(describe_stream(broken, range(5), lambda item: by_position(views, item)))
+    assert all(isinstance(result.error, DescriptorError) for result in results)
+    assert all(result.vector is None for result in results)
+    assert results[4].payload == "payload 4"
+
+
+def test_a_stream_takes_items_only_a_few_batches_ahead(embedder: Embedder) -> None:
+    taken = 0
+
+    def count_forever() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            yield taken
+            taken += 1
+
+    view = random_views(1)[0]
+    stream = describe_stream(embedder, count_forever(), lambda _: (None, view), workers=2)
+    ahead = []
+    for position, result in enumerate(stream):
+        assert result.item == position
+        ahead.append(taken - position)
+        if position == 100:
+            break
+    stream.close()  # type: ignore[attr-defined]
+    assert max(ahead) <= 2 * 2 * embedder.batch_size + 1
+
+
+def test_leaving_a_stream_early_stops_its_threads(embedder: Embedder) -> None:
+    before = threading.active_count()
+    view = random_views(1)[0]
+    stream = describe_stream(embedder, range(1000), lambda _: (None, view), workers=2)
+    assert isinstance(next(stream), Described)
+    stream.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+def test_a_stream_leaves_the_number_of_torch_threads_as_it_was(embedder: Embedder) -> None:
+    before = torch.get_num_threads()
+    view = random_views(1)[0]
+    list(describe_stream(embedder, range(3), lambda _: (None, view), workers=2))
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta", "cpu:x"])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(ModelError, match=r"cpu"):
+        choose_device(device)
+
+
+def test_the_plain_transformer_gives_what_timm_gives_at_every_view_size() -> None:
+    timm_module = create_backbone(ModelSpec()).eval()
+    plain = plain_transformer("vit_tiny_patch16_224", timm_module.state_dict())
+    assert isinstance(plain, Transformer)
+    for size_px in (96, 160, 224):
+        views = torch.randn(2, 3, size_px, size_px)
+        with torch.inference_mode():
+            expected = timm_module.forward_features(views)  # type: ignore[operator]
+            torch.testing.assert_close(
+                plain.forward_features(views), expected, atol=2e-5, rtol=1e-4
+            )
+
+
+def test_an_architecture_that_is_not_plain_is_left_to_timm(tmp_path: Path) -> None:
+    spec = ModelSpec(arguments={"depth": 2, "reg_tokens": 2}, view_px=VIEW_PX)
+    module = create_backbone(spec).eval()
+    assert plain_transformer("vit_tiny_patch16_224", module.state_dict()) is None
+    assert plain_transformer("vit_tiny_r_s16_p8_224", module.state_dict()) is None
+    backbone.save_model(tmp_path, spec=spec, module=module, details={}, half=False)
+    loaded = backbone.load_folder(tmp_path, name="registers")
+    views = torch.randn(1, 3, VIEW_PX, VIEW_PX)
+    with torch.inference_mode():
+        expected = module.forward_features(views)  # type: ignore[operator]
+        torch.testing.assert_close(loaded.module.forward_features(views), expected)  # type: ignore[operator]
+
+
+def test_a_saved_plain_model_keeps_its_fingerprint_and_its_descriptors(tmp_path: Path) -> None:
+    untrained = backbone.load_model("untrained")
+    backbone.save_model(
+        tmp_path, spec=untrained.spec, module=untrained.module, details={}, half=False
+    )
+    loaded = backbone.load_folder(tmp_path, name="saved")
+    assert isinstance(loaded.module, Transformer)
+    assert loaded.fingerprint == untrained.fingerprint
+    assert loaded.dimensions == untrained.dimensions
+    views = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
+    first, second = (
+        Embedder(model, device="cpu").describe(views).astype(np.float32)
+        for model in (untrained, loaded)
+    )
+    assert ((first * second).sum(axis=1) > 0.999).all()
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_descriptors_of_the_processor(model: Model) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    views = random_views(300)
+    on_cpu = Embedder(model, device="cpu").describe(views).astype(np.float32)
+    gpu_model = replace(model, module=create_backbone(model.spec).eval())
+    gpu_model.module.load_state_dict(model.module.state_dict())
+    on_gpu = Embedder(gpu_model, device="cuda")
+    described = on_gpu.describe(views).astype(np.float32)
+    assert ((on_cpu * described).sum(axis=1) > 0.998).all()
+    stream = describe_stream(on_gpu, range(300), lambda item: by_position(views, item))
+    streamed = np.stack([result.vector for result in stream if result.vector is not None])
+    assert ((streamed.astype(np.float32) * described).sum(axis=1) > 0.999).all()
