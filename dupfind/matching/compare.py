@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from dupfind.matching.features import LocalFeatures
 
+Box = tuple[float, float, float, float]
+
 BLOCK_PX = 12
 STEP_PX = 6
 MIN_OVERLAP_PX = 24  # both sides of the overlap; less than this proves nothing
@@ -41,7 +43,10 @@ class Comparison:
         two_sided: Share of the blocks with texture that disagree although both photos have texture
             there: other content, where a text or logo over a plain part is one-sided.
         largest_wrong: The largest connected region of those, as a share of the overlap.
-        share_a, share_b: Share of each photo that the overlap covers.
+        changed: Share of the overlap's blocks, textured or flat, that differ.
+        detail: Strength of fine structure in b over that in a, after the fit of tone; 1 is equal.
+        framed_a, framed_b: Whether the photo has a plain border (``features.content_mask``).
+        share_a, share_b: Share of each photo's content that the overlap covers.
         grey_gain, grey_offset: Fitted tone, b = gain * a + offset, in grey levels.
         colour_a, colour_b: Mean saturation of the overlap in each, in grey levels of 255.
         colour_shift: Mean difference of the colour channels after the fit of grey, in grey levels.
@@ -57,6 +62,10 @@ class Comparison:
     textured_share: float
     residual: float
     parallax: float
+    changed: float
+    detail: float
+    framed_a: bool
+    framed_b: bool
     two_sided: float
     largest_wrong: float
     share_a: float
@@ -66,8 +75,8 @@ class Comparison:
     colour_a: float
     colour_b: float
     colour_shift: float
-    box_a: tuple[float, float, float, float]
-    box_b: tuple[float, float, float, float]
+    box_a: Box
+    box_b: Box
 
 
 def compare(a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]) -> Comparison | None:
@@ -102,15 +111,24 @@ def _compare_in_b(
     share_a = _share(_overlap(b.content, a.content, inverse), a.content)
     shares = share_a, _share(mask, b.content)
     boxes = _box_in(inverse, box, picture_a.shape), _box_in(np.eye(3), box, picture_b.shape)
-    return _measure(warped[cut], picture_b[cut], mask[cut], shares, boxes)
+    framed = not a.content.all(), not b.content.all()
+    return _measure(warped[cut], picture_b[cut], mask[cut], _Extent(shares, boxes, framed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """Of a and of b: share of the content in the overlap, its box, and whether there is a border."""
+
+    shares: tuple[float, float]
+    boxes: tuple[Box, Box]
+    framed: tuple[bool, bool]
 
 
 def _measure(
     warped: NDArray[np.uint8],
     target: NDArray[np.uint8],
     mask: NDArray[np.bool_],
-    shares: tuple[float, float],
-    boxes: tuple[tuple[float, float, float, float], tuple[float, float, float, float]],
+    extent: "_Extent",
 ) -> Comparison:
     grey_a = cv2.cvtColor(warped, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey_b = cv2.cvtColor(target, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -118,7 +136,7 @@ def _measure(
     gain, offset = _fit_tone(settled[mask], grey_b[mask])
     difference = np.abs(gain * settled + offset - grey_b)
     # Noise and the last half pixel are no difference in content.
-    blocks = _blocks(_soft(settled), _soft(grey_b), mask, _soft(difference))
+    blocks = _blocks(_soft(settled), _soft(grey_b), mask, _soft(difference), negative=gain < -0.3)
     colours = [
         float(np.ptp(picture[mask].astype(np.int16), axis=1).mean()) for picture in (warped, target)
     ]
@@ -126,15 +144,18 @@ def _measure(
         **blocks,
         residual=float(np.median(difference[mask])),
         parallax=float(np.percentile(motion[mask], 90)),
-        share_a=shares[0],
-        share_b=shares[1],
+        detail=_detail(grey_b, mask) / max(abs(gain) * _detail(settled, mask), 0.3),
+        framed_a=extent.framed[0],
+        framed_b=extent.framed[1],
+        share_a=extent.shares[0],
+        share_b=extent.shares[1],
         grey_gain=gain,
         grey_offset=offset,
         colour_a=colours[0],
         colour_b=colours[1],
         colour_shift=_colour_shift(warped[mask], target[mask]),
-        box_a=boxes[0],
-        box_b=boxes[1],
+        box_a=extent.boxes[0],
+        box_b=extent.boxes[1],
     )
 
 
@@ -143,6 +164,8 @@ def _blocks(
     grey_b: NDArray[np.float32],
     mask: NDArray[np.bool_],
     difference: NDArray[np.float32],
+    *,
+    negative: bool,
 ) -> dict[str, float]:
     """Correlate overlapping blocks of ``BLOCK_PX`` and sum up which agree."""
 
@@ -156,6 +179,8 @@ def _blocks(
     std_b = np.sqrt(np.maximum(mean(grey_b * grey_b) - mean_b**2, 0))
     covariance = mean(grey_a * grey_b) - mean_a * mean_b
     correlation = covariance / np.maximum(std_a * std_b, 4.0)
+    if negative:
+        correlation = -correlation
     # A photo of low contrast still has texture: measure it against the photo's own.
     rough_a = std_a > TEXTURE_STD * min(1.0, _spread(grey_a[mask]) / 45)
     rough_b = std_b > TEXTURE_STD * min(1.0, _spread(grey_b[mask]) / 45)
@@ -164,12 +189,15 @@ def _blocks(
     wrong = textured & ~agrees
     two_sided = (wrong & rough_a & rough_b).astype(np.uint8)
     values = correlation[textured]
+    same_tone = mean(difference) < FLAT_TOLERANCE
+    changed = wrong | (flat & ~same_tone)
     independent = (STEP_PX / BLOCK_PX) ** 2
     return {
         "agree": _share(agrees, textured),
         "correlation": float(values.mean()) if values.size else 0.0,
         "low_correlation": float(np.percentile(values, 20)) if values.size else 0.0,
-        "flat_agree": _share(mean(difference) < FLAT_TOLERANCE, flat),
+        "flat_agree": _share(same_tone, flat),
+        "changed": _share(changed, whole) if whole.any() else 1.0,
         "textured": float(textured.sum() * independent),
         "textured_share": float(textured.sum() / max(1, whole.sum())),
         "two_sided": _share(two_sided > 0, textured) if textured.any() else 0.0,
@@ -252,6 +280,11 @@ def _colour_shift(values_a: NDArray[np.uint8], values_b: NDArray[np.uint8]) -> f
     return float(np.abs(chroma[0] - chroma[1]).mean())
 
 
+def _detail(grey: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.0)
+    return float(np.abs(fine[mask]).mean())
+
+
 def _soft(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), SOFTEN_PX), np.float32)
 
@@ -321,7 +354,7 @@ def _mask_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
 
 def _box_in(
     matrix: NDArray[np.float64], box: tuple[int, int, int, int], shape: tuple[int, ...]
-) -> tuple[float, float, float, float]:
+) -> Box:
     left, top, right, bottom = box
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
     mapped = cv2.perspectiveTransform(corners[None], matrix)[0]
@@ -341,6 +374,9 @@ def _swapped(comparison: Comparison) -> Comparison:
         box_a=comparison.box_b,
         box_b=comparison.box_a,
         grey_gain=1 / gain,
+        detail=1 / max(comparison.detail, 1e-3),
+        framed_a=comparison.framed_b,
+        framed_b=comparison.framed_a,
         grey_offset=-comparison.grey_offset / gain,
     )
     return Comparison(**values)

@@ -38,7 +38,7 @@ def direct_alignments(
         yield _refined(a, b, part), False
     part = _part(b, a)
     if part is not None:
-        yield np.linalg.inv(_refined(b, a, part)), False
+        yield np.asarray(np.linalg.inv(_refined(b, a, part)), np.float64), False
 
 
 def _whole(a: LocalFeatures, b: LocalFeatures) -> tuple[NDArray[np.float64], bool] | None:
@@ -48,7 +48,7 @@ def _whole(a: LocalFeatures, b: LocalFeatures) -> tuple[NDArray[np.float64], boo
     for turns in range(4):
         for mirrored in (False, True):
             variant = np.rot90(source[:, ::-1] if mirrored else source, turns)
-            score = float((_normal(variant) * target).mean())
+            score = abs(float((_normal(variant) * target).mean()))  # negatives too
             if score > best:
                 best, found = score, (turns, mirrored)
     if found is None:
@@ -125,4 +125,4 @@ def _square(photo: LocalFeatures) -> NDArray[np.float32]:
 
 def _normal(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return zero mean and unit deviation; a flat picture stays near 0 and matches nothing."""
-    return (values - values.mean()) / max(float(values.std()), 4.0)
+    return np.asarray((values - values.mean()) / max(float(values.std()), 4.0), np.float32)

@@ -92,12 +92,15 @@ class LocalFeatures:
                 if int(arrays["format"]) != _FORMAT:
                     raise DescriptorError("the cached features are of another version")
                 geometry = arrays["geometry"].astype(np.float32) / 65535
-                picture = cv2.imdecode(arrays["picture"], cv2.IMREAD_COLOR)[..., ::-1]
+                decoded = cv2.imdecode(arrays["picture"], cv2.IMREAD_COLOR)
                 sift = arrays["sift"]
         except (OSError, KeyError, ValueError, TypeError, EOFError, cv2.error) as error:
             raise DescriptorError(f"the cached features are damaged ({error})") from error
+        if decoded is None:
+            raise DescriptorError("the cached features are damaged (their picture)")
+        picture = np.ascontiguousarray(decoded[..., ::-1], np.uint8)
         points, sizes, angles = geometry[:, :2], geometry[:, 2], geometry[:, 3] * 360
-        return cls(points, sizes, angles, sift, np.ascontiguousarray(picture))
+        return cls(points, sizes, angles, sift, picture)
 
 
 def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
@@ -107,7 +110,7 @@ def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
     """
     working = _resize(pixels, WORKING_PX)
     grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
-    detector = cv2.SIFT_create(nfeatures=MAX_KEYPOINTS, contrastThreshold=CONTRAST_THRESHOLD)
+    detector = cv2.SIFT.create(nfeatures=MAX_KEYPOINTS, contrastThreshold=CONTRAST_THRESHOLD)
     keypoints, descriptors = detector.detectAndCompute(grey, None)
     if descriptors is None:
         keypoints, descriptors = (), np.zeros((0, 128), np.float32)
@@ -159,7 +162,8 @@ def mirror_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def root_sift(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the square roots of the L1-normalised descriptors, (n, 128) float32 of unit length."""
     values = descriptors.astype(np.float32)
-    return np.sqrt(values / np.maximum(values.sum(axis=1, keepdims=True), 1e-6))
+    total = np.maximum(values.sum(axis=1, keepdims=True), 1e-6)
+    return np.asarray(np.sqrt(values / total), np.float32)
 
 
 _MIRROR = np.arange(128).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].reshape(-1)

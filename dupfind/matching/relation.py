@@ -1,0 +1,252 @@
+"""Name how two proven photos are related, with the evidence: what was scaled, cut, turned, toned, changed.
+
+In:  a proof and the sizes of two photos. Out: relations and JSON-ready evidence (docs/relations.md).
+No disk, database or model.
+
+Evidence describes photo b as made from photo a. Which of the two came first is nothing that pixels
+tell: a crop is named ``cropped`` from either side.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.matching.compare import Comparison
+from dupfind.matching.features import LocalFeatures
+from dupfind.matching.verify import Proof
+from dupfind.records import Relation
+
+WHOLE = 0.93  # an overlap that covers more of a photo covers it all: borders are never exact
+TURN_DEGREES = 1.5
+SAME_SCALE = 0.02
+STRETCH = 0.04
+PERSPECTIVE = 0.02
+SKEW = 0.035
+CHANGED = 0.04
+GREY = 5.0  # mean saturation (largest minus smallest channel) below which a picture is grey
+TONE_GAIN = 1.18
+TONE_OFFSET = 10.0
+COLOUR_SHIFT = 5.5
+SOFTER, SHARPER = 0.62, 1.5
+SEAM = 2.2
+PART_OF_COMPOSITE = 0.75
+
+# Strongest alteration last: a crop that was also saved again is a crop.
+_WEAKEST_FIRST = (
+    Relation.REENCODED,
+    Relation.RESIZED,
+    Relation.CROPPED,
+    Relation.ROTATED,
+    Relation.MIRRORED,
+    Relation.RECOLOURED,
+    Relation.EDITED,
+    Relation.COMPOSITE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What ``relate`` needs to know of a photo besides its features: the upright size in pixels."""
+
+    features: LocalFeatures
+    width: int
+    height: int
+
+
+def relate(proof: Proof, a: Side, b: Side) -> tuple[Relation, dict[str, Any]]:
+    """Return the strongest relation of a proven pair and its evidence.
+
+    Args:
+        proof: From ``verify(a.features, b.features)``; it must have a matrix and a comparison.
+        a, b: The two photos.
+
+    Raises:
+        ValueError: The proof has no alignment to read the relation from.
+    """
+    if proof.matrix is None or proof.comparison is None:
+        raise ValueError("a pair without an alignment has no relation; call it similar")
+    shape = _shape(proof.matrix, a, b, mirrored=proof.mirrored)
+    evidence: dict[str, Any] = {"method": proof.method, "inliers": proof.inliers}
+    holds = {Relation.REENCODED}
+    holds |= _geometry(shape, evidence, mirrored=proof.mirrored)
+    holds |= _extent(proof, a, b, evidence)
+    holds |= _tone(proof.comparison, evidence)
+    holds |= _changes(proof.comparison, shape, evidence)
+    if Relation.COMPOSITE in holds:
+        holds.discard(Relation.CROPPED)
+    ordered = [relation for relation in _WEAKEST_FIRST if relation in holds]
+    evidence["relations"] = [str(relation) for relation in ordered]
+    return ordered[-1], evidence
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The matrix taken apart: scale in pixels, degrees anticlockwise, stretch, skew, perspective."""
+
+    scale: float
+    degrees: float
+    stretch: float
+    skew: float
+    perspective: float
+
+
+def _shape(matrix: NDArray[np.float64], a: Side, b: Side, *, mirrored: bool) -> _Shape:
+    long_a, long_b = max(a.width, a.height), max(b.width, b.height)
+    linear = _linear_at_centre(matrix, a) * (long_b / long_a)
+    if mirrored:
+        linear = linear @ np.diag([-1.0, 1.0])
+    # QR: a turn, then scales along the photo's own axes and a skew between them.
+    turn = math.atan2(linear[1, 0], linear[0, 0])
+    unturned = (
+        np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]]) @ linear
+    )
+    scale_x, scale_y = abs(unturned[0, 0]), max(abs(unturned[1, 1]), 1e-6)
+    degrees = -math.degrees(turn)  # y points down: a positive turn of the matrix is clockwise
+    return _Shape(
+        scale=float(math.sqrt(scale_x * scale_y)),
+        degrees=float((degrees + 180) % 360 - 180),
+        stretch=float(abs(math.log(scale_x / scale_y))),
+        skew=float(abs(unturned[0, 1]) / scale_y),
+        perspective=float(np.abs(matrix[2, :2]).max() / abs(matrix[2, 2])),
+    )
+
+
+def _linear_at_centre(matrix: NDArray[np.float64], a: Side) -> NDArray[np.float64]:
+    width, height = a.features.size
+    centre = np.array([width / 2, height / 2, 1.0])
+    x, y, depth = matrix @ centre
+    top = matrix[:2, :2] * depth - np.outer([x, y], matrix[2, :2])
+    return np.asarray(top / depth**2)
+
+
+def _geometry(shape: _Shape, evidence: dict[str, Any], *, mirrored: bool) -> set[Relation]:
+    holds = set()
+    evidence["scale"] = round(shape.scale, 4)
+    if abs(math.log(max(shape.scale, 1e-6))) > SAME_SCALE or shape.stretch > STRETCH:
+        holds.add(Relation.RESIZED)
+    if shape.stretch > STRETCH:
+        evidence["stretch"] = round(math.exp(shape.stretch), 3)
+    if abs(shape.degrees) > TURN_DEGREES:
+        holds.add(Relation.ROTATED)
+        evidence["degrees"] = round(shape.degrees, 1)
+    if mirrored:
+        holds.add(Relation.MIRRORED)
+        evidence["mirrored"] = True
+    return holds
+
+
+def _extent(proof: Proof, a: Side, b: Side, evidence: dict[str, Any]) -> set[Relation]:
+    """Tell a crop from a part of a collage: a crop's picture goes on beyond its border."""
+    comparison = proof.comparison
+    assert comparison is not None and proof.matrix is not None  # noqa: PT018 - relate() checked
+    share_a, share_b = comparison.share_a, comparison.share_b
+    holds: set[Relation] = set()
+    if min(share_a, share_b) >= WHOLE:
+        return holds
+    part_is_a = share_a > share_b
+    larger, box, share = (
+        (b, comparison.box_b, share_b) if part_is_a else (a, comparison.box_a, share_a)
+    )
+    seam = _seam(larger.features.picture, box)
+    evidence["part"] = "a" if part_is_a else "b"
+    evidence["crop_box"] = [round(value, 4) for value in box]
+    evidence["crop_share"] = round(share, 4)
+    alien = share < PART_OF_COMPOSITE and max(share_a, share_b) > 0.8 and seam > SEAM
+    holds.add(Relation.COMPOSITE if alien else Relation.CROPPED)
+    return holds
+
+
+def _seam(picture: NDArray[np.uint8], box: tuple[float, float, float, float]) -> float:
+    """Return how much harsher the picture changes across the box's border than beside it.
+
+    About 1 where the picture goes on; several where another picture, a frame or a page begins.
+    The median over the sides that do not lie at the picture's own border.
+    """
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    height, width = grey.shape
+    left, top, right, bottom = (
+        box[0] * width,
+        box[1] * height,
+        box[2] * width,
+        box[3] * height,
+    )
+    ratios = []
+    for image, place, start, end in (
+        (grey.T, left, top, bottom),
+        (grey.T, right, top, bottom),
+        (grey, top, left, right),
+        (grey, bottom, left, right),
+    ):
+        ratio = _step_across(image[:, round(start) : round(end)], round(place))
+        if ratio is not None:
+            ratios.append(ratio)
+    return float(np.median(ratios)) if ratios else 0.0
+
+
+def _step_across(strip: NDArray[np.float32], row: int) -> float | None:
+    if row < 7 or row > len(strip) - 7 or strip.shape[1] < 8:
+        return None
+    across = float(np.abs(strip[row + 3] - strip[row - 3]).mean())
+    beside = [
+        float(np.abs(strip[row + shift + 3] - strip[row + shift - 3]).mean())
+        for shift in (-7, 7)
+        if 3 <= row + shift < len(strip) - 3
+    ]
+    return across / max(float(np.mean(beside)) if beside else 0.0, 3.0)
+
+
+def _tone(comparison: Comparison, evidence: dict[str, Any]) -> set[Relation]:
+    grey_a, grey_b = comparison.colour_a < GREY, comparison.colour_b < GREY
+    if grey_a != grey_b and max(comparison.colour_a, comparison.colour_b) > 2 * GREY:
+        evidence["grey"] = True
+        evidence["tone"] = "without its colours"
+        return {Relation.RECOLOURED}
+    words = _tone_words(comparison)
+    if not words:
+        return set()
+    evidence["tone"] = ", ".join(words)
+    return {Relation.RECOLOURED}
+
+
+def _tone_words(comparison: Comparison) -> list[str]:
+    words = []
+    gain, middle = comparison.grey_gain, 128 * (comparison.grey_gain - 1) + comparison.grey_offset
+    if gain < 0:
+        return ["negative"]
+    if gain > TONE_GAIN:
+        words.append("more contrast")
+    elif gain < 1 / TONE_GAIN:
+        words.append("less contrast")
+    if middle > TONE_OFFSET:
+        words.append("brighter")
+    elif middle < -TONE_OFFSET:
+        words.append("darker")
+    more = comparison.colour_b - comparison.colour_a
+    if comparison.colour_shift > COLOUR_SHIFT:
+        strong = max(8.0, 0.25 * comparison.colour_a)
+        words.append(
+            "more colour" if more > strong else "less colour" if more < -strong else "other colours"
+        )
+    return words
+
+
+def _changes(comparison: Comparison, shape: _Shape, evidence: dict[str, Any]) -> set[Relation]:
+    holds = set()
+    changed = comparison.changed
+    evidence["changed_share"] = round(changed, 4)
+    if changed > CHANGED:
+        holds.add(Relation.EDITED)
+    if comparison.framed_a != comparison.framed_b:
+        holds.add(Relation.EDITED)
+        evidence["frame"] = "b" if comparison.framed_b else "a"
+    if shape.perspective > PERSPECTIVE or shape.skew > SKEW:
+        holds.add(Relation.EDITED)
+        evidence["warped"] = True
+    if not SOFTER < comparison.detail < SHARPER:
+        holds.add(Relation.EDITED)
+        evidence["detail"] = "softer" if comparison.detail < 1 else "sharper or noisier"
+    return holds
