@@ -116,7 +116,7 @@ def test_what_a_scan_does_not_meet_is_missing_until_it_comes_back(store: Store) 
     store.add_batch(Batch([entry("/other/x", "d" * 64)], [ErrorEntry(Path("/p/bad"), "broken")]))
     store.start_sightings()
     store.add_sightings([Path("/p/0")])
-    assert store.remove_unseen([Path("/p")], unreadable=[Path("/p/1")]) == 2
+    assert store.remove_unseen([Path("/p")], unreadable=[Path("/p/none")]) == 2
     assert [str(photo.path) for photo in store.photos()] == ["/p/0", "/other/x"]
     assert list(store.errors()) == []
     store.add_batch(Batch([entry("/p/1", B_SHA)]))
@@ -191,7 +191,7 @@ def test_deleted_photos_leave_the_groups(clustered: Store) -> None:
     assert left.members[1].relation == "cropped"
     assert left.reclaimable_bytes == 100
     clustered.start_sightings()
-    clustered.remove_unseen([Path("/p/1")])
+    clustered.remove_unseen([Path("/p/none")])
     assert [(p.photo_a, p.photo_b) for p in clustered.pairs()] == [(2, 3)]
 
 

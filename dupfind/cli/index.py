@@ -1,0 +1,92 @@
+"""`dupfind index`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from dupfind.cli.common import Common, common_options, json_option, print_json
+from dupfind.config import DEFAULT_MAX_PIXELS
+
+_WORDS = {"scan": "Scanning", "describe": "Describing"}
+
+
+@click.command(short_help="Bring the library up to date with the photos in folders.")
+@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="What describes the photos: builtin, a model that you trained, a folder with weights, or a "
+    "timm name [default: the one in use, at first builtin]. Another one describes all anew.",
+)
+@click.option(
+    "--exclude",
+    metavar="GLOB",
+    multiple=True,
+    help="Leave out files and folders whose name matches (with a slash: whose path does). Repeatable.",
+)
+@click.option(
+    "--reference",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Index this folder too, and prefer its photos as the ones to keep. Repeatable.",
+)
+@click.option(
+    "--max-pixels",
+    default=DEFAULT_MAX_PIXELS,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Refuse to decode pictures larger than this.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Photos in one pass of the model [default: auto].",
+)
+@json_option
+@common_options
+def index(
+    common: Common,
+    photos: tuple[Path, ...],
+    model: str | None,
+    exclude: tuple[str, ...],
+    reference: tuple[Path, ...],
+    max_pixels: int,
+    batch_size: int | None,
+    as_json: bool,
+) -> None:
+    """Bring the library up to date with the photos in folders.
+
+    Only what is new or changed is read; moved files are known by their content; deleted ones
+    leave the results. A run that is stopped goes on where it was.
+
+    Example: dupfind index ~/Pictures --exclude '*.gif'
+    """
+    from dupfind.cli.progress import ProgressDisplay
+    from dupfind.flows.index_run import IndexOptions
+
+    options = IndexOptions(
+        model=model,
+        device=common.device,
+        exclude=exclude,
+        reference=reference,
+        max_pixels=max_pixels,
+        batch_size=batch_size,
+    )
+    library = common.library()
+    with ProgressDisplay(_WORDS, quiet=common.quiet or as_json) as display:
+        summary = library.index(photos, options, on_progress=display)
+    if as_json:
+        print_json({"library": str(library.paths.root), **asdict(summary)})
+        return
+    common.say(
+        f"{summary.found:,} photos found: {summary.new:,} new, {summary.changed:,} changed, "
+        f"{summary.moved:,} moved, {summary.unchanged:,} unchanged; {summary.removed:,} removed."
+    )
+    if summary.errors:
+        common.say(f"{summary.errors:,} files could not be read: see `dupfind report`.")
+    common.say(
+        f"{summary.described:,} described with the model '{summary.model}' in "
+        f"{summary.seconds:.1f} s. Next: dupfind cluster"
+    )

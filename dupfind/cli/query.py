@@ -1,0 +1,46 @@
+"""`dupfind query`."""
+
+import os
+from pathlib import Path
+
+import click
+
+from dupfind.cli.common import Common, common_options, json_option, print_json
+
+
+@click.command(short_help="List the photos of the library that are nearest to an image.")
+@click.argument("image", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--k", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
+@json_option
+@common_options
+def query(common: Common, image: Path, k: int, as_json: bool) -> None:
+    """List the photos of the library that are nearest to an image, which need not be in it.
+
+    Example: dupfind query holiday.jpg --k 5
+    """
+    from dupfind.reports.words import relation_name, safe_name
+
+    matches = common.library().query(image, k=k)
+    if as_json:
+        print_json(
+            {
+                "query": os.fspath(image.absolute()),
+                "matches": [
+                    {
+                        "path": os.fspath(match.photo.path),
+                        "similarity": match.similarity,
+                        "probability": match.probability,
+                        "relation": str(match.relation),
+                        "evidence": match.evidence,
+                    }
+                    for match in matches
+                ],
+            }
+        )
+        return
+    if not matches:
+        common.say("The library holds no other photo.")
+    width = max((len(relation_name(match.relation)) for match in matches), default=0)
+    for match in matches:
+        name = safe_name(os.fspath(match.photo.path))
+        click.echo(f"{match.similarity:.3f}  {relation_name(match.relation):{width}}  {name}")
