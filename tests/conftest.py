@@ -1,13 +1,18 @@
 """What the tests share: where the real photos lie, and pictures made on the spot."""
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,15 +23,10 @@ SavePicture = Callable[..., Path]
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real photos beside the clone, or the one that DUPFIND_SHARED names."""
-    folder = shared_folder()
+    folder = Path(os.environ.get("DUPFIND_SHARED") or ROOT.parent / "shared" / "data")
     if not (folder / "dev" / "truth.csv").is_file():
         pytest.skip(f"the shared photos are not at {folder} (set DUPFIND_SHARED)")
     return folder
-
-
-def shared_folder() -> Path:
-    """Return where the shared photos should lie, whether they do or not."""
-    return Path(os.environ.get("DUPFIND_SHARED") or ROOT.parent / "shared" / "data")
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +62,18 @@ def picture(seed: int = 0, size: tuple[int, int] = (96, 64)) -> NDArray[np.uint8
         box = (x0, y0, x0 + max(2, width // 5), y0 + max(2, height // 5))
         image.paste(tuple(int(value) for value in rng.integers(0, 256, 3)), box)
     return np.asarray(image.filter(ImageFilter.GaussianBlur(0.5)))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium, the system's own."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("there is no chromium on this machine")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield running
+        running.close()

@@ -1,5 +1,6 @@
 """What every report is made from: groups joined with their photos, and what could not be read."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from dupfind.records import FileError, Group, Member, Photo
 class Report:
     """All that a report shows. ``photos`` holds at least each photo that a group names.
 
-    ``photos_total`` counts the whole library; ``precision`` is what the user asked for, in [0, 1].
+    ``photos_total`` counts the whole library; ``precision`` is what the user asked for, in [0, 1];
+    ``found_at`` is when the groups were found, ISO 8601.
     """
 
     library: Path
@@ -23,6 +25,7 @@ class Report:
     photos: Mapping[int, Photo]
     errors: Sequence[FileError] = field(default_factory=tuple)
     photos_total: int = 0
+    found_at: str = ""
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -33,6 +36,15 @@ class Report:
     def copies_total(self) -> int:
         """Members that are not kept, over all groups."""
         return sum(not member.keep for group in self.groups for member in group.members)
+
+    def common_folder(self) -> str:
+        """Return the folder that all shown photos lie in, "" where naming it would shorten nothing."""
+        folders = {os.path.dirname(photo.path) for photo in self.photos.values()}  # noqa: PTH120
+        try:
+            common = os.path.commonpath(folders) if folders else ""
+        except ValueError:  # several drives
+            return ""
+        return common if len(common) > 1 else ""
 
     def photo(self, member: Member) -> Photo:
         """Return the photo of a member."""

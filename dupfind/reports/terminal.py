@@ -1,6 +1,5 @@
 """The report for a person at a terminal: what to keep, why the others are copies, what it frees."""
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +23,6 @@ def make_console(stream: TextIO, *, width: int | None = None) -> Console:
     """Return a console that colours only terminals (and honours NO_COLOR), and never reads markup."""
     if width is None and not stream.isatty():
         width = _PIPE_WIDTH
-    if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks "×" still gets its report
-        stream.reconfigure(errors="replace")
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
@@ -33,7 +30,7 @@ def print_report(report: Report, console: Console, *, limit: int = DEFAULT_LIMIT
     """Print the groups that free most (``limit`` of them; 0: all), unreadable files and totals."""
     groups = most_reclaimable_first(report.groups)
     shown = groups[:limit] if limit else groups
-    base = _common_folder([photo.path for photo in report.photos.values()])
+    base = report.common_folder()
     if shown and base:
         console.print(Text.assemble("Photos below ", (_name(base), "bold"), "\n"))
     for group in shown:
@@ -132,18 +129,6 @@ def _print_totals(report: Report, console: Console, *, left_out: int) -> None:
         f"{among}; {readable_bytes(report.reclaimable_bytes)} could be freed."
     )
     console.print(Text(total, style="bold"))
-
-
-def _common_folder(paths: Sequence[Path]) -> str:
-    """The folder that all paths lie in, or "" where naming it would shorten nothing."""
-    folders = {os.path.dirname(path) for path in paths}  # noqa: PTH120 - fast and exact on bytes
-    if not folders:
-        return ""
-    try:
-        common = os.path.commonpath(folders)
-    except ValueError:  # several drives
-        return ""
-    return common if len(common) > 1 else ""
 
 
 def _below(path: Path, base: str) -> str:

@@ -83,8 +83,20 @@ def explain(member: Member, photo: Photo, kept: Photo) -> str:
     if member.keep:
         return "the photo to keep"
     relations = _all_relations(member)
-    parts = [_explain_one(relation, member.evidence, photo, kept) for relation in relations]
+    parts = [_explain_one(relation, member, photo, kept) for relation in relations]
     return "; ".join(part for part in (*parts, *_circumstances(member.evidence)) if part)
+
+
+def copy_shows_more(member: Member, photo: Photo, kept: Photo) -> bool:
+    """Say whether the copy is the larger picture, of which the kept photo shows a part.
+
+    ``scale`` is pixels of the copy for one of the kept photo: the copy shows more when it has more
+    pixels than the kept photo would have at its scale.
+    """
+    scale = float(member.evidence.get("scale") or 0.0)
+    if scale <= 0:
+        return False
+    return photo.width * photo.height > 1.02 * scale**2 * kept.width * kept.height
 
 
 def _safe_character(character: str) -> str:
@@ -106,15 +118,16 @@ def _all_relations(member: Member) -> list[str]:
     return list(dict.fromkeys([str(member.relation), *(str(other) for other in others)]))
 
 
-def _explain_one(relation: str, evidence: Mapping[str, Any], photo: Photo, kept: Photo) -> str:
+def _explain_one(relation: str, member: Member, photo: Photo, kept: Photo) -> str:
     if relation == Relation.ROTATED:
-        return _turn(evidence)
+        return _turn(member.evidence)
     name = relation_name(relation)
-    words = _detail(relation, evidence, photo, kept)
+    words = _detail(relation, member, photo, kept)
     return f"{name}: {words}" if words else name
 
 
-def _detail(relation: str, evidence: Mapping[str, Any], photo: Photo, kept: Photo) -> str:
+def _detail(relation: str, member: Member, photo: Photo, kept: Photo) -> str:
+    evidence = member.evidence
     match relation:
         case Relation.IDENTICAL:
             return "the same bytes"
@@ -123,7 +136,7 @@ def _detail(relation: str, evidence: Mapping[str, Any], photo: Photo, kept: Phot
         case Relation.RESIZED:
             return _scaling(evidence, photo, kept)
         case Relation.CROPPED:
-            return _crop(evidence)
+            return _crop(evidence, whole=copy_shows_more(member, photo, kept))
         case Relation.RECOLOURED:
             return _tone(evidence)
         case Relation.EDITED:
@@ -157,9 +170,10 @@ def _scaling(evidence: Mapping[str, Any], photo: Photo, kept: Photo) -> str:
     return f"scaled to {100 * scale:.0f}%" if scale < 9.995 else f"scaled up {scale:.0f} times"
 
 
-def _crop(evidence: Mapping[str, Any]) -> str:
+def _crop(evidence: Mapping[str, Any], *, whole: bool) -> str:
     share, box = evidence.get("crop_share"), evidence.get("crop_box")
-    shown = f"shows {percent(float(share))} of the picture" if share is not None else ""
+    shows = "the kept photo shows" if whole else "shows"
+    shown = f"{shows} {percent(float(share))} of the picture" if share is not None else ""
     where = _where(box) if box else ""
     return f"{shown} ({where})" if shown and where else shown or where
 

@@ -1,0 +1,151 @@
+"""Gather from the library what a report shows, and write it in the format asked for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+from dupfind.config import LibraryPaths
+from dupfind.errors import LibraryError
+from dupfind.flows.thumbnails import CACHE_FILE, OnProgress, make_thumbnails, side_for
+from dupfind.records import Level
+from dupfind.reports.contents import PairLine, Report
+from dupfind.reports.html import pictured_photos, write_html
+from dupfind.reports.output import text_output
+from dupfind.reports.structured import write_csv, write_json, write_pairs
+from dupfind.reports.terminal import DEFAULT_LIMIT, make_console, print_report
+from dupfind.store.cache import BlobCache
+from dupfind.store.runs import Run
+from dupfind.store.store import Store
+
+DEFAULT_PICTURES = 8000
+
+
+class ReportFormat(StrEnum):
+    """The formats of ``dupfind report``."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    CSV = "csv"
+    PAIRS = "pairs"
+    HTML = "html"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """How to report.
+
+    ``limit``: groups on the terminal, 0 for all; ``pictures``: the most photos that the HTML page
+    shows as pictures.
+    """
+
+    format: ReportFormat = ReportFormat.TERMINAL
+    limit: int = DEFAULT_LIMIT
+    pictures: int = DEFAULT_PICTURES
+
+
+def write_report(
+    root: Path,
+    target: Path | None,
+    options: ReportOptions,
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Write a report of the library in ``root`` to a file, or to standard output (None or ``-``).
+
+    Raises:
+        LibraryError: There is no library, or ``cluster`` has not been run.
+        ReportError: The file cannot be written.
+    """
+    with Store.open(LibraryPaths(root.absolute())) as store, text_output(target) as stream:
+        report_on(store, stream, options, on_progress)
+
+
+def report_on(
+    store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None = None
+) -> None:
+    """Write a report of what the last ``cluster`` found.
+
+    Args:
+        store: The library.
+        stream: UTF-8 text; see ``reports.output``.
+        options: The format, and how much of it.
+        on_progress: Called with (done, total) while the pictures of a page are made.
+
+    Raises:
+        LibraryError: ``cluster`` has not been run.
+    """
+    match options.format:
+        case ReportFormat.PAIRS:
+            write_pairs(pair_lines(store), stream)
+        case ReportFormat.JSON:
+            write_json(gather_report(store), stream)
+        case ReportFormat.CSV:
+            write_csv(gather_report(store), stream)
+        case ReportFormat.HTML:
+            _write_page(store, stream, options, on_progress)
+        case ReportFormat.TERMINAL:
+            print_report(gather_report(store), make_console(stream), limit=options.limit)
+
+
+def gather_report(store: Store) -> Report:
+    """Return the groups of the last ``cluster`` with their photos, and the files that failed.
+
+    Raises:
+        LibraryError: ``cluster`` has not been run.
+    """
+    run = _clustering(store)
+    groups = list(store.groups())
+    wanted = {member.photo_id for group in groups for member in group.members}
+    names = {model.id: model.name for model in store.models()}
+    return Report(
+        library=store.paths.root,
+        model=names.get(run.model_id or 0, ""),
+        level=str(run.options.get("level", Level.COPY)),
+        precision=float(run.options.get("precision") or 0.0),
+        groups=groups,
+        photos=store.photos_by_id(wanted),
+        errors=list(store.errors()),
+        photos_total=store.count_photos(),
+        found_at=run.finished_at or run.started_at,
+    )
+
+
+def pair_lines(store: Store) -> Iterator[PairLine]:
+    """Return each scored pair with its paths, the most probable first, one at a time.
+
+    Raises:
+        LibraryError: ``cluster`` has not been run.
+    """
+    _clustering(store)
+    # Memory grows with the photos, not with the pairs.
+    paths: dict[int, Path] = {photo.id: photo.path for photo in store.photos()}
+    return (
+        PairLine(
+            paths[pair.photo_a],
+            paths[pair.photo_b],
+            pair.similarity,
+            pair.probability,
+            str(pair.relation),
+        )
+        for pair in store.pairs()
+    )
+
+
+def _write_page(
+    store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None
+) -> None:
+    report = gather_report(store)
+    pictured = pictured_photos(report, options.pictures)
+    with BlobCache(store.paths.cache / CACHE_FILE) as cache:
+        thumbnails = make_thumbnails(
+            pictured, cache, side_px=side_for(len(pictured)), on_progress=on_progress
+        )
+        write_html(report, stream, pictured, thumbnails)
+
+
+def _clustering(store: Store) -> Run:
+    run = store.latest_run("cluster")
+    if run is None:
+        raise LibraryError("no groups have been looked for yet; run `dupfind cluster` first")
+    return run

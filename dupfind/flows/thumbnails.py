@@ -1,0 +1,76 @@
+"""Small pictures of photos for pages: made in several threads, kept in the library's cache."""
+
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image
+
+from dupfind.errors import PhotoError
+from dupfind.photos.decode import decode, fit
+from dupfind.records import Photo
+from dupfind.store.cache import BlobCache
+
+CACHE_FILE = "thumbnails.db"
+OnProgress = Callable[[int, int], None]
+_BATCH = 64
+_QUALITY = 72
+
+
+def make_thumbnails(
+    photos: Sequence[Photo],
+    cache: BlobCache,
+    *,
+    side_px: int,
+    on_progress: OnProgress | None = None,
+) -> Iterator[bytes | None]:
+    """Yield a WebP file for each photo, in order, made in batches.
+
+    Args:
+        photos: Their files are read unless the cache has the same content in this size.
+        cache: Gets what is made; keyed by content and size.
+        side_px: Longer side of a thumbnail; smaller photos stay as they are.
+        on_progress: Called with (done, total).
+
+    Yields:
+        The bytes, or None where the file is gone or cannot be read any more.
+    """
+    with ThreadPoolExecutor(os.cpu_count() or 1, "thumbnail") as pool:
+        for done, thumbnail in enumerate(_in_order(photos, cache, side_px, pool), start=1):
+            if on_progress is not None:
+                on_progress(done, len(photos))
+            yield thumbnail
+
+
+def side_for(count: int) -> int:
+    """Return the side in pixels for a page of ``count`` pictures: some 50 MB at the most."""
+    return 512 if count <= 1200 else 320 if count <= 3500 else 200
+
+
+def _in_order(
+    photos: Sequence[Photo], cache: BlobCache, side_px: int, pool: ThreadPoolExecutor
+) -> Iterator[bytes | None]:
+    kind = f"thumbnail-{side_px}px-webp{_QUALITY}-v1"
+    rest = iter(photos)
+    for batch in iter(lambda: list(islice(rest, _BATCH)), []):
+        known = cache.get_blobs(kind, {photo.sha256 for photo in batch})
+        wanted = {photo.sha256: photo.path for photo in batch if photo.sha256 not in known}
+        made = pool.map(partial(_make, side_px=side_px), wanted.values())
+        fresh = {sha256: data for sha256, data in zip(wanted, made, strict=True) if data}
+        cache.put_blobs(kind, fresh)
+        yield from ((known | fresh).get(photo.sha256) for photo in batch)
+
+
+def _make(path: Path, side_px: int) -> bytes | None:
+    """Decode, shrink and encode one photo; None if it cannot be read (the report says why)."""
+    try:
+        pixels = fit(decode(path, needed_px=max(1, side_px // 2)).pixels, side_px)
+    except PhotoError:
+        return None
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "WEBP", quality=_QUALITY, method=2)
+    return stream.getvalue()
