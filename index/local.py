@@ -10,7 +10,7 @@ import faiss
 import numpy as np
 
 from dupfind.errors import SearchError
-from dupfind.index.build import SEED, VectorIndex, build
+from dupfind.index.building import SEED, VectorIndex, build
 from dupfind.index.vectors import Vectors, blocks, check_vectors
 
 EXACT_UP_TO = 4_000

@@ -1,7 +1,7 @@
 """Describing photos: the same numbers whatever the batch, the threads or the code path."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from dupfind.descriptors import backbone
 from dupfind.descriptors.backbone import Model, ModelSpec, create_backbone, describe_tokens
 from dupfind.descriptors.embed import Described, Embedder, choose_device, describe_stream
 from dupfind.descriptors.transformer import Transformer, plain_transformer
+from dupfind.descriptors.views import make_view
 from dupfind.errors import DescriptorError, ModelError, PhotoError
 
 VIEW_PX = 32
@@ -233,6 +235,30 @@ def test_a_saved_plain_model_keeps_its_fingerprint_and_its_descriptors(tmp_path:
         for model in (untrained, loaded)
     )
     assert ((first * second).sum(axis=1) > 0.999).all()
+
+
+@pytest.mark.parametrize("size", [(500, 333), (64, 700), (20, 30), (1, 1), (96, 96)])
+def test_a_view_is_what_pillow_makes_within_one_level(
+    make_picture: Callable[..., NDArray[np.uint8]], size: tuple[int, int]
+) -> None:
+    pixels = make_picture(seed=3, size=size)
+    view = make_view(pixels, 96)
+    assert (view.shape, view.dtype) == ((96, 96, 3), np.uint8)
+    expected = np.asarray(Image.fromarray(pixels).resize((96, 96), Image.Resampling.BICUBIC))
+    difference = np.abs(view.astype(int) - expected)
+    assert difference.max() <= 1
+    assert difference.mean() < 0.25
+
+
+def test_a_view_can_be_made_of_pixels_that_are_read_only_or_turned() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    turned = np.rot90(pixels)
+    expected = make_view(np.ascontiguousarray(turned), 32)
+    turned.flags.writeable = False
+    before = pixels.copy()
+    np.testing.assert_array_equal(make_view(turned, 32), expected)
+    np.testing.assert_array_equal(make_view(pixels[::-1], 32), make_view(before[::-1].copy(), 32))
+    np.testing.assert_array_equal(pixels, before)
 
 
 @pytest.mark.gpu

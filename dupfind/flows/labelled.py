@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.descriptors.embed import Embedder, describe_stream, usable_cores
+from dupfind.descriptors.views import make_view
 from dupfind.errors import PhotoError
 from dupfind.evaluation.phash import BITS, phash, require_imagehash
-from dupfind.photos.decode import decode, square
+from dupfind.photos.decode import decode
 from dupfind.records import FileError
 
 # imagehash shrinks to 32 x 32 itself; this is how large a picture it gets at least.
@@ -34,7 +35,8 @@ def describe_files(embedder: Embedder, paths: Sequence[Path]) -> DescribedFiles:
     """Decode and describe files."""
 
     def load(path: Path) -> tuple[None, NDArray[np.uint8]]:
-        return None, square(decode(path, needed_px=embedder.view_px), embedder.view_px)
+        picture = decode(path, needed_px=embedder.view_px)
+        return None, make_view(picture.pixels, embedder.view_px)
 
     vectors = np.zeros((len(paths), embedder.dimensions), np.float32)
     errors = []

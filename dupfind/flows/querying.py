@@ -8,10 +8,11 @@ import numpy as np
 
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.descriptors.embed import Embedder
+from dupfind.descriptors.views import make_view
 from dupfind.errors import PhotoError
 from dupfind.flows.models import open_active_model
 from dupfind.index import load_or_build, search
-from dupfind.photos.decode import decode, square
+from dupfind.photos.decode import decode
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo, Relation
 from dupfind.store.store import Store
@@ -53,9 +54,8 @@ def find_nearest(
     embedder = Embedder(model, device=device)
     try:
         sha256 = file_sha256(image)
-        view = square(
-            decode(image, needed_px=model.spec.view_px, max_pixels=max_pixels), model.spec.view_px
-        )
+        picture = decode(image, needed_px=embedder.view_px, max_pixels=max_pixels)
+        view = make_view(picture.pixels, embedder.view_px)
     except PhotoError as error:
         raise PhotoError(f"cannot read {image}: {error}") from error
     ids, vectors = store.vectors(stored.id)

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.descriptors.embed import Described, describe_stream
+from dupfind.descriptors.views import make_view
 from dupfind.errors import PhotoError
 from dupfind.flows.index_run import IndexRun
-from dupfind.photos.decode import decode, pixels_sha256, square
+from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
 from dupfind.photos.sniff import classify
 from dupfind.records import Photo, ScannedFile
@@ -142,7 +143,7 @@ class Reading:
             picture.exif_tags,
             pixels_sha256(picture.pixels),
         )
-        return content, square(picture.pixels, view_px)
+        return content, make_view(picture.pixels, view_px)
 
     def _take(self, result: Described[_Work, Content]) -> None:
         """Put a described photo, and those with the same bytes, into the batch."""
