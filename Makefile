@@ -28,7 +28,7 @@ test: setup
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 demo: setup
-	$(BIN)/dupfind demo $(if $(PHOTOS),"$(PHOTOS)")
+	$(BIN)/dupfind demo --folder .demo $(if $(PHOTOS),"$(PHOTOS)")
 
 clean:
 	rm -rf .venv .demo build dist *.egg-info

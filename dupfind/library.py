@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from dupfind.config import LibraryPaths
 from dupfind.flows.indexing import IndexOptions, IndexSummary, OnProgress, index_photos
+from dupfind.flows.inspecting import KnownModel, library_facts, list_models, machine_facts
 from dupfind.flows.querying import Match, find_nearest
+from dupfind.flows.reporting import ReportOptions, write_report
 from dupfind.records import FileError, Group, Pair, Photo
-from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 
 AnyPath = str | PathLike[str]
@@ -112,7 +114,28 @@ class Library:
         with self.store() as store:
             return list(store.errors())
 
-    def models(self) -> list[StoredModel]:
-        """Return the models that described photos of this library."""
-        with self.store() as store:
-            return store.models()
+    def models(self) -> list[KnownModel]:
+        """Return the models that ``index`` takes by name, and those that described photos."""
+        return list_models(self.paths)
+
+    def info(self) -> dict[str, Any]:
+        """Return what this machine offers (``machine``) and what is in the library (``library``)."""
+        return {"machine": machine_facts(self.device), "library": library_facts(self.paths)}
+
+    def report(
+        self,
+        output: AnyPath | None = None,
+        options: ReportOptions | None = None,
+    ) -> None:
+        """Write a report of the groups that the last ``cluster`` found.
+
+        Args:
+            output: A file, which appears whole or not at all; None for standard output.
+            options: The format (terminal, json, csv, pairs, html) and how much of it.
+
+        Raises:
+            LibraryError: Nothing was clustered yet.
+            ReportError: The file cannot be written.
+        """
+        target = None if output is None else Path(output)
+        write_report(self.paths.root, target, options or ReportOptions())

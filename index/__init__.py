@@ -5,13 +5,14 @@ Vectors are rows, L2-normalised, float16 or float32. Results are two tables of o
 there are fewer than k neighbours the rest is -inf and -1.
 """
 
-from dupfind.index.build import VectorIndex, build
+from dupfind.index.build import VectorIndex, build, gpu_count
 from dupfind.index.cache import load_or_build
 from dupfind.index.search import pairs_above, search, self_join, self_join_blocks
 
 __all__ = [
     "VectorIndex",
     "build",
+    "gpu_count",
     "load_or_build",
     "pairs_above",
     "search",

@@ -55,6 +55,11 @@ class VectorIndex:
         return self._on_gpu
 
 
+def gpu_count() -> int:
+    """Return how many GPUs FAISS can use."""
+    return int(faiss.get_num_gpus())
+
+
 def build(vectors: Vectors, *, exact: bool | None = None) -> VectorIndex:
     """Index vectors by cosine similarity.
 

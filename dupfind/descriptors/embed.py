@@ -160,6 +160,12 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
+def devices() -> list[str]:
+    """Return the devices that this machine has, with the names of its GPUs."""
+    gpus = range(torch.cuda.device_count())
+    return ["cpu", *(f"cuda:{number} ({torch.cuda.get_device_name(number)})" for number in gpus)]
+
+
 def describe_stream(
     embedder: Embedder,
     items: Iterable[Item],

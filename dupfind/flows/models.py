@@ -1,6 +1,7 @@
 """Find the model that a command wants: by name, the library's active one, or the default."""
 
 import logging
+from pathlib import Path
 
 from dupfind.config import DEFAULT_MODEL, LibraryPaths
 from dupfind.descriptors.backbone import BUILTIN_FOLDER, UNTRAINED, Model, load_model
@@ -23,6 +24,8 @@ def open_model(name: str, paths: LibraryPaths) -> Model:
             "stands in for them; train one with `dupfind train`, or name one with --model"
         )
         name = UNTRAINED
+    elif not (paths.models / name / "model.json").is_file() and Path(name).is_dir():
+        name = str(Path(name).absolute())  # the next command may run in another folder
     return load_model(name, models_folder=paths.models)
 
 

@@ -63,6 +63,7 @@ _READERS: dict[str, Callable[..., Image.Image]] = {
     "QOI": QoiImagePlugin.QoiImageFile,
     "TGA": TgaImagePlugin.TgaImageFile,
 }
+FORMATS = tuple(_READERS)
 
 
 def decode(path: Path, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:

@@ -1,0 +1,116 @@
+"""Make a small album to try dupfind on: pictures that scikit-image ships, and altered copies."""
+
+import importlib.util
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dupfind.errors import LibraryError
+from dupfind.photos.decode import FULL_SIZE_PX, decode
+from dupfind.photos.edits import apply_edit
+
+SEED = 20210429
+# Picture of scikit-image -> the altered copies to make of it. Those without any stay alone; the two
+# motorcycles are a stereo pair: look-alikes, not copies.
+ALBUM: dict[str, tuple[str, ...]] = {
+    "astronaut.png": ("jpeg_coarse", "crop_70", "flip", "meme", "grey"),
+    "chelsea.png": ("shrink_half", "rotate_90", "screenshot_phone", "sepia"),
+    "coffee.png": ("crop_50", "filter_vivid", "border", "webp"),
+    "rocket.jpg": ("tilt_cropped", "watermark", "messenger"),
+    "hubble_deep_field.jpg": ("jpeg_worst", "crop_85", "rotate_180"),
+    "motorcycle_left.png": ("collage_2x2", "brighter"),
+    "motorcycle_right.png": (),
+    "retina.jpg": ("letterbox",),
+    "camera.png": ("text",),
+    "coins.png": (),
+    "ihc.png": (),
+    "page.png": (),
+}
+_MARK = ".made-by-dupfind-demo"
+_QUALITY = 88
+_LONGEST_PX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SampleAlbum:
+    """An album that was made: its folder, the number of files, and a photo to ask for."""
+
+    folder: Path
+    files: int
+    example: Path
+
+
+def make_sample_album(folder: Path) -> SampleAlbum:
+    """Make the album in a folder (anew: what an earlier call made there is replaced).
+
+    Returns:
+        The album. ``example`` is not in it: a further altered copy of one of its pictures.
+
+    Raises:
+        LibraryError: scikit-image is not installed, or the folder cannot be written.
+    """
+    source = _pictures()
+    try:
+        _make_room(folder)
+        files = _write_album(source, folder)
+        example = folder.parent / "unknown-photo.jpg"
+        edited = apply_edit("combo_mild", _read(source / "chelsea.png"), _random("example"))
+        Image.fromarray(edited.pixels).save(example, quality=_QUALITY)
+    except OSError as error:
+        raise LibraryError(
+            f"the sample album cannot be made in {folder} ({error.strerror or error}); "
+            "choose another place with --folder"
+        ) from error
+    return SampleAlbum(folder, files, example)
+
+
+def _make_room(folder: Path) -> None:
+    """Make the empty folder; remove only what an earlier call made, never someone's photos."""
+    if folder.exists():
+        if not (folder / _MARK).is_file():
+            raise LibraryError(
+                f"{folder} exists and was not made by the demo; choose another place with --folder"
+            )
+        shutil.rmtree(folder)
+    (folder / "copies").mkdir(parents=True)
+    (folder / _MARK).touch()
+
+
+def _write_album(source: Path, folder: Path) -> int:
+    pictures = {name: _read(source / name) for name in ALBUM}
+    others = [pictures[name] for name in ("coins.png", "ihc.png", "page.png")]
+    files = 0
+    for name, edits in ALBUM.items():
+        shutil.copyfile(source / name, folder / name)
+        files += 1
+        for edit in edits:
+            edited = apply_edit(edit, pictures[name], _random(name + edit), other=others)
+            copy = folder / "copies" / f"{Path(name).stem}-{edit.replace('_', '-')}.jpg"
+            Image.fromarray(edited.pixels).save(copy, quality=_QUALITY)
+            files += 1
+    shutil.copyfile(source / "coffee.png", folder / "copies" / "coffee (1).png")
+    return files + 1
+
+
+def _pictures() -> Path:
+    found = importlib.util.find_spec("skimage")
+    if found is None or found.origin is None:
+        raise LibraryError(
+            "the sample album is made from pictures of scikit-image, which is not installed; "
+            "install dupfind[demo], or name a folder of your own: dupfind demo PHOTOS"
+        )
+    return Path(found.origin).parent / "data"
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    pixels = decode(path, needed_px=FULL_SIZE_PX).pixels
+    step = -(-max(pixels.shape[:2]) // _LONGEST_PX)
+    return np.ascontiguousarray(pixels[::step, ::step])
+
+
+def _random(name: str) -> np.random.Generator:
+    return np.random.default_rng([SEED, *name.encode()])
