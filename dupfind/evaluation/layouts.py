@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from dupfind.errors import TruthError
 from dupfind.evaluation.truth import Truth, make_truth
 
-FORMATS = ("csv", "copydays", "disc21")
 _IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png"})
 _COPYDAYS_PREFIX = 4
 _COPYDAYS_ORIGINALS = ("original", "originals")

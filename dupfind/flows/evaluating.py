@@ -2,16 +2,22 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.config import LIBRARY_FOLDER, LibraryPaths
 from dupfind.errors import TruthError
 from dupfind.evaluation.bounds import bounds_report
+from dupfind.evaluation.curve import draw_curve
+from dupfind.evaluation.layouts import read_copydays, read_disc21
 from dupfind.evaluation.metrics import Curve, precision_recall_curve, recall_by_kind
-from dupfind.evaluation.phash import phash_pairs
+from dupfind.evaluation.phash import phash_pairs, require_imagehash
 from dupfind.evaluation.relations import relations_report
 from dupfind.evaluation.report import (
     figures_of_keys,
@@ -21,13 +27,31 @@ from dupfind.evaluation.report import (
     unique_pairs,
 )
 from dupfind.evaluation.retrieval import descriptor_report
-from dupfind.evaluation.truth import Keys, Truth
+from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
+from dupfind.flows.clustering import ClusterOptions, cluster_photos
+from dupfind.flows.indexing import IndexOptions, OnProgress, index_photos
 from dupfind.flows.labelled import hash_files
 from dupfind.records import Group, Pair, Photo
+from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 
 VERSION = 1
 Scored = tuple[Keys, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """How to evaluate.
+
+    ``model`` None means the library's own, or the builtin one. ``precision`` is what the clustering
+    is asked for. ``descriptor_only`` neither proves nor groups; ``compare`` adds a 64-bit pHash.
+    """
+
+    model: str | None = None
+    device: str = "auto"
+    precision: float = 0.99
+    descriptor_only: bool = False
+    compare: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,42 +61,132 @@ class Evaluation:
     report: dict[str, Any]
     curves: dict[str, Curve]
 
+    def draw(self, path: Path) -> None:
+        """Write the curves as a PNG.
 
-def measure_library(store: Store, truth: Truth, *, compare: bool = False) -> Evaluation:
-    """Measure the active model's descriptors and the last clustering of an open library.
+        Raises:
+            TruthError: The file cannot be written.
+        """
+        draw_curve(self.curves, path)
 
-    ``compare`` adds a 64-bit pHash of the same files.
+
+def read_labels(
+    source: Path,
+    layout: str = "csv",
+    *,
+    hard_negatives: Path | None = None,
+    neutral: Path | None = None,
+) -> Truth:
+    """Read labels: a CSV file, or the folder of a data set (``copydays``, ``disc21``).
 
     Raises:
-        TruthError: The library holds none of the labelled files.
-        LibraryError: Nothing is indexed yet.
+        TruthError: They cannot be read; the message says where and why.
+    """
+    if layout == "csv":
+        return read_truth(source, hard_negatives=hard_negatives, neutral=neutral)
+    if hard_negatives or neutral:
+        raise TruthError(f"the {layout} layout has no look-alike or neutral pairs of its own")
+    if not source.is_dir():
+        raise TruthError(f"{source}: not a folder; give the folder of the {layout} data set")
+    return read_copydays(source) if layout == "copydays" else read_disc21(source)
+
+
+def evaluate(
+    truth: Truth,
+    options: EvaluateOptions | None = None,
+    *,
+    library: LibraryPaths | None = None,
+    on_progress: OnProgress | None = None,
+) -> Evaluation:
+    """Index the labelled files, cluster them and measure the result.
+
+    Args:
+        truth: The labels; every file must be there.
+        options: See ``EvaluateOptions``.
+        library: Where descriptors and results are kept; None uses a temporary library.
+        on_progress: Called often with how far it is.
+
+    Raises:
+        TruthError: A labelled file does not exist, or none could be read.
+        LibraryError: The library cannot be written.
+        ModelError: The model cannot be loaded.
+    """
+    options = options or EvaluateOptions()
+    _refuse_missing(truth)
+    if options.compare:
+        require_imagehash()
+    with ExitStack() as resources:
+        if library is None:
+            folder = resources.enter_context(TemporaryDirectory(prefix="dupfind-evaluate-"))
+            library = LibraryPaths(Path(folder) / LIBRARY_FOLDER)
+        store = resources.enter_context(Store.open(library, write=True))
+        index = IndexOptions(model=options.model, device=options.device)
+        index_photos(store, truth.paths, index, on_progress)
+        if not options.descriptor_only:
+            cluster_photos(store, ClusterOptions(precision=options.precision), on_progress)
+        return measure_library(
+            store, truth, compare=options.compare, with_results=not options.descriptor_only
+        )
+
+
+def measure_library(
+    store: Store, truth: Truth, *, compare: bool = False, with_results: bool = True
+) -> Evaluation:
+    """Measure the active model's descriptors and the last clustering of an open library.
+
+    ``compare`` adds a 64-bit pHash of the same files; without ``with_results`` only the descriptors
+    are measured.
+
+    Raises:
+        TruthError: The library holds none of the labelled files, or no descriptors.
     """
     rows = _rows_of_photos(store.photos(), truth)
-    if not rows:
+    model = store.active_model()
+    if model is None or not rows:
         raise TruthError(
             f"the library holds none of the {truth.count} files that the truth names; paths in the "
-            "truth file are relative to its own folder"
+            "truth file are relative to its own folder, and they must be indexed"
         )
+    report: dict[str, Any] = {
+        "version": VERSION,
+        "model": model.name,
+        "truth": truth_report(truth),
+        "not_indexed": _not_indexed(store, rows, truth),
+        "descriptor": descriptor_report(_vectors(store, model, rows, truth), truth),
+    }
+    curves: dict[str, Curve] = {}
+    if with_results:
+        scored, results = _results(store, rows, truth)
+        report |= results
+        curves["dupfind"] = _curve(truth, scored)
+    if compare:
+        hashed = phash_pairs(*hash_files(truth.paths), truth)
+        report["compare"] = {"64-bit pHash": figures_of_keys(truth, *hashed)}
+        curves["64-bit pHash"] = _curve(truth, hashed)
+    return Evaluation(report, curves)
+
+
+def _refuse_missing(truth: Truth) -> None:
+    missing = missing_files(truth)
+    if missing:
+        raise TruthError(
+            f"{len(missing)} of the {truth.count} labelled files are not there, such as {missing[0]!r} in "
+            f"{truth.folder}; mend their paths or take out their rows"
+        )
+
+
+def _results(store: Store, rows: dict[int, int], truth: Truth) -> tuple[Scored, dict[str, Any]]:
+    """Measure the scored pairs and the groups."""
     pairs, groups = list(store.pairs()), list(store.groups())
     scored = _scored(pairs, rows, truth)
     held = [[rows[m.photo_id] for m in group.members if m.photo_id in rows] for group in groups]
-    report = {
-        "version": VERSION,
-        "truth": truth_report(truth),
-        "not_indexed": _not_indexed(store, rows, truth),
-        "descriptor": descriptor_report(_vectors(store, rows, truth), truth),
+    return scored, {
         "candidates": _candidates(scored[0], truth),
         "pairs": figures_of_keys(truth, *scored),
         "groups": groups_report(truth, held),
         "bounds": bounds_report(truth, group_keys(truth, held), scored[0]),
         "relations": relations_report(truth, _named(pairs, groups, rows, truth)),
     }
-    curves = {"dupfind": _curve(truth, scored)}
-    if compare:
-        hashed = phash_pairs(*hash_files(truth.paths), truth)
-        report["compare"] = {"phash": figures_of_keys(truth, *hashed)}
-        curves["64-bit pHash"] = _curve(truth, hashed)
-    return Evaluation(report, curves)
 
 
 def _rows_of_photos(photos: Iterable[Photo], truth: Truth) -> dict[int, int]:
@@ -102,11 +216,10 @@ def _not_indexed(store: Store, rows: dict[int, int], truth: Truth) -> list[dict[
     ]
 
 
-def _vectors(store: Store, rows: dict[int, int], truth: Truth) -> NDArray[np.float32]:
+def _vectors(
+    store: Store, model: StoredModel, rows: dict[int, int], truth: Truth
+) -> NDArray[np.float32]:
     """Return the stored descriptors in the truth's order; rows of zeros where there is none."""
-    model = store.active_model()
-    if model is None:
-        raise TruthError("the library has no descriptors yet; run `dupfind index PHOTOS` first")
     ids, stored = store.vectors(model.id)
     at = {int(photo_id): position for position, photo_id in enumerate(ids)}
     # Copies of the same bytes share the descriptor of the first of them.
