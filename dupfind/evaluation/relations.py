@@ -58,22 +58,32 @@ EXPECTED: Mapping[str, frozenset[Relation]] = {
 }
 
 
-def expected_relations(kind: str) -> frozenset[Relation]:
-    """Return the relations that are right for a kind of alteration; none where it is unknown."""
+def expected_relations(
+    kind: str, leads_to: Mapping[str, Relation] | None = None
+) -> frozenset[Relation]:
+    """Return the relations that are right for a kind of alteration; none where it is unknown.
+
+    ``leads_to`` names the relation of further kinds, such as those of ``photos.edits``.
+    """
     fits = [name for name in EXPECTED if kind.startswith(name)]
-    return EXPECTED[max(fits, key=len)] if fits else frozenset()
+    expected = EXPECTED[max(fits, key=len)] if fits else frozenset()
+    further = (leads_to or {}).get(kind)
+    return expected | ({further} if further else frozenset())
 
 
-def relations_report(truth: Truth, named: Mapping[int, str]) -> dict[str, Any]:
+def relations_report(
+    truth: Truth, named: Mapping[int, str], leads_to: Mapping[str, Relation] | None = None
+) -> dict[str, Any]:
     """Count for each kind how the pairs (original, copy) were named.
 
     Args:
         truth: The labels.
         named: The relation of each scored pair, by key.
+        leads_to: See ``expected_relations``.
 
     Returns:
-        ``kinds`` {kind: {named: {relation: pairs}, expected, right, pairs}} for the kinds that
-        ``EXPECTED`` knows, and ``right``, the share of their scored pairs named rightly.
+        ``kinds`` {kind: {named: {relation: pairs}, expected, right, pairs}} for the kinds whose
+        relation is known, and ``right``, the share of their scored pairs named rightly.
     """
     table: dict[str, Counter[str]] = {}
     first, second = truth.rows(truth.positives())
@@ -81,18 +91,20 @@ def relations_report(truth: Truth, named: Mapping[int, str]) -> dict[str, Any]:
         if truth.is_original[a] == truth.is_original[b]:
             continue
         kind = truth.kinds[b if truth.is_original[a] else a]
-        if expected_relations(kind):
+        if expected_relations(kind, leads_to):
             relation = named.get(a * truth.count + b, NOT_SCORED)
             table.setdefault(kind, Counter())[str(relation)] += 1
-    kinds = {kind: _row(kind, counts) for kind, counts in sorted(table.items())}
+    kinds = {
+        kind: _row(expected_relations(kind, leads_to), counts)
+        for kind, counts in sorted(table.items())
+    }
     scored = sum(row["pairs"] - row["named"].get(NOT_SCORED, 0) for row in kinds.values())
     right = sum(row["right"] for row in kinds.values())
     summary = {"right": right, "scored": scored, "share": right / scored if scored else None}
     return {"kinds": kinds, ALL_KINDS: summary}
 
 
-def _row(kind: str, counts: Counter[str]) -> dict[str, Any]:
-    expected = expected_relations(kind)
+def _row(expected: frozenset[Relation], counts: Counter[str]) -> dict[str, Any]:
     return {
         "pairs": counts.total(),
         "right": sum(counts[relation.value] for relation in expected),

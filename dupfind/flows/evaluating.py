@@ -28,9 +28,9 @@ from dupfind.evaluation.report import (
 )
 from dupfind.evaluation.retrieval import descriptor_report
 from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
-from dupfind.flows.clustering import ClusterOptions, cluster_photos
 from dupfind.flows.indexing import IndexOptions, OnProgress, index_photos
 from dupfind.flows.labelled import hash_files
+from dupfind.photos.edits import EDITS
 from dupfind.records import Group, Pair, Photo
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
@@ -123,6 +123,8 @@ def evaluate(
         index = IndexOptions(model=options.model, device=options.device)
         index_photos(store, truth.paths, index, on_progress)
         if not options.descriptor_only:
+            from dupfind.flows.clustering import ClusterOptions, cluster_photos
+
             cluster_photos(store, ClusterOptions(precision=options.precision), on_progress)
         return measure_library(
             store, truth, compare=options.compare, with_results=not options.descriptor_only
@@ -185,7 +187,11 @@ def _results(store: Store, rows: dict[int, int], truth: Truth) -> tuple[Scored, 
         "pairs": figures_of_keys(truth, *scored),
         "groups": groups_report(truth, held),
         "bounds": bounds_report(truth, group_keys(truth, held), scored[0]),
-        "relations": relations_report(truth, _named(pairs, groups, rows, truth)),
+        "relations": relations_report(
+            truth,
+            _named(pairs, groups, rows, truth),
+            {name: edit.group for name, edit in EDITS.items()},
+        ),
     }
 
 
