@@ -1,70 +1,143 @@
-"""Measure accuracy on a labelled folder and print the tables of docs/accuracy.md as Markdown.
+"""Measure accuracy on a labelled folder and make the tables of docs/accuracy.md.
 
-python benchmarks/accuracy.py ../shared/data/dev/truth.csv --model builtin --descriptor-only
+    python benchmarks/accuracy.py dev/truth.csv --hard-negatives dev/hard_negatives.csv \
+        --neutral dev/burst_pairs.csv --write docs/accuracy.md
+    python benchmarks/accuracy.py dev/truth.csv --model builtin --descriptor-only
 """
 
 import argparse
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dupfind.descriptors.backbone import load_model
+from dupfind.config import LibraryPaths
 from dupfind.descriptors.embed import Embedder
 from dupfind.evaluation.phash import phash_pairs
 from dupfind.evaluation.report import figures_of_keys
 from dupfind.evaluation.retrieval import descriptor_report
-from dupfind.evaluation.truth import Truth, read_truth
+from dupfind.evaluation.truth import Truth
+from dupfind.flows.evaluating import EvaluateOptions, evaluate, read_labels
 from dupfind.flows.labelled import describe_files, hash_files
+from dupfind.flows.models import open_model
+from dupfind.reports.accuracy import (
+    ALL_KINDS,
+    TextTable,
+    descriptor_table,
+    groups_table,
+    kinds_table,
+    pairs_table,
+    recall_table,
+    relations_table,
+    share,
+)
+
+PHASH = "64-bit pHash"
+PRECISIONS = (0.9, 0.99, 0.999)
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
 
 def main() -> None:
     arguments = parse()
-    truth = read_labels(arguments.truth)
-    reports: dict[str, dict[str, Any]] = {}
-    for name in arguments.model or ["builtin", "untrained"]:
-        embedder = Embedder(load_model(name), device=arguments.device)
-        reports[name] = descriptor_report(describe_files(embedder, truth.paths).vectors, truth)
-    pairs = phash_pairs(*hash_files(truth.paths), truth)
-    reports["64-bit pHash"] = {"recall_at": None, **figures_of_keys(truth, *pairs)}
-    print_descriptor_tables(reports)
-
-
-def read_labels(path: Path) -> Truth:
-    """Read a truth file with the pair files that lie beside it, as in the shared photos."""
-    beside = {name: path.with_name(f"{name}.csv") for name in ("hard_negatives", "burst_pairs")}
-    present = {name: file if file.is_file() else None for name, file in beside.items()}
-    return read_truth(
-        path, hard_negatives=present["hard_negatives"], neutral=present["burst_pairs"]
+    truth = read_labels(
+        arguments.truth, hard_negatives=arguments.hard_negatives, neutral=arguments.neutral
     )
+    with tempfile.TemporaryDirectory() as folder:
+        library = arguments.library or LibraryPaths(Path(folder) / "library")
+        tables = list(all_tables(truth, arguments, library))
+    text = "\n\n".join(f"**{table.title}**\n\n{table.markdown()}" for table in tables)
+    if arguments.write:
+        replace_tables(arguments.write, text)
+    else:
+        print(text)
 
 
-def print_descriptor_tables(reports: dict[str, dict[str, Any]]) -> None:
-    print("| descriptor alone | recall@1 | recall@10 | micro AP | recall at precision 0.9 | 0.99 |")
-    print("|---|---|---|---|---|---|")
-    for name, report in reports.items():
-        ranks = report["recall_at"]
-        cells = [show(ranks[k]["(all)"]["recall"]) if ranks else "" for k in ("1", "10")]
-        cells.append(show(report["micro_ap"]))
-        cells += [show(report["recall_at_precision"][p]["recall"]) for p in ("0.9", "0.99")]
-        print(f"| {name} | {' | '.join(cells)} |")
-    ranked = {name: report for name, report in reports.items() if report["recall_at"]}
-    print(f"\n| recall@10 by kind | {' | '.join(ranked)} |")
-    print(f"|---|{'---|' * len(ranked)}")
-    kinds = next(iter(ranked.values()))["recall_at"]["10"]
-    for kind in kinds:
-        cells = [show(report["recall_at"]["10"][kind]["recall"]) for report in ranked.values()]
-        print(f"| {kind} | {' | '.join(cells)} |")
+def all_tables(
+    truth: Truth, arguments: argparse.Namespace, library: LibraryPaths
+) -> Iterator[TextTable]:
+    phash = figures_of_keys(truth, *phash_pairs(*hash_files(truth.paths), truth))
+    models = arguments.model or ["builtin", "untrained"]
+    alone = {name: describe(name, truth, arguments.device, library) for name in models}
+    yield descriptor_table({**alone, PHASH: phash})
+    ranked = {name: figures["recall_at"]["10"] for name, figures in alone.items()}
+    if not arguments.descriptor_only:
+        yield from library_tables(truth, arguments, library, models[0], phash)
+    yield recall_table("Recall@10 of (original, copy) by kind, descriptor alone", ranked)
 
 
-def show(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def describe(name: str, truth: Truth, device: str, library: LibraryPaths) -> dict[str, Any]:
+    embedder = Embedder(open_model(name, library), device=device)
+    return descriptor_report(describe_files(embedder, truth.paths).vectors, truth)
+
+
+def library_tables(
+    truth: Truth,
+    arguments: argparse.Namespace,
+    library: LibraryPaths,
+    model: str,
+    phash: dict[str, Any],
+) -> Iterator[TextTable]:
+    reports = {}
+    for precision in PRECISIONS:
+        options = EvaluateOptions(model, arguments.device, precision)
+        reports[precision] = evaluate(truth, options, library=library).report
+    default = reports[0.99]
+    yield pairs_table({"dupfind": default["pairs"], PHASH: phash})
+    yield groups_table(default["groups"])
+    yield precision_table(reports)
+    yield candidates_table(default)
+    yield kinds_table(default)
+    yield relations_table(default["relations"])
+
+
+def precision_table(reports: dict[float, dict[str, Any]]) -> TextTable:
+    """Compare the precision that was asked for with the one that the groups have."""
+    rows = []
+    for asked, report in reports.items():
+        groups = report["groups"]
+        wrong = groups["pairs"] - groups["true"]
+        figures = [share(groups[name]) for name in ("precision", "recall", "f1")]
+        rows.append((f"{asked:g}", *figures, f"{wrong} of {groups['pairs']}"))
+    columns = ("asked for", "precision", "recall", "F1", "wrong pairs")
+    return TextTable("Groups at the precision asked for", columns, tuple(rows))
+
+
+def candidates_table(report: dict[str, Any]) -> TextTable:
+    """Show how many pairs were looked at, and which share of the copies was among them."""
+    candidates = report["candidates"]
+    recall = candidates["recall_by_kind"][ALL_KINDS]
+    worst = min(
+        (row["from_original"]["recall"], kind)
+        for kind, row in candidates["recall_by_kind"].items()
+        if row["from_original"]["recall"] is not None and not kind.startswith("real:")
+    )
+    row = (
+        f"{candidates['pairs_per_photo']:.1f}",
+        share(recall["from_original"]["recall"]),
+        share(recall["any"]["recall"]),
+        f"{worst[1]} {share(worst[0])}",
+    )
+    columns = ("pairs a photo", "(original, copy)", "all pairs of copies", "worst kind")
+    return TextTable("Candidates: pairs that were looked at", columns, (row,))
+
+
+def replace_tables(document: Path, text: str) -> None:
+    """Put the tables between the two marks of a document."""
+    before, rest = document.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("truth", type=Path, help="truth.csv of a labelled folder")
-    parser.add_argument("--model", action="append", help="model to measure; may be repeated")
+    parser.add_argument("--hard-negatives", type=Path, help="CSV of look-alike pairs")
+    parser.add_argument("--neutral", type=Path, help="CSV of pairs that count neither way")
+    parser.add_argument("--model", action="append", help="may be repeated; the first is clustered")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--library", type=lambda text: LibraryPaths(Path(text).absolute()))
     parser.add_argument("--descriptor-only", action="store_true", help="no library, no proofs")
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="put the tables in here")
     return parser.parse_args()
 
 
