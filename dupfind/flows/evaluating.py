@@ -123,7 +123,10 @@ def evaluate(
         index = IndexOptions(model=options.model, device=options.device)
         index_photos(store, truth.paths, index, on_progress)
         if not options.descriptor_only:
-            from dupfind.flows.clustering import ClusterOptions, cluster_photos
+            from dupfind.flows.clustering import (  # type: ignore[import-not-found,unused-ignore]
+                ClusterOptions,
+                cluster_photos,
+            )
 
             cluster_photos(store, ClusterOptions(precision=options.precision), on_progress)
         return measure_library(
