@@ -18,7 +18,7 @@ from dupfind.photos.edits.step import (
 )
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
-SMALLEST_PX = 4
+SMALLEST_PX = 1
 
 
 def resize(pixels: Pixels, rng: np.random.Generator, *, low: float, high: float) -> Step:
@@ -172,7 +172,7 @@ def cropped_to(pixels: Pixels, box: Box) -> Step:
     x0 = min(max(0, round(box[0])), max(0, width - SMALLEST_PX))
     y0 = min(max(0, round(box[1])), max(0, height - SMALLEST_PX))
     x1, y1 = max(x0 + SMALLEST_PX, round(box[2])), max(y0 + SMALLEST_PX, round(box[3]))
-    return Step(np.ascontiguousarray(pixels[y0:y1, x0:x1]), moving(-x0, -y0))
+    return Step(pixels[y0:y1, x0:x1].copy(), moving(-x0, -y0))
 
 
 def _crop_at(pixels: Pixels, wide: float, high: float, right: float, down: float) -> Step:
