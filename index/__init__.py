@@ -5,9 +5,9 @@ Vectors are rows, L2-normalised, float16 or float32. Results are two tables of o
 there are fewer than k neighbours the rest is -inf and -1.
 """
 
-from dupfind.index.build import VectorIndex, build, gpu_count
+from dupfind.index.building import VectorIndex, build, gpu_count
 from dupfind.index.cache import load_or_build
-from dupfind.index.search import pairs_above, search, self_join, self_join_blocks
+from dupfind.index.searching import pairs_above, search, self_join, self_join_blocks
 
 __all__ = [
     "VectorIndex",

@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.index.build import VectorIndex, build
+from dupfind.index.building import VectorIndex, build
 from dupfind.index.vectors import BLOCK_ROWS, Vectors, check_vectors
 
 FORMAT = 1

@@ -23,10 +23,15 @@ SavePicture = Callable[..., Path]
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real photos beside the clone, or the one that DUPFIND_SHARED names."""
-    folder = Path(os.environ.get("DUPFIND_SHARED") or ROOT.parent / "shared" / "data")
+    folder = shared_folder()
     if not (folder / "dev" / "truth.csv").is_file():
         pytest.skip(f"the shared photos are not at {folder} (set DUPFIND_SHARED)")
     return folder
+
+
+def shared_folder() -> Path:
+    """Return where the shared photos should lie, whether they do or not."""
+    return Path(os.environ.get("DUPFIND_SHARED") or ROOT.parent / "shared" / "data")
 
 
 @pytest.fixture(scope="session")

@@ -115,8 +115,10 @@ class _Scan:
                 single_files.append(root)
             else:
                 yield from self.walk(root, root)
-        while self.folder_links:
-            yield from self.walk(*self.folder_links.pop())
+        while self.folder_links:  # what is behind one link may hold further ones
+            links, self.folder_links = sorted(self.folder_links), []
+            for link, root in links:
+                yield from self.walk(link, root)
         while self.folders_with_links:
             yield from self.linked(*self.folders_with_links.pop())
         for path in single_files:
@@ -124,19 +126,18 @@ class _Scan:
 
     def walk(self, top: str, root: str) -> Iterator[Found]:
         """Go through ``top`` and all below it, without following links."""
+        below: list[str]
         pending = [top]
         while pending:
-            folder = pending.pop()
+            folder, below = pending.pop(), []
             try:
                 here = os.stat(folder)  # noqa: PTH116
                 if (here.st_dev, here.st_ino) in self.entered:
                     continue
                 self.entered.add((here.st_dev, here.st_ino))
-                below: list[str] = []
                 yield from self.one_folder(folder, root, below)
             except OSError as error:
                 yield FileError(Path(folder), f"the folder cannot be read: {_words(error)}")
-                continue
             pending.extend(sorted(below, reverse=True))
 
     def one_folder(self, folder: str, root: str, below: list[str]) -> Iterator[Found]:
@@ -147,7 +148,7 @@ class _Scan:
                 if self.passed_over(entry, root):
                     continue
                 if entry.is_symlink():
-                    if entry.is_dir():
+                    if _leads_to_folder(entry):
                         self.folder_links.append((entry.path, root))
                     else:
                         has_links = True
@@ -197,6 +198,13 @@ def _scanned(path: str, properties: Callable[[], os.stat_result]) -> Found:
     except OSError as error:
         return FileError(Path(path), _words(error))
     return ScannedFile(Path(path), found.st_size, found.st_mtime_ns)
+
+
+def _leads_to_folder(link: os.DirEntry[str]) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # it leads back to itself, or where we may not look
+        return False
 
 
 def _holds_photos(folder: str, entry: os.DirEntry[str]) -> bool:

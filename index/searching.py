@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import SearchError
-from dupfind.index.build import GPU_LARGEST_K, VectorIndex, build
+from dupfind.index.building import GPU_LARGEST_K, VectorIndex, build
 from dupfind.index.vectors import Vectors, blocks, check_vectors
 
 JOIN_ROWS = 4096
+CELLS = 4_000_000  # of a result table: 48 MB, however many neighbours a row has
 
 Similarity = NDArray[np.float32]
 Neighbour = NDArray[np.int64]
@@ -73,11 +74,13 @@ def self_join_blocks(
     """Do as ``self_join`` does, a block of rows at a time: memory is ``rows`` x k, whatever n is.
 
     Yields:
-        (first row, similarity, neighbour), the tables of shape (at most ``rows``, k).
+        (first row, similarity, neighbour), the tables of shape (at most ``rows``, k); fewer rows at
+        once when k is large.
     """
     if k < 1:
         raise SearchError(f"k is {k}; ask for at least 1 neighbour")
     index = _index_of(vectors, index)
+    rows = max(1, min(rows, CELLS // (k + 1)))
     for start in range(0, len(vectors), rows):
         similarity, neighbour = search(index, vectors[start : start + rows], k + 1)
         yield start, *without_self(similarity, neighbour, start)
@@ -110,13 +113,23 @@ def pairs_above(
     """
     index = _index_of(vectors, index)
     for start in range(0, len(vectors), JOIN_ROWS):
-        queries = vectors[start : start + JOIN_ROWS]
-        todo, width = np.arange(len(queries)), min(k + 1, index.count)
-        while todo.size:
-            similarity, neighbour = search(index, queries[todo], width)
-            more = (similarity[:, -1] >= threshold) & (width < index.count)
-            yield _passing(similarity[~more], neighbour[~more], start + todo[~more], threshold)
-            todo, width = todo[more], _wider(width, index.count)
+        rows = np.arange(start, min(start + JOIN_ROWS, len(vectors)))
+        yield from _pairs_of_rows(index, vectors, rows, k + 1, threshold)
+
+
+def _pairs_of_rows(
+    index: VectorIndex, vectors: Vectors, rows: Neighbour, width: int, threshold: float
+) -> Iterator[tuple[Neighbour, Neighbour, Similarity]]:
+    width = min(width, index.count)
+    rows_at_once = max(1, CELLS // width)
+    for start in range(0, len(rows), rows_at_once):
+        part = rows[start : start + rows_at_once]
+        similarity, neighbour = search(index, vectors[part], width)
+        more = (similarity[:, -1] >= threshold) & (width < index.count)
+        yield _passing(similarity[~more], neighbour[~more], part[~more], threshold)
+        if more.any():
+            wider = _wider(width, index.count)
+            yield from _pairs_of_rows(index, vectors, part[more], wider, threshold)
 
 
 def _wider(width: int, count: int) -> int:
