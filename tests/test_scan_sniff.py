@@ -11,7 +11,7 @@ from dupfind.errors import PhotoError
 from dupfind.photos.decode import decode
 from dupfind.photos.sniff import PHOTO_ENDINGS, RAW_ENDINGS, classify
 
-WRITABLE = ["JPEG", "PNG", "GIF", "TIFF", "WEBP", "AVIF", "BMP", "ICO", "JPEG2000", "PPM", "QOI"]
+WRITABLE = ["JPEG", "PNG", "GIF", "TIFF", "WEBP", "AVIF", "BMP", "JPEG2000", "PPM", "QOI"]
 
 
 def write(path: Path, format_name: str) -> Path:
@@ -72,6 +72,7 @@ def test_brands_tell_pictures_from_videos(
         ("logo.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
         ("page.pdf", b"%PDF-1.4"),
         ("arrow.cur", b"\0\0\2\0\0\0"),
+        ("favicon.ico", b"\0\0\1\0\1\0\x10\x10\0\0\1\0\x20\0"),
         ("zeros.bin", bytes(1000)),
         ("P5 is a road.md", b"P5 is a road"),
         ("empty.txt", b""),

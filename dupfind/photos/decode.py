@@ -18,7 +18,6 @@ from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
-    IcoImagePlugin,
     Image,
     Jpeg2KImagePlugin,
     JpegImagePlugin,
@@ -36,7 +35,7 @@ from dupfind.errors import PhotoError
 from dupfind.photos.colour import reduced_rgb
 from dupfind.photos.exif import SIDEWAYS, count_tags, orientation, read_exif, taken_at
 from dupfind.photos.quiet import QUIET_PILLOW
-from dupfind.photos.sniff import HEAD_BYTES, classify, format_of, reason_of
+from dupfind.photos.sniff import HEAD_BYTES, classify, format_of, open_file, reason_of
 from dupfind.records import Picture
 
 Pixels = NDArray[np.uint8]
@@ -56,7 +55,6 @@ _READERS: dict[str, Callable[..., Image.Image]] = {
     "AVIF": AvifImagePlugin.AvifImageFile,
     "HEIC": pillow_heif.HeifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
-    "ICO": IcoImagePlugin.IcoImageFile,
     "JPEG2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
     "PPM": PpmImagePlugin.PpmImageFile,
     "PSD": PsdImagePlugin.PsdImageFile,
@@ -80,7 +78,10 @@ def decode(path: Path, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) 
 
     Raises:
         PhotoError: The file cannot be read as a photo; the message is the reason.
+        ValueError: ``needed_px`` is less than 1.
     """
+    if needed_px < 1:
+        raise ValueError(f"needed_px is {needed_px}; it must be at least 1")
     with _opened(path, max_pixels) as (image, found):
         size, rgb = _loaded(image, 2 * needed_px)
         exif = read_exif(image)  # only now: a PNG may have it after its pixels
@@ -124,14 +125,6 @@ def upright_size(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[i
         return (height, width) if sideways else (width, height)
 
 
-def square(picture: Picture | Pixels, size_px: int) -> Pixels:
-    """Squash a picture to (size_px, size_px, 3): the view that the model sees."""
-    pixels = picture.pixels if isinstance(picture, Picture) else picture
-    image = Image.fromarray(pixels)
-    size = (size_px, size_px)
-    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2))
-
-
 def fit(pixels: Pixels, long_side_px: int) -> Pixels:
     """Shrink pixels (height, width, 3) so that the longer side is ``long_side_px``; never enlarge."""
     height, width = pixels.shape[:2]
@@ -173,7 +166,7 @@ def _loaded(image: Image.Image, short_px: int) -> tuple[tuple[int, int], Image.I
 def _opened(path: Path, max_pixels: int) -> Iterator[tuple[Image.Image, str]]:
     """Open a photo and check its size; whatever goes wrong in here becomes a PhotoError."""
     try:
-        with path.open("rb") as file, QUIET_PILLOW:
+        with open_file(path) as file, QUIET_PILLOW:
             found = _format(file, path)
             image = _READERS[found](file, str(path))
             _check_size(image, max_pixels)

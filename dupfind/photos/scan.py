@@ -15,7 +15,7 @@ from fnmatch import translate
 from pathlib import Path
 
 from dupfind.errors import PhotoError
-from dupfind.photos.sniff import PHOTO_ENDINGS, reason_of
+from dupfind.photos.sniff import PHOTO_ENDINGS, open_file, reason_of
 from dupfind.records import FileError, ScannedFile
 
 # Folders of systems and storage boxes: bins, thumbnails, snapshots. Lower case.
@@ -87,7 +87,7 @@ def file_sha256(path: Path) -> str:
         PhotoError: The file cannot be read.
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise PhotoError(reason_of(error)) from error

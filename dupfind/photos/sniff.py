@@ -4,6 +4,8 @@ In:  the path of a regular file. Out: the name of its format, or None for "not a
 """
 
 import re
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 from dupfind.errors import PhotoError
@@ -71,10 +73,22 @@ def read_head(path: Path) -> bytes:
         PhotoError: The file cannot be opened or read.
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_file(path) as file:
             return file.read(HEAD_BYTES)
     except OSError as error:
         raise PhotoError(reason_of(error)) from error
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a regular file for reading; a pipe or a device would block or never end.
+
+    Raises:
+        OSError: The file cannot be opened.
+        PhotoError: It is not a regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise PhotoError("it is not a regular file")
+    return path.open("rb")
 
 
 def format_of(head: bytes) -> str | None:
@@ -101,8 +115,6 @@ def _by_structure(head: bytes) -> str | None:
         return _of_brands(head)
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BITMAP_HEADERS:
         return "BMP"
-    if head[:4] == b"\0\0\1\0" and head[4:6] != b"\0\0" and head[9:10] == b"\0":
-        return "ICO"
     return "PPM" if _PORTABLE_MAP.match(head) else None
 
 
