@@ -47,6 +47,22 @@ def words_of(member: Member, **changes: object) -> str:
         (copy(2, "recoloured", tone="darker"), "recoloured: darker"),
         (copy(2, "edited", changed_share=0.04), "edited: 4% of it changed"),
         (copy(2, "edited", changed_share=0.004), "edited: under 1% of it changed"),
+        (
+            copy(2, "edited", changed_share=0.1, frame="b", warped=True, detail="softer"),
+            "edited: 10% of it changed, a frame added, seen at an angle, softer",
+        ),
+        (
+            copy(2, "cropped", crop_share=0.5, part="a"),
+            "cropped: the kept photo shows 50% of the picture",
+        ),
+        (
+            copy(2, "composite", crop_share=0.25, part="a"),
+            "composite: the kept photo fills 25% of this collage or screenshot",
+        ),
+        (
+            copy(2, "composite", crop_share=0.25, part="b"),
+            "composite: a part of the kept collage or screenshot, 25% of it",
+        ),
         (copy(2, "composite"), "composite: one is part of a collage or a screenshot"),
         (
             copy(2, "similar", burst_seconds=2.0),

@@ -155,7 +155,7 @@ class _Watch(TorchFunctionMode):
         """Take the hooks away."""
         for hook in self._hooks:
             hook.remove()
-        super().__exit__(kind, error, traceback)
+        super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
 
     def _enter_module(self, *_: object) -> None:
         self._inside = True

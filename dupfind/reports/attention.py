@@ -76,13 +76,15 @@ def heat_over(pixels: Pixels, attention: NDArray[np.float32]) -> Pixels:
     colours = matplotlib.colormaps[COLOURS](values)[..., :3] * 255
     grey = pixels.mean(axis=2, keepdims=True)
     cover = 0.4 + 0.5 * values[..., None]
-    return (cover * colours + (1 - cover) * grey).round().astype(np.uint8)
+    tile: Pixels = (cover * colours + (1 - cover) * grey).round().astype(np.uint8)
+    return tile
 
 
 def lit_by(pixels: Pixels, mask: NDArray[np.bool_]) -> Pixels:
     """Darken the photo where ``mask`` (rows, columns) is False."""
     light = upsampled(mask.astype(np.float32), pixels.shape[:2], smooth=False)
-    return (pixels * (0.18 + 0.82 * light[..., None])).round().astype(np.uint8)
+    tile: Pixels = (pixels * (0.18 + 0.82 * light[..., None])).round().astype(np.uint8)
+    return tile
 
 
 def upsampled(
@@ -91,7 +93,8 @@ def upsampled(
     """Enlarge (rows, columns) to ``size`` (height, width); values stay within [0, 1]."""
     how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
     image = Image.fromarray(values.astype(np.float32)).resize((size[1], size[0]), how)
-    return np.clip(np.asarray(image), 0, 1)
+    clipped: NDArray[np.float32] = np.clip(np.asarray(image, np.float32), 0, 1)
+    return clipped
 
 
 def _show(axis: Axes, pixels: Pixels, title: str) -> None:

@@ -90,9 +90,11 @@ def explain(member: Member, photo: Photo, kept: Photo) -> str:
 def copy_shows_more(member: Member, photo: Photo, kept: Photo) -> bool:
     """Say whether the copy is the larger picture, of which the kept photo shows a part.
 
-    ``scale`` is pixels of the copy for one of the kept photo: the copy shows more when it has more
-    pixels than the kept photo would have at its scale.
+    The evidence says which of the two is the ``part``: "a" the kept photo, "b" the copy. Without
+    that, the copy shows more when it has more pixels than the kept photo would have at its scale.
     """
+    if "part" in member.evidence:
+        return bool(member.evidence["part"] == "a")
     scale = float(member.evidence.get("scale") or 0.0)
     if scale <= 0:
         return False
@@ -142,7 +144,7 @@ def _detail(relation: str, member: Member, photo: Photo, kept: Photo) -> str:
         case Relation.EDITED:
             return _change(evidence)
         case Relation.COMPOSITE:
-            return "one is part of a collage or a screenshot"
+            return _composite(evidence, whole=copy_shows_more(member, photo, kept))
         case Relation.SIMILAR:
             return "looks alike, not proven a copy"
     return ""
@@ -204,9 +206,25 @@ def _tone(evidence: Mapping[str, Any]) -> str:
     return safe_name(tone) or ("turned grey" if evidence.get("grey") else "")
 
 
+def _composite(evidence: Mapping[str, Any], *, whole: bool) -> str:
+    share = evidence.get("crop_share")
+    if share is None:
+        return "one is part of a collage or a screenshot"
+    if whole:
+        return f"the kept photo fills {percent(float(share))} of this collage or screenshot"
+    return f"a part of the kept collage or screenshot, {percent(float(share))} of it"
+
+
 def _change(evidence: Mapping[str, Any]) -> str:
     share = evidence.get("changed_share")
-    return f"{percent(float(share))} of it changed" if share is not None else ""
+    words = [f"{percent(float(share))} of it changed"] if share else []
+    if "frame" in evidence:
+        words.append("a frame added" if evidence["frame"] == "b" else "without its frame")
+    if evidence.get("warped"):
+        words.append("seen at an angle")
+    if "detail" in evidence:
+        words.append(safe_name(str(evidence["detail"])))
+    return ", ".join(words)
 
 
 def _circumstances(evidence: Mapping[str, Any]) -> list[str]:
