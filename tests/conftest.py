@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +68,27 @@ def picture(seed: int = 0, size: tuple[int, int] = (96, 64)) -> NDArray[np.uint8
         box = (x0, y0, x0 + max(2, width // 5), y0 + max(2, height // 5))
         image.paste(tuple(int(value) for value in rng.integers(0, 256, 3)), box)
     return np.asarray(image.filter(ImageFilter.GaussianBlur(0.5)))
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users of the machine can reach, unlike ``tmp_path``."""
+    folder = Path(tempfile.mkdtemp(prefix="dupfind-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def small_model() -> Iterator[Path]:
+    """The folder of a model that describes a photo in a millisecond; other users can read it."""
+    from library_helpers import save_small_model
+
+    folder = Path(tempfile.mkdtemp(prefix="dupfind-model-"))
+    folder.chmod(0o755)
+    save_small_model(folder)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -76,9 +76,13 @@ class Reading:
         stream = describe_stream(
             self.run.embedder, self._to_decode(), self._load, workers=options.workers
         )
-        for result in stream:
-            self._take(result)
-            self._commit_when_due()
+        try:
+            for result in stream:
+                self._take(result)
+                self._commit_when_due()
+        except KeyboardInterrupt:
+            self._commit()
+            raise
         self._commit()
         self.run.report("describe", self.done, self.total)
 
@@ -168,7 +172,9 @@ class Reading:
 
     def _fail(self, file: ScannedFile, reason: str) -> None:
         # A file without permission does not change when it gets it: that one is tried each time.
-        readable = os.access(file.path, os.R_OK)
+        readable = os.access(
+            file.path, os.R_OK, effective_ids=os.access in os.supports_effective_ids
+        )
         self._errors.append(ErrorEntry(file.path, reason, file if readable else None))
         self.run.summary.errors += 1
         self.done += 1

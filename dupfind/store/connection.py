@@ -38,14 +38,15 @@ def open_for_reading(file: Path) -> Database:
             f"there is no library in {file.parent}; make one with `dupfind index PHOTOS`, or say "
             "where it is with --library"
         )
-    address = f"file:{quote(str(file))}?mode=ro"
-    wal = file.with_name(file.name + "-wal")
-    if not os.access(file.parent, os.W_OK) and not wal.exists():
-        # WAL wants to make two files beside the database; where it cannot, nobody writes either.
-        address += "&immutable=1"
-    database = _database(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S))
-    database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return database
+    address = f"file:{quote(os.fspath(file))}?mode=ro"
+    try:
+        return _open_address(address)
+    except sqlite3.OperationalError:
+        # WAL wants to make two files beside the database. In a folder where it cannot, nobody else
+        # writes either; unless a killed writer left its WAL, the file can be read as it is.
+        if file.with_name(file.name + "-wal").exists():
+            raise
+        return _open_address(address + "&immutable=1")
 
 
 def explain(error: sqlite3.Error, file: Path) -> LibraryError:
@@ -64,6 +65,16 @@ def explain(error: sqlite3.Error, file: Path) -> LibraryError:
     else:
         advice = "run the command again; if it stays so, delete the file and index again"
     return LibraryError(f"the library's database {file} failed ({text}): {advice}")
+
+
+def _open_address(address: str) -> Database:
+    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return _database(connection)
 
 
 def _database(connection: sqlite3.Connection) -> Database:
