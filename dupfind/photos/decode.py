@@ -62,6 +62,8 @@ _READERS: dict[str, Callable[..., Image.Image]] = {
     "TGA": TgaImagePlugin.TgaImageFile,
 }
 FORMATS = tuple(_READERS)
+# What is told apart but not read, by the name that people know.
+_UNREAD = {"JXL": "JPEG XL"}
 
 
 def decode(path: Path, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -184,7 +186,7 @@ def _format(file: BinaryIO, path: Path) -> str:
     if found is None:
         raise PhotoError("it does not begin like any photo format")
     if found not in _READERS:
-        raise PhotoError(f"{found} files cannot be read")
+        raise PhotoError(f"{_UNREAD.get(found, found)} files cannot be read yet; convert it")
     return found
 
 
@@ -210,4 +212,6 @@ def _reason(error: Exception) -> str:
         return "it claims to be larger than its format can be read"
     if isinstance(error, EOFError) or "truncated" in text.lower():
         return f"the file is cut short ({text})"
+    if isinstance(error, SyntaxError) and "not identified" in text:
+        return "the file is damaged (its header is not complete)"
     return f"the file is damaged ({text})"

@@ -231,8 +231,8 @@ def _excluder(globs: Sequence[str]) -> Callable[[str, str], bool]:
             return True
         if not by_path:
             return False
-        relative = os.path.relpath(path, root).replace(os.sep, "/")
         whole = path.replace(os.sep, "/")
+        relative = whole[len(root) :].lstrip("/")  # a path always begins with its root
         return any(by_path.match(text) for text in (relative, "/" + relative, whole))
 
     return excluded
