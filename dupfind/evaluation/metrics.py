@@ -4,7 +4,7 @@ Positives are all unordered pairs of files of one group: P of them. Predictions 
 ranked together by falling score. A pair that is not predicted counts as never found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,22 +134,30 @@ def b_cubed(truth: Truth, groups: Sequence[NDArray[np.int64]]) -> dict[str, floa
 
     Source: Bagga and Baldwin 1998; Amigo et al. 2009 (a file in several groups counts its union).
     """
-    together: list[set[int]] = [{row} for row in range(truth.count)]
-    for group in groups:
-        for row in group.tolist():
-            together[row].update(group.tolist())
-    copies: list[set[int]] = [{row} for row in range(truth.count)]
-    for members in truth.members():
-        for row in members.tolist():
-            copies[row] = set(members.tolist())
-    pairs = list(zip(together, copies, strict=True))
-    precision = float(np.mean([len(said & true) / len(said) for said, true in pairs]))
-    recall = float(np.mean([len(said & true) / len(true) for said, true in pairs]))
+    said = _partners(groups)
+    true = _partners(truth.members())
+    precision = recall = float(truth.count - len(said.keys() | true.keys()))  # alone in both
+    for row in said.keys() | true.keys():
+        mine, copies = said.get(row, {row}), true.get(row, {row})
+        right = len(mine & copies)
+        precision += right / len(mine)
+        recall += right / len(copies)
+    precision, recall = precision / truth.count, recall / truth.count
     return {
         "precision": precision,
         "recall": recall,
         "f1": 2 * precision * recall / (precision + recall),
     }
+
+
+def _partners(groups: Iterable[NDArray[np.int64]]) -> dict[int, set[int]]:
+    """Return for each file in a group the files that some group holds with it, itself included."""
+    partners: dict[int, set[int]] = {}
+    for group in groups:
+        members = group.tolist()
+        for row in members:
+            partners.setdefault(row, set()).update(members)
+    return partners
 
 
 def _area(precision: Scores, recall: Scores) -> float:

@@ -19,7 +19,8 @@ from dupfind.evaluation.truth import Keys, Truth
 
 # Micro AP of a large set ranks the best this many pairs, as DISC21 did with 500,000.
 PAIRS_RANKED = 5_000_000
-BLOCK_ROWS = 1024
+# Similarities in memory at once: bounded however many files there are.
+BLOCK_SIMILARITIES = 4_000_000
 
 Vectors = NDArray[np.float32]
 
@@ -99,8 +100,7 @@ def original_ranks(vectors: Vectors, truth: Truth) -> tuple[NDArray[np.int64], N
     original = np.where(truth.is_original[first], first, second)
     copy = np.where(truth.is_original[first], second, first)
     ranks = np.empty(len(copy), np.int64)
-    for start in range(0, len(copy), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
+    for block in _row_blocks(len(copy), truth.count):
         similarity = vectors[copy[block]] @ vectors.T
         at_original = np.take_along_axis(similarity, original[block][:, None], axis=1)
         rival = truth.group[copy[block]][:, None] != truth.group[None, :]
@@ -128,17 +128,28 @@ def similar_pairs(
 
 
 def _blocks(vectors: Vectors, truth: Truth) -> Iterator[tuple[Keys, NDArray[np.float64]]]:
-    """Yield every pair of described files once, a few hundred rows at a time."""
-    described = np.flatnonzero(vectors.any(axis=1))
-    # Blocks of about 4 million pairs: bounded memory however many files there are.
-    rows = max(1, min(BLOCK_ROWS, 4_000_000 // max(1, len(described))))
-    for start in range(0, len(described), rows):
-        block, rest = described[start : start + rows], described[start:]
-        similarity = vectors[block] @ vectors[rest].T
-        at, other = np.nonzero(np.arange(len(rest))[None, :] > np.arange(len(block))[:, None])
-        keys = truth.keys(block[at], rest[other])
+    """Yield every pair of described files that counts once, a block of rows at a time."""
+    described = vectors.any(axis=1)
+    with_queries = bool(truth.is_query.any())
+    rows = np.flatnonzero(described & truth.is_query if with_queries else described)
+    columns = np.flatnonzero(described & ~truth.is_query) if with_queries else rows
+    for block in _row_blocks(len(rows), len(columns)):
+        others = columns if with_queries else columns[block.start :]
+        similarity = vectors[rows[block]] @ vectors[others].T
+        taken = np.ones(similarity.shape, np.bool_)
+        if not with_queries:  # each pair once, no file with itself
+            taken = np.triu(taken, k=1)
+        at, other = np.nonzero(taken)
+        keys = truth.keys(rows[block][at], others[other])
         kept = truth.counted(keys)
         yield keys[kept], similarity[at, other][kept].astype(np.float64)
+
+
+def _row_blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Cut rows into slices of at most ``BLOCK_SIMILARITIES`` similarities each."""
+    size = max(1, BLOCK_SIMILARITIES // max(1, columns))
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
 
 
 def _by_kind(
