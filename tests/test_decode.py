@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from dupfind.errors import PhotoError
 from dupfind.photos.decode import decode, fit, pixels_sha256, same_pixels, upright_size
+from dupfind.photos.quiet import QUIET_PILLOW
 from dupfind.photos.scan import file_sha256
 from dupfind.photos.sniff import classify
 
@@ -199,7 +200,7 @@ def test_deep_colour_tiff(tmp_path: Path) -> None:
     assert difference(decode(tmp_path / "a.tif", needed_px=FULL).pixels, pixels) < 1
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "YCbCr", "LAB", "I;16"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "LAB", "I;16"])
 def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     grey = np.repeat(np.linspace(0, 255, 64).astype(np.uint8)[None], 48, axis=0)
     image = Image.fromarray(grey)
@@ -376,6 +377,30 @@ def test_threads_decode_alike_and_leave_no_trace(save_picture: SavePicture) -> N
     assert warnings.filters == filters
     assert limit == Image.MAX_IMAGE_PIXELS
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_a_filter_that_others_set_meanwhile_stays() -> None:
+    with warnings.catch_warnings():
+        with QUIET_PILLOW:
+            warnings.filterwarnings("ignore", message="set by someone else")
+            theirs = warnings.filters[0]
+            with QUIET_PILLOW:
+                warnings.warn_explicit("x", UserWarning, "Image.py", 1, module="PIL.Image")
+        assert theirs in warnings.filters
+        with pytest.raises(UserWarning, match="x"):
+            warnings.warn_explicit("x", UserWarning, "Image.py", 1, module="PIL.Image")
+
+
+def test_a_damaged_tiff_writes_nothing_to_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(picture(1)).save(tmp_path / "a.tif", compression="tiff_lzw")
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[200:2000] = bytes(1800)
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(PhotoError):
+        decode(tmp_path / "a.tif", needed_px=FULL)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_same_pixels(save_picture: SavePicture, tmp_path: Path) -> None:

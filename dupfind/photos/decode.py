@@ -34,7 +34,7 @@ from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import PhotoError
 from dupfind.photos.colour import reduced_rgb
 from dupfind.photos.exif import SIDEWAYS, count_tags, orientation, read_exif, taken_at
-from dupfind.photos.quiet import QUIET_PILLOW
+from dupfind.photos.quiet import QUIET_PILLOW, quiet_libtiff
 from dupfind.photos.sniff import HEAD_BYTES, classify, format_of, open_file, reason_of
 from dupfind.records import Picture
 
@@ -170,6 +170,8 @@ def _opened(path: Path, max_pixels: int) -> Iterator[tuple[Image.Image, str]]:
     try:
         with open_file(path) as file, QUIET_PILLOW:
             found = _format(file, path)
+            if found == "TIFF":
+                quiet_libtiff()
             image = _READERS[found](file, str(path))
             _check_size(image, max_pixels)
             yield image, found

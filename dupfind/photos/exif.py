@@ -29,8 +29,7 @@ def read_exif(image: Image.Image) -> Image.Exif:
     """Return the EXIF entries; damaged ones read as far as they go, at worst none."""
     try:
         return image.getexif()
-    except Exception as error:  # noqa: BLE001 - damaged EXIF raises anything; the picture is fine
-        image.info["exif_error"] = str(error)
+    except Exception:  # noqa: BLE001 - damaged EXIF raises anything; the picture is fine
         return Image.Exif()
 
 
