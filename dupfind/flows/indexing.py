@@ -58,6 +58,9 @@ def index_photos(
     roots = [_existing(folder) for folder in (*folders, *options.reference)]
     run = _begin(store, options, on_progress)
     what = {**asdict(options), "folders": [str(root) for root in roots]}
+    if store.active_model() is None:
+        # Another model takes over at the end; the first one serves from its first batch.
+        store.set_active_model(run.model_id)
     run_id = store.start_run("index", what, model_id=run.model_id)
     try:
         _compare(run, roots)

@@ -1,0 +1,220 @@
+"""What real trouble does to a library: killed processes, Ctrl-C, a full disk, two at once."""
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dupfind import Library
+from dupfind.errors import LibraryError
+from dupfind.flows.indexing import IndexOptions
+
+PHOTOS = 900
+DUPFIND = [sys.executable, "-c", "from dupfind.cli import main; main()"]
+# Batches of a few photos, so that there is a middle to be killed in.
+SLOWLY = (
+    "import sys, dupfind.flows.reading as reading\n"
+    "from dupfind.cli import main\n"
+    "reading.BATCH_PHOTOS = 20\n"
+    "main()\n"
+)
+
+
+@pytest.fixture(scope="module")
+def large_album(
+    tmp_path_factory: pytest.TempPathFactory, make_picture: Callable[..., np.ndarray]
+) -> Path:
+    folder = tmp_path_factory.mktemp("large") / "album"
+    folder.mkdir()
+    base = make_picture(1, (160, 120))
+    for number in range(PHOTOS):
+        # Another picture each time, without the time that it takes to make one.
+        turned = np.roll(base, (number % 97, number % 53, number % 3), axis=(0, 1, 2))
+        Image.fromarray(turned).save(folder / f"{number}.png", compress_level=1)
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return Library(tmp_path / ".dupfind", device="cpu")
+
+
+@pytest.fixture
+def indexing(
+    library: Library, large_album: Path, small_model: Path
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that indexes the album and has committed some, but not all, of it."""
+    command = [sys.executable, "-c", SLOWLY, "index", large_album]
+    command += ["--library", library.paths.root, "--model", small_model, "--device", "cpu"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        wait_for_photos(process, library)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_photos(process: subprocess.Popen[str], library: Library) -> None:
+    deadline = time.monotonic() + 120
+    while committed(library) == 0:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def committed(library: Library) -> int:
+    if not library.paths.database.exists():
+        return 0
+    try:
+        return len(library.photos())
+    except LibraryError:  # the tables are not made yet
+        return 0
+
+
+def check_integrity(library: Library) -> None:
+    connection = sqlite3.connect(library.paths.database)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    left = "SELECT count(*) FROM photos LEFT JOIN vectors USING (sha256) WHERE vector IS NULL"
+    assert connection.execute(left).fetchone() == (0,)
+    connection.close()
+
+
+def test_a_killed_index_goes_on_from_the_last_batch(
+    indexing: subprocess.Popen[str], library: Library, large_album: Path, small_model: Path
+) -> None:
+    indexing.kill()
+    indexing.communicate()
+    done = committed(library)
+    assert 0 < done < PHOTOS
+    check_integrity(library)
+    summary = library.index([large_album], IndexOptions(model=str(small_model)))
+    assert (summary.unchanged, summary.new, summary.described) == (
+        done,
+        PHOTOS - done,
+        PHOTOS - done,
+    )
+    check_integrity(library)
+    assert [run.status for run in runs(library)] == ["running", "done"]
+
+
+def runs(library: Library) -> list:
+    with library.store() as store:
+        return store.runs("index")
+
+
+def test_ctrl_c_ends_in_one_line_and_keeps_what_is_committed(
+    indexing: subprocess.Popen[str], library: Library
+) -> None:
+    indexing.send_signal(signal.SIGINT)
+    output, errors = indexing.communicate(timeout=60)
+    assert indexing.returncode == 130
+    assert output == ""
+    assert errors.splitlines()[-1].startswith("Error: interrupted;")
+    assert "Traceback" not in errors
+    assert 0 < committed(library) < PHOTOS
+    check_integrity(library)
+    assert [run.status for run in runs(library)] == ["failed"]
+
+
+def test_beside_a_writer_a_second_one_is_refused_and_readers_go_on(
+    indexing: subprocess.Popen[str], library: Library, large_album: Path
+) -> None:
+    indexing.send_signal(signal.SIGSTOP)
+    second = subprocess.run(
+        [*DUPFIND, "index", large_album, "--library", library.paths.root],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert second.returncode == 1
+    assert f"process {indexing.pid};" in second.stderr
+    assert second.stderr.count("\n") == 1
+    assert len(library.query(large_album / "0.png", k=3)) == 3
+    indexing.send_signal(signal.SIGCONT)
+    assert indexing.wait() == 0
+    assert committed(library) == PHOTOS
+
+
+def limit_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+
+
+def test_a_full_disk_is_one_clear_line_and_the_next_run_goes_on(
+    library: Library, large_album: Path, small_model: Path
+) -> None:
+    command = [sys.executable, "-c", SLOWLY, "index", large_album]
+    command += ["--library", library.paths.root, "--model", small_model, "--device", "cpu"]
+    full = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=limit_file_size
+    )
+    assert full.returncode == 1
+    assert "disk" in full.stderr
+    assert full.stderr.count("\n") == 1, full.stderr
+    done = committed(library)
+    assert done < PHOTOS
+    summary = library.index([large_album], IndexOptions(model=str(small_model)))
+    assert summary.unchanged == done
+    assert summary.photos == PHOTOS
+    check_integrity(library)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root and the right to mount")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_file_system_that_is_full_loses_nothing(
+    tiny_disk: Path, large_album: Path, small_model: Path
+) -> None:
+    library = Library(tiny_disk / ".dupfind")
+    filler = tiny_disk / "filler"
+    filler.write_bytes(bytes(600_000))
+    with pytest.raises(LibraryError, match="full"):
+        library.index([large_album], IndexOptions(model=str(small_model)))
+    filler.unlink()
+    (tiny_disk / ".dupfind" / "dupfind.db").stat()
+    assert library.photos() == [] or committed(library) < PHOTOS
+    check_integrity(library)
+
+
+def test_a_reader_that_goes_away_is_no_error(
+    library: Library, large_album: Path, small_model: Path
+) -> None:
+    few = [large_album / f"{number}.png" for number in range(40)]
+    library.index(few, IndexOptions(model=str(small_model)))
+    command = f"'{sys.executable}' -c 'from dupfind.cli import main; main()' "
+    command += f"query '{few[0]}' --k 39 --library '{library.paths.root}' | true"
+    piped = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert piped.stderr == ""
+
+
+@pytest.mark.slow
+def test_ten_thousand_unchanged_photos_take_seconds(
+    library: Library, large_album: Path, tmp_path: Path, small_model: Path
+) -> None:
+    folder = tmp_path / "ten thousand"
+    folder.mkdir()
+    for number in range(10_000):
+        os.link(large_album / f"{number % PHOTOS}.png", folder / f"{number}.png")
+    first = library.index([folder], IndexOptions(model=str(small_model)))
+    assert (first.photos, first.described) == (10_000, PHOTOS)
+    again = library.index([folder])
+    assert (again.unchanged, again.described) == (10_000, 0)
+    assert again.seconds < 10
