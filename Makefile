@@ -27,6 +27,12 @@ types: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
+bench: setup
+	$(BIN)/python benchmarks/speed.py $(if $(PHOTOS),"$(PHOTOS)",../shared/data/dev/photos)
+
+docs: setup
+	$(BIN)/python docs/make_commands.py
+
 demo: setup
 	$(BIN)/dupfind demo --folder .demo $(if $(PHOTOS),"$(PHOTOS)")
 

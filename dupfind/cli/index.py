@@ -65,6 +65,7 @@ def index(
     """
     from dupfind.cli.progress import ProgressDisplay
     from dupfind.flows.index_run import IndexOptions
+    from dupfind.reports.words import count
 
     options = IndexOptions(
         model=model,
@@ -81,11 +82,12 @@ def index(
         print_json({"library": str(library.paths.root), **asdict(summary)})
         return
     common.say(
-        f"{summary.found:,} photos found: {summary.new:,} new, {summary.changed:,} changed, "
+        f"{count(summary.found, 'photo')} found: {summary.new:,} new, {summary.changed:,} changed, "
         f"{summary.moved:,} moved, {summary.unchanged:,} unchanged; {summary.removed:,} removed."
     )
     if summary.errors:
-        common.say(f"{summary.errors:,} files could not be read: see `dupfind report`.")
+        files = count(summary.errors, "file")
+        common.say(f"{files} could not be read; `dupfind report` says why.")
     common.say(
         f"{summary.described:,} described with the model '{summary.model}' in "
         f"{summary.seconds:.1f} s. Next: dupfind cluster"
