@@ -1,7 +1,10 @@
 """What the tests share: where the real photos lie, and pictures made on the spot."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +17,30 @@ from PIL import Image, ImageFilter
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# Looks at a folder as a user who is not allowed everything, and prints what came of it.
+AS_NOBODY = """
+import json, os, sys
+from pathlib import Path
+from dupfind.errors import PhotoError
+from dupfind.photos.scan import file_sha256, scan
+from dupfind.photos.sniff import classify
+from dupfind.photos.decode import decode
+from dupfind.records import FileError
+os.getuid() == 0 and os.setuid(65534)
+results = {}
+for found in scan([Path(sys.argv[1])]):
+    reasons = [found.reason] if isinstance(found, FileError) else []
+    if not reasons:
+        for use in (classify, file_sha256, lambda path: decode(path, needed_px=16)):
+            try:
+                use(found.path)
+                reasons.append("fine")
+            except PhotoError as error:
+                reasons.append(str(error))
+    results[found.path.name] = reasons
+print(json.dumps(results))
+"""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -76,6 +103,9 @@ def open_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="dupfind-test-"))
     folder.chmod(0o755)
     yield folder
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o700)
     shutil.rmtree(folder)
 
 
@@ -104,3 +134,11 @@ def browser() -> Iterator["Browser"]:
         running = playwright.chromium.launch(executable_path=program, args=arguments)
         yield running
         running.close()
+
+
+def as_nobody(folder: Path) -> dict[str, list[str]]:
+    """Scan, sniff, hash and decode as a user without rights: file name to what came of each."""
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, str(folder)], capture_output=True, check=True, text=True
+    )
+    return dict(json.loads(done.stdout))

@@ -11,17 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from conftest import shared_folder
+from conftest import as_nobody, shared_folder
 from numpy.typing import NDArray
-from test_scan import as_nobody, open_folder
 
 from dupfind.errors import PhotoError
 from dupfind.photos.decode import decode, fit
 from dupfind.photos.scan import scan
 from dupfind.photos.sniff import classify
 from dupfind.records import FileError, Picture
-
-__all__ = ["open_folder"]
 
 NASTY = shared_folder() / "nasty"
 WITHOUT = "the shared photos are missing (set DUPFIND_SHARED)"
@@ -68,7 +65,7 @@ def rows() -> list[Row]:
 
 
 ALL = rows()
-SAME = [row for row in ALL if row.note.startswith("same picture") and row.expect == "index"]
+SAME = [row for row in ALL if row.note.startswith("same picture")]
 
 
 @cache
@@ -118,6 +115,8 @@ def test_all_copies_of_the_base_picture_look_like_it(row: Row) -> None:
     base = outcome(NASTY / "base.jpg", 1000).picture
     copy = outcome(NASTY / row.file, 1000).picture
     assert base is not None
+    if copy is None and row.expect == "either":
+        pytest.skip("this build does not read the format, which the list allows")
     assert copy is not None
     assert copy.width * 320 == copy.height * 480
     assert difference(base.pixels, copy.pixels) < 7  # of 255; in grey, other photos give over 40

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from dupfind.photos.edits.drawing import (
     any_colour,
     background,
+    fitted_size_px,
     font,
     invented,
     text_image,
@@ -84,9 +85,9 @@ def polaroid(pixels: Pixels, rng: np.random.Generator, others: Sequence[Pixels])
     card = padded(pixels, (edge, edge, edge, edge * 4), (250, 248, 242))
     height, width = card.pixels.shape[:2]
     image = Image.fromarray(card.pixels)
-    ImageDraw.Draw(image).text(
-        (edge * 2, height - edge * 3.2), words(rng, 3), (40, 40, 60), font(edge * 2)
-    )
+    note = words(rng, 3)
+    letters = font(fitted_size_px(note, width - edge * 4, edge * 2))
+    ImageDraw.Draw(image).text((edge * 2, height - edge * 3.2), note, (40, 40, 60), letters)
     behind = background(rng, round(width * 1.25), round(height * 1.25))
     laid = _laid_on(np.asarray(image), behind, float(rng.uniform(-15, 15)))
     return Step(laid.pixels, laid.matrix @ card.matrix)
