@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser_pages import PHONE, opened
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from report_samples import HOSTILE_NAMES, copy, hostile_report, original, photo, report_of
@@ -14,8 +15,6 @@ from dupfind.reports.contents import Report
 from dupfind.reports.html import pictured_photos, write_html
 from dupfind.reports.output import text_output
 from dupfind.reports.words import safe_name
-
-PHONE = {"width": 390, "height": 844}
 
 
 def webp(colour: tuple[int, int, int], size: tuple[int, int] = (40, 30)) -> bytes:
@@ -30,26 +29,6 @@ def write(report: Report, target: Path, *, most: int = 1000) -> Path:
     with text_output(target) as stream:
         write_html(report, stream, pictured, pictures)
     return target
-
-
-def opened(browser: Browser, file: Path, **options: object) -> Page:
-    """Open a file; any error of a script, message or request to elsewhere fails the test."""
-    page = browser.new_page(**options)  # type: ignore[arg-type]
-    page.set_default_timeout(10_000)
-    page.troubles = []  # type: ignore[attr-defined]
-    page.on("pageerror", lambda error: page.troubles.append(str(error)))  # type: ignore[attr-defined]
-    page.on("console", lambda message: page.troubles.append(message.text))  # type: ignore[attr-defined]
-    page.on("dialog", lambda dialog: page.troubles.append(dialog.message))  # type: ignore[attr-defined]
-    page.on(
-        "request",
-        lambda request: (
-            page.troubles.append(request.url[:80])  # type: ignore[attr-defined]
-            if not request.url.startswith(("file:", "data:"))
-            else None
-        ),
-    )
-    page.goto(file.as_uri())
-    return page
 
 
 @pytest.fixture

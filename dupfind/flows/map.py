@@ -1,0 +1,119 @@
+"""Lay the collection out in two dimensions and write the page that shows it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.config import LibraryPaths
+from dupfind.descriptors.layout import lay_out
+from dupfind.errors import ModelError
+from dupfind.flows.thumbnails import CACHE_FILE, OnProgress, make_thumbnails
+from dupfind.records import Photo
+from dupfind.reports.map import MapContents, MapPoint, cell_for, write_map
+from dupfind.reports.output import text_output
+from dupfind.store.cache import BlobCache
+from dupfind.store.store import Store
+
+MOST_POINTS = 20_000
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MapSummary:
+    """``shown`` of ``total`` photos of different bytes are on the map."""
+
+    shown: int
+    total: int
+
+
+def draw_map(
+    root: Path,
+    target: Path | None,
+    *,
+    most: int = MOST_POINTS,
+    on_progress: OnProgress | None = None,
+) -> MapSummary:
+    """Write the map of a library's photos, as its active model sees them.
+
+    Args:
+        root: The library folder.
+        target: The HTML file; None or ``-`` for standard output.
+        most: Above this many photos a sample is shown: those in groups first.
+        on_progress: Called with (done, total) while the thumbnails are made.
+
+    Raises:
+        LibraryError: There is no library.
+        ModelError: Nothing is indexed yet.
+        ReportError: The page cannot be written.
+    """
+    with Store.open(LibraryPaths(root.absolute())) as store:
+        contents = gather_map(store, most=most)
+        photos = [point.photo for point in contents.points]
+        with (
+            BlobCache(store.paths.cache / CACHE_FILE) as cache,
+            text_output(target) as stream,
+        ):
+            thumbnails = make_thumbnails(
+                photos, cache, side_px=cell_for(len(photos)), on_progress=on_progress
+            )
+            write_map(contents, stream, thumbnails)
+    return MapSummary(len(contents.points), contents.contents_total)
+
+
+def gather_map(store: Store, *, most: int = MOST_POINTS) -> MapContents:
+    """Return the photos at their places, one point for all photos of the same bytes.
+
+    Raises:
+        ModelError: Nothing is indexed yet.
+    """
+    model = store.active_model()
+    if model is None:
+        raise ModelError("the library holds no descriptors yet; run `dupfind index PHOTOS` first")
+    ids, vectors = store.vectors(model.id)
+    contents, same_bytes = _contents(store, ids)
+    groups = _group_of_content(store)
+    grouped = np.array([contents[int(photo_id)].sha256 in groups for photo_id in ids], np.bool_)
+    chosen = choose(grouped, most)
+    places = lay_out(vectors[chosen])
+    points = []
+    for photo_id, (x, y) in zip(ids[chosen], places.tolist(), strict=True):
+        photo = contents[int(photo_id)]
+        group = groups.get(photo.sha256, 0)
+        points.append(MapPoint(photo, x, y, group, same_bytes[photo.sha256] - 1))
+    return MapContents(store.paths.root, model.name, points, len(ids), store.count_photos())
+
+
+def choose(grouped: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+    """Return the rows to show, ascending: all, or ``most`` of them, those in groups first.
+
+    Args:
+        grouped: Whether each photo is in a group, shape (photos,).
+        most: How many at the most.
+    """
+    if len(grouped) <= most:
+        return np.arange(len(grouped))
+    shuffled = np.random.default_rng(_SEED).permutation(len(grouped))
+    first = shuffled[np.argsort(~grouped[shuffled], kind="stable")]
+    return np.sort(first[:most])
+
+
+def _contents(store: Store, ids: NDArray[np.int64]) -> tuple[dict[int, Photo], Counter[str]]:
+    """The photo of each id, and how many photos have its bytes."""
+    wanted = set(ids.tolist())
+    contents: dict[int, Photo] = {}
+    same_bytes: Counter[str] = Counter()
+    for photo in store.photos():
+        same_bytes[photo.sha256] += 1
+        if photo.id in wanted:
+            contents[photo.id] = photo
+    return contents, same_bytes
+
+
+def _group_of_content(store: Store) -> dict[str, int]:
+    """The number of the group that each content is in, by sha256."""
+    members = {member.photo_id: group.id for group in store.groups() for member in group.members}
+    photos = store.photos_by_id(members)
+    return {photos[photo_id].sha256: group for photo_id, group in members.items()}
