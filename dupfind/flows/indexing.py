@@ -6,6 +6,7 @@ touched, copied files) are written without decoding, the others are decoded and 
 batch is committed as a whole, so a run that is killed goes on from the last one.
 """
 
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from dupfind.store.store import Store
 __all__ = ["IndexOptions", "IndexProgress", "IndexSummary", "OnProgress", "index_photos"]
 
 _CHUNK = 500
+log = logging.getLogger(__name__)
 _Value = TypeVar("_Value")
 
 
@@ -83,6 +85,7 @@ def _begin(store: Store, options: IndexOptions, on_progress: OnProgress | None) 
     stored = store.add_model(
         model.name, model.fingerprint, spec=asdict(model.spec), dimensions=model.dimensions
     )
+    log.info("model %s (%s...) on %s", model.name, model.fingerprint[:12], embedder.device)
     return IndexRun(
         store,
         options,

@@ -4,6 +4,7 @@ The database is used by one thread only, the one that iterates; hashing and deco
 others, a bounded number of files ahead.
 """
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ from dupfind.store.photos import Batch, Content, ErrorEntry, KnownFile, PhotoEnt
 BATCH_PHOTOS = 256
 BATCH_SECONDS = 5.0
 _HASHING_THREADS = 2
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,7 @@ class Reading:
             self.store.add_batch(batch, model_id=self.run.model_id)
             self.store.add_sightings(entry.file.path for entry in self._photos)
             self.store.add_sightings(entry.path for entry in self._errors)
+            log.info("committed %d photos and %d errors", len(self._photos), len(self._errors))
         self._photos, self._errors, self._vectors, self._fresh = [], [], [], {}
         self._committed = time.monotonic()
 
