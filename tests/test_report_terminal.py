@@ -68,6 +68,10 @@ def words_of(member: Member, **changes: object) -> str:
             copy(2, "similar", burst_seconds=2.0),
             "similar: looks alike, not proven a copy; taken 2 s apart",
         ),
+        (
+            copy(2, "similar", method="quorum"),
+            "similar: proven against other photos of the group, not against the kept one",
+        ),
         (copy(2, "a-relation-of-tomorrow"), "a-relation-of-tomorrow"),
     ],
 )

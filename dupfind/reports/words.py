@@ -146,7 +146,7 @@ def _detail(relation: str, member: Member, photo: Photo, kept: Photo) -> str:
         case Relation.COMPOSITE:
             return _composite(evidence, whole=copy_shows_more(member, photo, kept))
         case Relation.SIMILAR:
-            return "looks alike, not proven a copy"
+            return _unproven(evidence)
     return ""
 
 
@@ -213,6 +213,12 @@ def _composite(evidence: Mapping[str, Any], *, whole: bool) -> str:
     if whole:
         return f"the kept photo fills {percent(float(share))} of this collage or screenshot"
     return f"a part of the kept collage or screenshot, {percent(float(share))} of it"
+
+
+def _unproven(evidence: Mapping[str, Any]) -> str:
+    if evidence.get("method") == "quorum":
+        return "proven against other photos of the group, not against the kept one"
+    return "looks alike, not proven a copy"
 
 
 def _change(evidence: Mapping[str, Any]) -> str:

@@ -20,11 +20,9 @@ function load(member) {
   return image.decode().then(() => image, () => null);
 }
 
-// Return a canvas with a part of the copy as it was before it was mirrored and turned.
+// Return a canvas with a part of the copy as it was before it was mirrored and turned by quarters.
 function upright({ source, x, y, width, height }, member) {
-  const radians = (member.degrees * Math.PI) / 180;
   const quarter = Math.round(member.degrees / 90);
-  const straight = Math.abs(member.degrees - 90 * quarter) < 1 ? (quarter * Math.PI) / 2 : radians;
   const swapped = Math.abs(quarter) % 2 === 1;
   const made = document.createElement("canvas");
   made.width = Math.round(swapped ? height : width);
@@ -32,8 +30,25 @@ function upright({ source, x, y, width, height }, member) {
   const pen = made.getContext("2d");
   pen.translate(made.width / 2, made.height / 2);
   if (member.mirrored) pen.scale(-1, 1);
-  pen.rotate(straight);
+  pen.rotate((quarter * Math.PI) / 2);
   pen.drawImage(source, x, y, width, height, -width / 2, -height / 2, width, height);
+  return made;
+}
+
+// Return a canvas the size of the kept photo's region with the copy laid over it: any angle, at its
+// scale, the middle of what both show in the middle.
+function laidOver(region, kept, copy, member) {
+  const made = document.createElement("canvas");
+  made.width = Math.round(region.width);
+  made.height = Math.round(region.height);
+  const ratio = kept.naturalWidth / compare.group.members[0].width / member.scale;
+  const width = member.width * ratio, height = member.height * ratio;
+  const [left, top, right, bottom] = member.larger && member.box.length === 4 ? member.box : [0, 0, 1, 1];
+  const pen = made.getContext("2d");
+  pen.translate(made.width / 2, made.height / 2);
+  if (member.mirrored) pen.scale(-1, 1);
+  pen.rotate((member.degrees * Math.PI) / 180);
+  pen.drawImage(copy, (-width * (left + right)) / 2, (-height * (top + bottom)) / 2, width, height);
   return made;
 }
 
@@ -47,7 +62,10 @@ function part(source, box) {
 function parts(kept, copy, member) {
   if (!compare.aligned) return [part(kept, []), part(copy, [])];
   const [ofKept, ofCopy] = member.larger ? [[], member.box] : [member.box, []];
-  return [part(kept, ofKept), part(upright(part(copy, ofCopy), member), [])];
+  const region = part(kept, ofKept), quarters = member.degrees / 90;
+  const square = Math.abs(quarters - Math.round(quarters)) < 1 / 90;
+  const turned = square || !member.scale ? upright(part(copy, ofCopy), member) : laidOver(region, kept, copy, member);
+  return [region, part(turned, [])];
 }
 
 function fitInto(piece, width, height) {
