@@ -46,7 +46,17 @@ def words_of(member: Member, **changes: object) -> str:
         (copy(2, "recoloured", grey=True), "recoloured: turned grey"),
         (copy(2, "recoloured", tone="darker"), "recoloured: darker"),
         (copy(2, "edited", changed_share=0.04), "edited: 4% of it changed"),
-        (copy(2, "edited", changed_share=0.004), "edited: under 1% of it changed"),
+        (copy(2, "edited", changed_share=0.004, detail="softer"), "edited: softer"),
+        (
+            copy(
+                2,
+                "edited",
+                changed_share=0.2,
+                relations=["reencoded", "resized", "edited"],
+                scale=2,
+            ),
+            "edited: 20% of it changed; resized: scaled to 200%",
+        ),
         (
             copy(2, "edited", changed_share=0.1, frame="b", warped=True, detail="softer"),
             "edited: 10% of it changed, a frame added, seen at an angle, softer",

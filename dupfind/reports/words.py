@@ -13,6 +13,7 @@ _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 # Joiners that emoji and several scripts need.
 _SAFE_JOINERS = frozenset("\u200c\u200d")
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_WORTH_SAYING = 0.02  # a smaller change or margin is within what alignment can tell
 _BYTE_UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 _NAMES: dict[str, str] = {
     Relation.IDENTICAL: "identical",
@@ -78,7 +79,7 @@ def percent(share: float) -> str:
 def explain(member: Member, photo: Photo, kept: Photo) -> str:
     """Say in words how ``photo`` is related to the photo that is kept.
 
-    For example "cropped: shows 52% of the picture; re-encoded: JPEG, 75% smaller file".
+    For example "mirrored; cropped: shows 52% of the picture (48% off the right)".
     """
     if member.keep:
         return "the photo to keep"
@@ -115,9 +116,13 @@ def _safe_character(character: str) -> str:
 
 
 def _all_relations(member: Member) -> list[str]:
-    """The member's relation first, then the others that hold, each once."""
-    others = member.evidence.get("relations", ())
-    return list(dict.fromkeys([str(member.relation), *(str(other) for other in others)]))
+    """The member's relation first, then the others that hold, the strongest first, each once.
+
+    Nearly every copy was also saved anew: that is worth a word only when it is all that happened.
+    """
+    others = [str(other) for other in member.evidence.get("relations", ())]
+    others = [other for other in reversed(others) if other != Relation.REENCODED]
+    return list(dict.fromkeys([str(member.relation), *others]))
 
 
 def _explain_one(relation: str, member: Member, photo: Photo, kept: Photo) -> str:
@@ -184,7 +189,9 @@ def _where(box: Any) -> str:
     """Name what was cut away: the margins, in percent of the picture's sides."""
     left, top, right, bottom = (min(1.0, max(0.0, float(edge))) for edge in box)
     cut = {"left": left, "top": top, "right": 1 - right, "bottom": 1 - bottom}
-    words = [f"{percent(share)} off the {side}" for side, share in cut.items() if share >= 0.01]
+    words = [
+        f"{percent(share)} off the {side}" for side, share in cut.items() if share >= _WORTH_SAYING
+    ]
     return ", ".join(words)
 
 
@@ -223,7 +230,7 @@ def _unproven(evidence: Mapping[str, Any]) -> str:
 
 def _change(evidence: Mapping[str, Any]) -> str:
     share = evidence.get("changed_share")
-    words = [f"{percent(float(share))} of it changed"] if share else []
+    words = [f"{percent(float(share))} of it changed"] if share and share >= _WORTH_SAYING else []
     if "frame" in evidence:
         words.append("a frame added" if evidence["frame"] == "b" else "without its frame")
     if evidence.get("warped"):

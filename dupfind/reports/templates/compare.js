@@ -111,7 +111,7 @@ function arrange(pieces) {
   const canvases = [byId("left"), byId("right")];
   const size = fitInto(pieces[0], ...room);
   pieces.forEach((piece, index) => draw(canvases[index], piece, over ? size : fitInto(piece, ...room)));
-  canvases.forEach((canvas) => { canvas.style.clipPath = ""; canvas.style.visibility = ""; });
+  canvases.forEach((canvas) => { canvas.style.clipPath = canvas.style.visibility = canvas.style.filter = ""; });
   if (compare.mode === "slider") moveCut(compare.cut);
   if (compare.mode === "flicker") flicker();
   if (compare.mode === "difference") showDifference(canvases, pieces[0], size);
@@ -119,6 +119,7 @@ function arrange(pieces) {
 
 function showDifference([left, right], kept, size) {
   left.style.visibility = "hidden";
+  right.style.filter = "brightness(3)"; // a faint watermark should be seen
   draw(right, kept, size, "difference", false);
 }
 
