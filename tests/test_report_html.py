@@ -228,6 +228,22 @@ def test_five_thousand_groups_stay_usable(browser: Browser, tmp_path: Path) -> N
     assert page.troubles == []  # type: ignore[attr-defined]
 
 
+def test_a_group_of_hundreds_opens_on_demand(browser: Browser, tmp_path: Path) -> None:
+    photos = [photo(index, f"{index:05}.jpg") for index in range(1, 301)]
+    copies = [copy(index, "identical") for index in range(2, 301)]
+    report = report_of(Group(1, (original(1), *copies), 0.9, 1), photos=photos)
+    page = opened(browser, write(report, tmp_path / "report.html", most=100))
+    assert "200 photos" in page.inner_text(".notice")
+    assert page.locator("figure img").count() == page.locator("figure").count() == 40
+    page.locator("button", has_text="Show all 300 photos").click()
+    assert page.locator("figure img").count() == 100
+    assert page.locator("figure").count() == 300
+    page.locator("figure").last.locator("button").click()
+    assert page.locator("#compare-title").inner_text() == "Group 1, copy 299 of 299"
+    assert "no picture" in page.locator("#compare-why").inner_text()
+    assert page.troubles == []  # type: ignore[attr-defined]
+
+
 def test_an_empty_report_is_a_page_too(browser: Browser, tmp_path: Path) -> None:
     page = opened(browser, write(report_of(photos=[]), tmp_path / "report.html"))
     assert page.locator("#shown").inner_text() == "No duplicates were found."

@@ -49,17 +49,17 @@ class _Context:
 
 
 def pictured_photos(report: Report, most: int) -> list[Photo]:
-    """Return the photos to show as pictures, at most ``most``: whole groups, best ones first.
+    """Return the photos to show as pictures, at most ``most``, those of the best groups first.
 
     A photo that is in several groups comes once.
     """
-    chosen: dict[int, Photo] = {}
-    for group in most_reclaimable_first(report.groups):
-        members = {member.photo_id: report.photo(member) for member in group.members}
-        if len(chosen.keys() | members.keys()) > most:
-            break
-        chosen |= members
-    return list(chosen.values())
+    members = (
+        report.photo(member)
+        for group in most_reclaimable_first(report.groups)
+        for member in group.members
+    )
+    different = {photo.id: photo for photo in members}
+    return list(islice(different.values(), most))
 
 
 def write_html(
