@@ -163,6 +163,24 @@ def encoded(image: Image.Image) -> bytes:
                 .rotate(-20, expand=True, resample=Image.Resampling.BICUBIC)
             ),
         ),
+        (  # turned by 90 degrees: (u, v) of the kept photo is (v, 1 - u) of the copy
+            {"matrix": [0, 1, 0, -1, 0, 1, 0, 0, 1]},
+            lambda image: image.rotate(90, expand=True),
+        ),
+        (  # a mirrored crop: its left half, of which the copy shows nothing else
+            {"matrix": [-2, 0, 1, 0, 1, 0, 0, 0, 1], "crop_box": [0, 0, 0.5, 1], "part": "b"},
+            lambda image: image.crop((0, 0, 40, 60)).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        ),
+        (  # seen at an angle: the right edge half as high
+            {"matrix": [2, 0, 0, 0.5, 1, 0, 1, 0, 1]},
+            lambda image: image.transform(
+                (80, 60),
+                Image.Transform.PERSPECTIVE,
+                # The inverse: where in the photo each pixel of the copy comes from.
+                (0.5, 0, 0, -0.25 * 60 / 80, 1, 0, -0.5 / 80, 0),
+                Image.Resampling.BILINEAR,
+            ),
+        ),
         (
             {"crop_box": [0.25, 0.0, 1.0, 0.5], "scale": 1.0},
             lambda image: image.crop((20, 0, 80, 30)),

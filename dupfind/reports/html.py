@@ -202,6 +202,7 @@ def _member_data(context: _Context, group: Group, member: Member) -> dict[str, A
         "why": "" if keep else explain(member, photo, report.kept_photo(group)),
         "similarity": round(member.similarity, 4),
         "probability": member.probability,
+        "matrix": [float(value) for value in evidence.get("matrix") or ()],
         "scale": float(evidence.get("scale") or 0.0),
         "degrees": float(evidence.get("degrees") or 0.0),
         "mirrored": bool(evidence.get("mirrored")),
