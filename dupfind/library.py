@@ -15,10 +15,13 @@ from types import TracebackType
 from typing import Any
 
 from dupfind.config import LibraryPaths
+from dupfind.flows.calibrating import CalibrateOptions, calibrate_library
+from dupfind.flows.clustering import ClusterOptions, ClusterSummary, cluster_photos
 from dupfind.flows.indexing import IndexOptions, IndexSummary, OnProgress, index_photos
 from dupfind.flows.inspecting import KnownModel, library_facts, list_models, machine_facts
 from dupfind.flows.querying import Match, find_nearest
 from dupfind.flows.reporting import ReportOptions, write_report
+from dupfind.matching.calibrate import Calibration
 from dupfind.records import FileError, Group, Pair, Photo
 from dupfind.store.store import Store
 
@@ -93,6 +96,29 @@ class Library:
         """
         with self.store() as store:
             return find_nearest(store, Path(image), k=k, device=self.device)
+
+    def cluster(
+        self, options: ClusterOptions | None = None, *, on_progress: OnProgress | None = None
+    ) -> ClusterSummary:
+        """Find and record the groups of copies; ``groups`` and ``pairs`` then return them.
+
+        Raises:
+            LibraryError: Nothing is indexed yet, or the library cannot be written.
+        """
+        with self.store(write=True) as store:
+            return cluster_photos(store, options, on_progress)
+
+    def calibrate(
+        self, options: CalibrateOptions | None = None, *, on_progress: OnProgress | None = None
+    ) -> Calibration:
+        """Learn on edited copies of the library's own photos how probable a copy is.
+
+        Raises:
+            CalibrationError: The library is too small.
+            LibraryError: Nothing is indexed yet, or the library cannot be written.
+        """
+        with self.store(write=True) as store:
+            return calibrate_library(store, options, on_progress)
 
     def photos(self) -> list[Photo]:
         """Return the photos, by id."""

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "reports",
         "evaluation",
     },
-    "library": {"flows", "store", "reports"},
+    "library": {"flows", "store", "reports", "matching"},
     "cli": {"library", "reports", "flows"},
 }
 # Third-party library -> the only parts that may import it.

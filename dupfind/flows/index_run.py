@@ -4,13 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dupfind.config import DEFAULT_MAX_PIXELS
+from dupfind.descriptors.embed import Embedder
 from dupfind.store.store import Store
-
-if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing new
-    from dupfind.descriptors.embed import Embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +63,24 @@ class IndexProgress:
 OnProgress = Callable[[IndexProgress], None]
 
 
+def stage(on_progress: OnProgress | None, phase: str) -> Callable[[int, int], None]:
+    """Return what reports (done, total) of one phase to ``on_progress``."""
+    started = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        if on_progress:
+            on_progress(IndexProgress(phase, done, total, time.monotonic() - started, 0))
+
+    return report
+
+
 @dataclass(slots=True)
 class IndexRun:
     """One run: what it works with and what came of it so far."""
 
     store: Store
     options: IndexOptions
-    load_embedder: "Callable[[], Embedder]"
+    embedder: Embedder
     model_id: int
     on_progress: OnProgress
     reference: tuple[Path, ...] = ()

@@ -80,8 +80,8 @@ def match(
     if len(a) < 2 or len(b) < 2:
         return empty
     similarity = (a.mirrored_root if mirrored else a.root) @ b.root.T
+    ratio_ba, nearest_a = _ratio(np.ascontiguousarray(similarity.T))
     ratio_ab, nearest_b = _ratio(similarity)
-    ratio_ba, nearest_a = _ratio(similarity.T)
     # Both directions count: a small part seen large has its keypoints once among many.
     rows_a = np.flatnonzero(ratio_ab < RATIO)
     rows_b = np.flatnonzero(ratio_ba < RATIO)
@@ -101,10 +101,12 @@ def transform(matrix: NDArray[np.float64], points: NDArray[np.float32]) -> NDArr
 
 
 def _ratio(similarity: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Return nearest by second nearest distance, and the nearest, of each row; overwrites the table."""
     nearest = similarity.argmax(axis=1)
     rows = np.arange(len(similarity))
     first = similarity[rows, nearest]
-    second = np.partition(similarity, -2, axis=1)[:, -2]
+    similarity[rows, nearest] = -1
+    second = similarity.max(axis=1)
     # Unit vectors: squared distance is 2 - 2 * similarity.
     ratio = np.sqrt(np.maximum(1 - first, 1e-6) / np.maximum(1 - second, 1e-6))
     return ratio, nearest

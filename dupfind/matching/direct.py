@@ -2,7 +2,7 @@
 
 In:  local features of two photos (only their small pictures are used). Out: matrices to try.
 
-Two searches at 48 px, both cheap: the whole of one on the whole of the other in the eight upright
+Two cheap searches in small grey pictures: the whole of one on the whole of the other in the eight upright
 turns and mirrorings, and the whole of one as a part of the other at several sizes (a crop, a tile of a
 collage, a framed picture). What is found is refined by ECC (Evangelidis and Psarakis 2008).
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dupfind.matching.features import LocalFeatures
 
-SEARCH_PX = 48
+SCENE_PX = 96
 WHOLE_CORRELATION = 0.8  # of two whole pictures laid on each other
 PART_CORRELATION = 0.88  # a place among many is found by chance more easily
 PART_SCALES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.33)
@@ -42,18 +42,13 @@ def direct_alignments(
 
 
 def _whole(a: LocalFeatures, b: LocalFeatures) -> tuple[NDArray[np.float64], bool] | None:
-    target = _normal(_square(b))
-    source = _square(a)
-    best, found = WHOLE_CORRELATION, None
-    for turns in range(4):
-        for mirrored in (False, True):
-            variant = np.rot90(source[:, ::-1] if mirrored else source, turns)
-            score = abs(float((_normal(variant) * target).mean()))  # negatives too
-            if score > best:
-                best, found = score, (turns, mirrored)
-    if found is None:
+    # A negative correlates the other way round.
+    scores = np.abs(a.variants @ b.variants[0]) / b.variants.shape[1]
+    best = int(scores.argmax())
+    if scores[best] < WHOLE_CORRELATION:
         return None
-    return _turn_matrix(a.size, b.size, *found), found[1]
+    turns, mirrored = best % 4, best >= 4
+    return _turn_matrix(a.size, b.size, turns, mirrored), mirrored
 
 
 def _turn_matrix(
@@ -71,11 +66,11 @@ def _turn_matrix(
 
 def _part(a: LocalFeatures, b: LocalFeatures) -> NDArray[np.float64] | None:
     """Search the whole of a as a part of b; its share of b's long side is one of the scales."""
-    scene = _grey(b, 2 * SEARCH_PX)
+    scene = b.grey(SCENE_PX)
     height, width = scene.shape
     best, found = PART_CORRELATION, None
     for scale in PART_SCALES:
-        tile = _grey(a, max(12, round(scale * 2 * SEARCH_PX)))
+        tile = a.grey(round(scale * SCENE_PX))
         if tile.shape[0] > height or tile.shape[1] > width or tile.std() < 8:
             continue
         scores = cv2.matchTemplate(scene, tile, cv2.TM_CCOEFF_NORMED)
@@ -94,7 +89,7 @@ def _refined(
     a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Let ECC improve an affine map at ``REFINE_PX``; the map as given when it does not converge."""
-    grey_a, grey_b = _grey(a, REFINE_PX), _grey(b, REFINE_PX)
+    grey_a, grey_b = a.grey(REFINE_PX), b.grey(REFINE_PX)
     pixels = np.diag([REFINE_PX, REFINE_PX, 1.0]) @ matrix @ np.diag([1 / REFINE_PX] * 2 + [1.0])
     start = np.linalg.inv(pixels)[:2].astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 25, 1e-3)
@@ -107,22 +102,3 @@ def _refined(
         return matrix
     scale = np.diag([REFINE_PX, REFINE_PX, 1.0])
     return np.asarray(np.linalg.inv(scale) @ np.linalg.inv(inverse) @ scale)
-
-
-def _grey(photo: LocalFeatures, long_side_px: int) -> NDArray[np.float32]:
-    height, width = photo.picture.shape[:2]
-    scale = long_side_px / max(height, width)
-    size = (max(4, round(width * scale)), max(4, round(height * scale)))
-    small = cv2.resize(photo.picture, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
-
-
-def _square(photo: LocalFeatures) -> NDArray[np.float32]:
-    size = (SEARCH_PX // 2, SEARCH_PX // 2)
-    small = cv2.resize(photo.picture, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
-
-
-def _normal(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return zero mean and unit deviation; a flat picture stays near 0 and matches nothing."""
-    return np.asarray((values - values.mean()) / max(float(values.std()), 4.0), np.float32)

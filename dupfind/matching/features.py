@@ -21,6 +21,7 @@ WORKING_PX = (
 )
 COMPARE_PX = 224  # long side of the picture that is compared block by block after alignment
 MAX_KEYPOINTS = 400
+VARIANT_PX = 24
 CONTRAST_THRESHOLD = (
     0.02  # half of OpenCV's default: soft and dim photos have few keypoints otherwise
 )
@@ -65,6 +66,36 @@ class LocalFeatures:
         """Where ``picture`` shows something: False in plain borders, frames and letterboxes."""
         return content_mask(self.picture)
 
+    @cached_property
+    def variants(self) -> NDArray[np.float32]:
+        """The whole picture at 24 x 24 px grey in its eight turns and mirrorings, (8, 576) float32.
+
+        Zero mean and unit deviation, so that a dot product by 576 is a correlation. Rows 0 to 3: by
+        that many quarter turns anticlockwise; rows 4 to 7: mirrored first.
+        """
+        small = self.grey(VARIANT_PX, square=True)
+        normal = (small - small.mean()) / max(float(small.std()), 4.0)
+        turned = [
+            np.rot90(image, turns) for image in (normal, normal[:, ::-1]) for turns in range(4)
+        ]
+        return np.stack(turned).reshape(8, -1).astype(np.float32)
+
+    def grey(self, long_side_px: int, *, square: bool = False) -> NDArray[np.float32]:
+        """Return the picture in grey at another size, (height, width) float32; kept for next time."""
+        if long_side_px not in self._greys:
+            height, width = self.picture.shape[:2]
+            scale = long_side_px / max(height, width)
+            size = (max(4, round(width * scale)), max(4, round(height * scale)))
+            size = (long_side_px, long_side_px) if square else size
+            small = cv2.resize(self.picture, size, interpolation=cv2.INTER_AREA)
+            grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+            self._greys[long_side_px] = np.asarray(grey, np.float32)
+        return self._greys[long_side_px]
+
+    @cached_property
+    def _greys(self) -> dict[int, NDArray[np.float32]]:
+        return {}
+
     @property
     def size(self) -> tuple[float, float]:
         """Width and height of the photo as fractions of its long side."""
@@ -103,6 +134,11 @@ class LocalFeatures:
         return cls(points, sizes, angles, sift, picture)
 
 
+def use_one_thread() -> None:
+    """Keep OpenCV from starting threads: photos and pairs are worked on side by side already."""
+    cv2.setNumThreads(1)
+
+
 def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
     """Find the keypoints of an upright sRGB picture, shape (height, width, 3) uint8.
 
@@ -122,6 +158,18 @@ def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
     sift = descriptors.astype(np.uint8)[order]
     return LocalFeatures(
         points[order], sizes[order], angles[order], sift, _resize(working, COMPARE_PX)
+    )
+
+
+def empty_features() -> LocalFeatures:
+    """Return the features of a photo that cannot be read: no keypoints, a black picture."""
+    nothing = np.zeros(0, np.float32)
+    return LocalFeatures(
+        np.zeros((0, 2), np.float32),
+        nothing,
+        nothing,
+        np.zeros((0, 128), np.uint8),
+        np.zeros((8, 8, 3), np.uint8),
     )
 
 

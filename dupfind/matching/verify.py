@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.matching.align import Alignment, align
-from dupfind.matching.compare import Comparison, compare
+from dupfind.matching.compare import Comparison, compare, project_content
 from dupfind.matching.direct import direct_alignments
 from dupfind.matching.features import LocalFeatures
 
@@ -58,22 +58,28 @@ def verify(a: LocalFeatures, b: LocalFeatures) -> Proof:
     return best
 
 
-def verify_through(a: LocalFeatures, b: LocalFeatures, first: Proof, second: Proof) -> Proof:
-    """Prove (a, b) through a third photo c, given the proofs of (a, c) and (c, b).
+def verify_through(
+    a: LocalFeatures, b: LocalFeatures, middle: LocalFeatures, first: Proof, second: Proof
+) -> Proof:
+    """Prove (a, b) through a third photo, given the proofs of (a, middle) and (middle, b).
 
-    Strong edits of one photo share few keypoints with each other but lie well in their original.
+    Strong edits of one photo share few keypoints with each other but lie well in their original;
+    only what shows the third photo is compared, so two collages of it are found to share it.
     """
     if first.matrix is None or second.matrix is None:
         return Proof()
     matrix = second.matrix @ first.matrix
     matrix = matrix / matrix[2, 2]
     mirrored = first.mirrored != second.mirrored
+    to_a = np.asarray(np.linalg.inv(first.matrix), np.float64)
+    within = project_content(middle, a, to_a)
+    comparison = compare(a, b, matrix, within=within)
     inliers = min(first.inliers, second.inliers)
-    return Proof("composed", matrix, mirrored, inliers, comparison=compare(a, b, matrix))
+    return Proof("composed", matrix, mirrored, inliers, comparison=comparison)
 
 
 def reversed_proof(proof: Proof) -> Proof:
-    """Return the proof of (b, a), without the comparison's direction mattering to a matrix."""
+    """Return the proof of (b, a), with its matrix but without its comparison."""
     if proof.matrix is None:
         return proof
     inverse = np.linalg.inv(proof.matrix)

@@ -1,0 +1,67 @@
+"""`dupfind calibrate`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dupfind.cli.cluster import WORDS
+from dupfind.cli.common import Common, common_options, json_option, print_json
+
+if TYPE_CHECKING:
+    from dupfind.matching.calibrate import Calibration
+
+PRECISIONS = (0.9, 0.99, 0.999)
+
+
+@click.command(short_help="Learn from your own photos how probable a copy is.")
+@click.option(
+    "--photos",
+    "sample",
+    type=click.IntRange(min=30),
+    default=150,
+    show_default=True,
+    help="How many photos to edit, four copies of each.",
+)
+@json_option
+@common_options
+def calibrate(common: Common, sample: int, as_json: bool) -> None:
+    """Learn from your own photos how probable a copy is.
+
+    No labels are needed: copies are made by editing a sample of the photos in a hundred ways, pairs
+    that are no copies are the photos' nearest neighbours. Nothing is written but the library.
+
+    Example: dupfind calibrate --photos 400
+    """
+    from dupfind.cli.progress import ProgressDisplay
+    from dupfind.flows.calibrating import CalibrateOptions
+
+    library = common.library()
+    with ProgressDisplay(WORDS, quiet=common.quiet or as_json) as display:
+        calibration = library.calibrate(CalibrateOptions(photos=sample), on_progress=display)
+    found = _expected(calibration)
+    if as_json:
+        print_json({"library": str(library.paths.root), **found})
+        return
+    common.say(f"Calibrated on {calibration.source}.")
+    for row in found["cuts"]:
+        common.say(
+            f"precision {row['asked']}: cut {row['cut']:.3f}, expected precision "
+            f"{row['precision']:.4f} ({row['precision_low']:.4f} to {row['precision_high']:.4f}), "
+            f"recall {row['recall']:.3f}"
+        )
+    common.say("Recall at precision 0.99 by kind of edit:")
+    for kind, recall in sorted(found["recall_by_kind"].items(), key=lambda item: item[1]):
+        common.say(f"  {kind:<22} {recall:.2f}")
+
+
+def _expected(calibration: "Calibration") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from dupfind.matching.calibrate import cut_for, expect, recall_by_kind
+
+    cuts = [
+        {"asked": asked, **asdict(expect(calibration, cut_for(calibration, asked)))}
+        for asked in PRECISIONS
+    ]
+    kinds = recall_by_kind(calibration, cut_for(calibration, 0.99))
+    return {"source": calibration.source, "cuts": cuts, "recall_by_kind": kinds}

@@ -1,0 +1,244 @@
+"""Find and record the groups of copies: candidates, proofs, probabilities, groups."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.config import DEFAULT_KEEP
+from dupfind.errors import CalibrationError
+from dupfind.flows.calibrating import CalibrateOptions, calibrate_on
+from dupfind.flows.candidates import candidate_table, collect_local
+from dupfind.flows.contents import Contents, load_contents, relation_of_same
+from dupfind.flows.features import FeatureSource
+from dupfind.flows.grouping import Scored, make_groups
+from dupfind.flows.index_run import OnProgress, stage
+from dupfind.flows.proving import Proven, Prover, follow_ups
+from dupfind.matching.calibrate import (
+    SIGNALS,
+    UNPROVEN,
+    Calibration,
+    Expectation,
+    cut_for,
+    estimate_prior,
+    expect,
+    shipped_calibration,
+)
+from dupfind.matching.keep import parse_rules
+from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.records import Level, Pair, Relation
+from dupfind.store.store import Store
+
+BURST_SECONDS = 10.0
+MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """What to group and how sure to be.
+
+    Attributes:
+        precision: Share of the grouped pairs that must be right, in (0.5, 1].
+        threshold: Smallest probability to group; None finds it from ``precision``.
+        level: Which relations join a group.
+        keep: Stacked rules for the photo to keep (``matching.keep``).
+        candidates: Partners of a photo that are proven.
+        workers: Threads; 0 takes one for each core.
+    """
+
+    precision: float = 0.99
+    threshold: float | None = None
+    level: Level = Level.COPY
+    keep: str = DEFAULT_KEEP
+    candidates: int = CANDIDATES
+    workers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSummary:
+    """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why."""
+
+    photos: int
+    candidates: int
+    pairs: int
+    groups: int
+    grouped_photos: int
+    reclaimable_bytes: int
+    cut: float
+    expectation: Expectation
+    calibration: str
+    note: str = ""
+    unreadable: int = 0
+    timing_s: dict[str, float] = field(default_factory=dict)
+
+
+def cluster_photos(
+    store: Store, options: ClusterOptions | None = None, on_progress: OnProgress | None = None
+) -> ClusterSummary:
+    """Find the groups of copies in a library and record pairs and groups in its database.
+
+    Args:
+        store: Open for writing.
+        options: See ``ClusterOptions``.
+        on_progress: Called with how far it is; the phases are ``features``, ``prove``,
+            ``calibrate`` and ``more``.
+
+    Raises:
+        LibraryError: Nothing is indexed yet, or the database cannot be written.
+        DupfindError: A keep rule does not exist.
+    """
+    options = options or ClusterOptions()
+    rules = parse_rules(options.keep)
+    contents = load_contents(store)
+    recorded = asdict(options) | {"level": str(options.level)}
+    run_id = store.start_run("cluster", recorded, model_id=contents.model.id)
+    with ExitStack() as resources:
+        cache = resources.enter_context(store.features())
+        workers = options.workers or len(os.sched_getaffinity(0))
+        source = resources.enter_context(
+            closing(FeatureSource(contents.first, cache, workers=workers))
+        )
+        prover = resources.enter_context(closing(Prover(contents.first, source, workers=workers)))
+        found = _Search(store, contents, source, prover, options, on_progress)
+        scored = found.run()
+        groups = list(make_groups(scored, contents, prover, options.level, rules))
+        written, _ = store.replace_results(run_id, _records(scored, contents), groups)
+        summary = ClusterSummary(
+            photos=sum(map(len, contents.photos)),
+            candidates=found.candidates,
+            pairs=written,
+            groups=len(groups),
+            grouped_photos=sum(len(group.members) for group in groups),
+            reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
+            cut=scored.cut,
+            expectation=expect(found.calibration, scored.cut, prior=found.prior),
+            calibration=found.calibration.source,
+            note=found.note,
+            unreadable=len(source.unreadable),
+        )
+    store.finish_run(run_id, asdict(summary))
+    return summary
+
+
+class _Search:
+    """One search for copies; each step leaves what the next needs."""
+
+    def __init__(
+        self,
+        store: Store,
+        contents: Contents,
+        source: FeatureSource,
+        prover: Prover,
+        options: ClusterOptions,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self.store, self.contents, self.source, self.prover = store, contents, source, prover
+        self.options, self.on_progress = options, on_progress
+        self.calibration: Calibration = shipped_calibration()
+        self.candidates = 0
+        self.prior = 0.0
+        self.note = ""
+
+    def run(self) -> Scored:
+        """Return the scored pairs of distinct pictures."""
+        proven = [] if self.options.level is Level.EXACT else self._proven()
+        signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
+        self.prior = estimate_prior(self.calibration, signals)
+        likely = self.calibration.probability(signals, prior=self.prior)
+        similarity = _similarities(self.contents.vectors, proven)
+        # Without an alignment there is no proof: such pairs stand last, in order of similarity.
+        probability = np.maximum(likely, UNPROVEN * np.clip(similarity, 0, 1))
+        cut = self.options.threshold
+        if cut is None:
+            cut = cut_for(self.calibration, self.options.precision, prior=self.prior)
+        return Scored(proven, probability, similarity, cut)
+
+    def _proven(self) -> list[Proven]:
+        rows = len(self.contents.photos)
+        local = collect_local(self.source, stage(self.on_progress, "features"))
+        table = candidate_table(self.contents.vectors, local, k=self.options.candidates)
+        del local
+        pairs = unique_pairs(table)
+        self.candidates = len(pairs)
+        proven = list(self.prover.prove(pairs, stage(self.on_progress, "prove")))
+        self._calibrate(proven, rows)
+        tried = {(int(a), int(b)) for a, b in pairs}
+        more = follow_ups(proven, self.calibration, tried)
+        proven.extend(self.prover.prove_through(more, stage(self.on_progress, "more")))
+        return proven
+
+    def _calibrate(self, proven: list[Proven], rows: int) -> None:
+        """Use the library's calibration; make one on the first run; the shipped one if it cannot be."""
+        stored = self.store.latest_calibration(self.contents.model.id)
+        try:
+            if stored is not None:
+                self.calibration = Calibration.from_json(stored)
+                return
+            options = CalibrateOptions()
+            self.calibration = calibrate_on(
+                self.contents.first,
+                self.source,
+                proven,
+                sample=options.quick_photos,
+                edits=options.edits,
+                on_done=stage(self.on_progress, "calibrate"),
+            )
+            self.store.save_calibration(self.contents.model.id, self.calibration.to_json())
+        except CalibrationError as error:
+            self.note = str(error)
+
+
+def _similarities(vectors: NDArray[np.float16], proven: list[Proven]) -> NDArray[np.float64]:
+    if not proven:
+        return np.zeros(0)
+    rows = np.array([(pair.a, pair.b) for pair in proven])
+    parts = [
+        np.einsum(
+            "nd,nd->n",
+            vectors[block[:, 0]].astype(np.float32),
+            vectors[block[:, 1]].astype(np.float32),
+        )
+        for block in np.array_split(rows, max(1, len(rows) // 4096))
+    ]
+    return np.asarray(np.clip(np.concatenate(parts), -1, 1), np.float64)
+
+
+def _records(scored: Scored, contents: Contents) -> Iterator[Pair]:
+    """Yield the pairs of photos: of same pictures, and of all photos of two distinct ones."""
+    for photos in contents.photos:
+        for a, b in _bounded(combinations(photos, 2), len(photos) ** 2 // 2, photos[0]):
+            low, high = sorted((a.id, b.id))
+            yield Pair(low, high, 1.0, 1.0, relation_of_same(a, b))
+    for pair, probability, similarity in zip(
+        scored.pairs, scored.probability.tolist(), scored.similarity.tolist(), strict=True
+    ):
+        relation = pair.relation if probability >= scored.cut else Relation.SIMILAR
+        one, two = contents.photos[pair.a], contents.photos[pair.b]
+        for a, b in _bounded(product(one, two), len(one) * len(two), one[0]):
+            low, high = sorted((a.id, b.id))
+            yield Pair(low, high, similarity, probability, relation, pair.evidence | _burst(a, b))
+
+
+def _bounded(pairs: Iterator[tuple[Any, Any]], count: int, first: Any) -> Iterator[tuple[Any, Any]]:
+    return pairs if count <= MAX_EXPANSION else (pair for pair in pairs if first in pair)
+
+
+def _burst(a: Any, b: Any) -> dict[str, float]:
+    """Return the seconds between two photos when these are so few that a burst is likely."""
+    if not a.taken_at or not b.taken_at:
+        return {}
+    try:
+        apart = abs(
+            (
+                datetime.fromisoformat(a.taken_at) - datetime.fromisoformat(b.taken_at)
+            ).total_seconds()
+        )
+    except (ValueError, TypeError):  # one with a time zone, one without
+        return {}
+    return {"burst_seconds": apart} if apart <= BURST_SECONDS else {}

@@ -1,0 +1,82 @@
+"""The distinct pictures of a library: photos with the same bytes or the same pixels stand together."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.errors import LibraryError, PhotoError
+from dupfind.photos.decode import same_pixels
+from dupfind.records import Photo, Relation
+from dupfind.store.models import StoredModel
+from dupfind.store.store import Store
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Distinct pictures by row.
+
+    Attributes:
+        model: What described them.
+        photos: All photos of each row; the first stands for the row.
+        vectors: Descriptors of the rows, float16 (rows, dimensions).
+    """
+
+    model: StoredModel
+    photos: list[list[Photo]]
+    vectors: NDArray[np.float16]
+
+    @property
+    def first(self) -> list[Photo]:
+        """The photo that stands for each row."""
+        return [photos[0] for photos in self.photos]
+
+
+def load_contents(store: Store) -> Contents:
+    """Read photos and descriptors and put those of the same bytes or pixels together.
+
+    Raises:
+        LibraryError: Nothing is indexed yet.
+    """
+    model = store.active_model()
+    if model is None:
+        raise LibraryError("the library has no photos yet; run `dupfind index PHOTOS` first")
+    ids, vectors = store.vectors(model.id)
+    by_hash: dict[str, list[Photo]] = defaultdict(list)
+    for photo in store.photos():
+        by_hash[photo.sha256].append(photo)
+    first = store.photos_by_id(ids.tolist())
+    groups = [by_hash[first[int(photo_id)].sha256] for photo_id in ids]
+    merged = _merge_same_pixels(groups)
+    rows = [row for row, _ in merged]
+    return Contents(model, [photos for _, photos in merged], vectors[rows])
+
+
+def relation_of_same(a: Photo, b: Photo) -> Relation:
+    """Return the relation of two photos that stand in one row."""
+    return Relation.IDENTICAL if a.sha256 == b.sha256 else Relation.SAME_PIXELS
+
+
+def _merge_same_pixels(groups: Sequence[list[Photo]]) -> list[tuple[int, list[Photo]]]:
+    """Merge contents with equal pixels: a hash of the reduced picture proposes, full pixels decide."""
+    merged: list[tuple[int, list[Photo]]] = []
+    seen: dict[tuple[str, int, int], list[int]] = defaultdict(list)
+    for row, photos in enumerate(groups):
+        photo = photos[0]
+        alike = seen[photo.pixels_sha256, photo.width, photo.height]
+        home = next((place for place in alike if _same(merged[place][1][0], photo)), None)
+        if home is None:
+            alike.append(len(merged))
+            merged.append((row, list(photos)))
+        else:
+            merged[home][1].extend(photos)
+    return merged
+
+
+def _same(a: Photo, b: Photo) -> bool:
+    try:
+        return bool(a.pixels_sha256) and same_pixels(a.path, b.path)
+    except PhotoError:  # it cannot be read any more: nothing is known, nothing is claimed
+        return False

@@ -1,0 +1,123 @@
+"""Local features of a library's photos: read once from the files, then kept in the cache."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from dupfind.config import DEFAULT_MAX_PIXELS
+from dupfind.errors import DescriptorError, PhotoError
+from dupfind.matching.features import (
+    WORKING_PX,
+    LocalFeatures,
+    empty_features,
+    extract,
+    use_one_thread,
+)
+from dupfind.photos.decode import decode
+from dupfind.records import Photo
+from dupfind.store.cache import BlobCache
+
+FEATURES_KIND = "sift-400px-v2"
+IN_MEMORY = 1500  # photos whose features are held: about 0.4 MB each
+_BLOCK = 64
+
+OnDone = Callable[[int, int], None]
+
+
+def read_features(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LocalFeatures:
+    """Decode a photo and find its local features.
+
+    Raises:
+        PhotoError: The file cannot be read.
+    """
+    picture = decode(path, needed_px=WORKING_PX // 2, max_pixels=max_pixels)
+    return extract(picture.pixels)
+
+
+class FeatureSource:
+    """Gives the local features of photos by row; reads files in threads, keeps the latest in memory.
+
+    A photo that cannot be read any more has no features and so is proven nothing: it stays a photo
+    of the library, and the next ``index`` reports it.
+    """
+
+    def __init__(self, photos: Sequence[Photo], cache: BlobCache, *, workers: int = 2) -> None:
+        self.photos = photos
+        self.unreadable: set[int] = set()
+        self._cache = cache
+        self._pool = ThreadPoolExecutor(workers, "features", initializer=use_one_thread)
+        self._held: OrderedDict[int, LocalFeatures] = OrderedDict()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def __getitem__(self, row: int) -> LocalFeatures:
+        """Return the features of one photo."""
+        if row not in self._held:
+            return self.load([row])[0]
+        self._held.move_to_end(row)
+        return self._held[row]
+
+    def load(self, rows: Sequence[int]) -> list[LocalFeatures]:
+        """Return the features of several photos; those that are nowhere yet are read in parallel."""
+        missing = [row for row in rows if row not in self._held]
+        fresh = dict(zip(missing, self._from_cache(missing), strict=True))
+        unread = [row for row, features in fresh.items() if features is None]
+        fresh.update(zip(unread, self._pool.map(self._read, unread), strict=True))
+        self._cache.put_blobs(
+            FEATURES_KIND,
+            {
+                self.photos[row].sha256: _packed(fresh[row])
+                for row in unread
+                if row not in self.unreadable
+            },
+        )
+        result = [self._held.get(row) or fresh[row] or empty_features() for row in rows]
+        self._hold(dict(zip(rows, result, strict=True)))
+        return result
+
+    def stream(self, on_done: OnDone | None = None) -> Iterator[tuple[int, LocalFeatures]]:
+        """Yield (row, features) of all photos, in order, a block at a time."""
+        for start in range(0, len(self.photos), _BLOCK):
+            rows = range(start, min(start + _BLOCK, len(self.photos)))
+            yield from zip(rows, self.load(rows), strict=True)
+            if on_done:
+                on_done(rows.stop, len(self.photos))
+
+    def _from_cache(self, rows: Sequence[int]) -> list[LocalFeatures | None]:
+        blobs = self._cache.get_blobs(FEATURES_KIND, [self.photos[row].sha256 for row in rows])
+        return [_unpacked(blobs.get(self.photos[row].sha256)) for row in rows]
+
+    def _read(self, row: int) -> LocalFeatures:
+        try:
+            return read_features(self.photos[row].path)
+        except PhotoError:
+            self.unreadable.add(row)
+            return empty_features()
+
+    def _hold(self, features: dict[int, LocalFeatures]) -> None:
+        self._held.update(features)
+        while len(self._held) > IN_MEMORY:
+            self._held.popitem(last=False)
+
+
+def _packed(features: LocalFeatures | None) -> bytes:
+    return b"" if features is None else features.to_bytes()
+
+
+def _unpacked(data: bytes | None) -> LocalFeatures | None:
+    if not data:
+        return None
+    try:
+        return LocalFeatures.from_bytes(data)
+    except DescriptorError:  # a cache may be damaged: the photo is read again
+        return None
+
+
+def features_per_photo(photos: int, budget: int) -> int:
+    """Return how many local features of each photo are indexed: at most 200, ``budget`` in all."""
+    return int(np.clip(budget // max(1, photos), 16, 200))

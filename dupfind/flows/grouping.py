@@ -1,0 +1,146 @@
+"""Make the groups of a clustering from its scored pairs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.flows.contents import Contents, relation_of_same
+from dupfind.flows.proving import Proven, Prover
+from dupfind.matching.cluster import Edges, Star, group
+from dupfind.matching.keep import Rule, order
+from dupfind.matching.verify import reversed_proof
+from dupfind.records import Group, Level, Member, Photo, Relation
+
+SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the scene
+SIMILAR_COSINE = 0.9
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Pairs of distinct pictures with their probability and cosine similarity, all of one length."""
+
+    pairs: list[Proven]
+    probability: NDArray[np.float64]
+    similarity: NDArray[np.float64]
+    cut: float
+
+
+def make_groups(
+    scored: Scored, contents: Contents, prover: Prover, level: Level, rules: Sequence[Rule]
+) -> Iterator[Group]:
+    """Yield the groups of photos, each with the photo to keep first."""
+    contents = Contents(
+        contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
+    )
+    preference = _ranks(contents, rules)
+    edges = _edges(scored, level)
+    stars = group(edges, photos=len(contents.photos), preference=preference)
+    taken = {row for star in stars for row in star.members}
+    alone = [
+        Star(row, (row,))
+        for row, photos in enumerate(contents.photos)
+        if len(photos) > 1 and row not in taken
+    ]
+    known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
+    builder = _Builder(scored, contents, prover, known)
+    yield from (builder.build(number, star) for number, star in enumerate([*stars, *alone], 1))
+
+
+def _ranks(contents: Contents, rules: Sequence[Rule]) -> NDArray[np.int64]:
+    first = [photos[0] for photos in contents.photos]
+    place = {photo.id: row for row, photo in enumerate(first)}
+    ranks = np.empty(len(first), np.int64)
+    for rank, photo in enumerate(order(first, rules)):
+        ranks[place[photo.id]] = rank
+    return ranks
+
+
+def _edges(scored: Scored, level: Level) -> Edges:
+    pairs = scored.pairs
+    edges = Edges(
+        np.array([pair.a for pair in pairs], np.int64),
+        np.array([pair.b for pair in pairs], np.int64),
+        scored.probability,
+        np.array([pair.container for pair in pairs], np.int64),
+        np.array([float(pair.evidence.get("crop_share", 1.0)) for pair in pairs]),
+    )
+    joined = scored.probability >= scored.cut
+    if level is Level.SIMILAR:
+        aligned = np.array([pair.inliers >= SIMILAR_INLIERS for pair in pairs], bool)
+        joined |= aligned | (scored.similarity >= SIMILAR_COSINE)
+    return edges.select(joined)
+
+
+class _Builder:
+    """Turns stars of rows into groups of photos."""
+
+    def __init__(
+        self,
+        scored: Scored,
+        contents: Contents,
+        prover: Prover,
+        known: dict[tuple[int, int], int],
+    ) -> None:
+        self.scored, self.contents, self.prover, self.known = scored, contents, prover, known
+
+    def build(self, number: int, star: Star) -> Group:
+        """Return a group: the kept photo, then the others, the most probable first."""
+        keep = self.contents.photos[star.centre][0]
+        members = [
+            member for row in star.members for member in self._members(star.centre, row, keep)
+        ]
+        members.sort(key=lambda member: (-member.probability, -member.similarity, member.photo_id))
+        first = Member(keep.id, True, "original", 1.0, 1.0)
+        evidence = {"bridges": [self.contents.photos[row][0].id for row in star.bridges]}
+        sizes = {photo.id: photo for row in star.members for photo in self.contents.photos[row]}
+        reclaimable = sum(
+            sizes[member.photo_id].size_bytes
+            for member in members
+            if not sizes[member.photo_id].is_reference
+        )
+        return Group(
+            number,
+            (first, *members),
+            self._lowest(star.members),
+            reclaimable,
+            evidence if star.bridges else {},
+        )
+
+    def _members(self, centre: int, row: int, keep: Photo) -> Iterator[Member]:
+        photos = self.contents.photos[row]
+        if row == centre:
+            for photo in photos:
+                if photo.id != keep.id:
+                    yield Member(photo.id, False, relation_of_same(keep, photo), 1.0, 1.0)
+            return
+        relation, similarity, probability, evidence = self._relation(centre, row)
+        for photo in photos:
+            yield Member(photo.id, False, relation, similarity, probability, evidence)
+
+    def _relation(self, centre: int, row: int) -> tuple[str, float, float, dict[str, object]]:
+        """Return how a picture is made from the centre's, with the evidence in that direction."""
+        place = self.known.get((min(centre, row), max(centre, row)))
+        similarity = float(
+            self.contents.vectors[centre].astype(np.float32)
+            @ self.contents.vectors[row].astype(np.float32)
+        )
+        if place is None:
+            return str(Relation.SIMILAR), similarity, self.scored.cut, {"method": "quorum"}
+        pair = self.scored.pairs[place]
+        probability = float(self.scored.probability[place])
+        if pair.matrix is None:
+            return str(Relation.SIMILAR), similarity, probability, dict(pair.evidence)
+        proof = pair.proof if pair.a == centre else reversed_proof(pair.proof)
+        relation, evidence = self.prover.relate(centre, row, proof)
+        if probability < self.scored.cut:
+            relation = Relation.SIMILAR
+        return str(relation), similarity, probability, evidence
+
+    def _lowest(self, rows: Sequence[int]) -> float:
+        """Return the lowest cosine similarity of any two members."""
+        vectors = self.contents.vectors[list(rows)].astype(np.float32)
+        if len(vectors) < 2:
+            return 1.0
+        return float(np.clip(vectors @ vectors.T, -1, 1).min())

@@ -1,0 +1,193 @@
+"""Group proven pairs without chains: every member is a copy of the group's centre, or of a quorum.
+
+In:  proven pairs as arrays of rows. Out: ``Star``: a centre and its members. No disk or database.
+
+A~B and B~C do not make A~C: groups grow around one photo, and a photo joins only when it is proven against
+that photo or against at least half of those already there. A collage contains its photos but is no copy of
+any; it joins the group of the one it shows largest and never brings two groups together.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+QUORUM = 0.5
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Proven pairs of photos, given by row.
+
+    Attributes:
+        a, b: (pairs,) int64 rows, a < b.
+        probability: (pairs,) float64.
+        container: (pairs,) int64: the row of the photo that contains the other (a collage); -1 where
+            neither does.
+        share: (pairs,) float64, how much of the container the other takes up.
+    """
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    container: NDArray[np.int64]
+    share: NDArray[np.float64]
+
+    def select(self, keep: NDArray[np.bool_]) -> "Edges":
+        """Return the pairs for which ``keep`` holds."""
+        return Edges(
+            self.a[keep],
+            self.b[keep],
+            self.probability[keep],
+            self.container[keep],
+            self.share[keep],
+        )
+
+
+@dataclass(frozen=True)
+class Star:
+    """A group by rows: the centre, the members (the centre among them), and what bridges it.
+
+    ``bridges`` are members that also contain photos of other groups (collages).
+    """
+
+    centre: int
+    members: tuple[int, ...]
+    bridges: tuple[int, ...] = ()
+
+
+def group(edges: Edges, *, photos: int, preference: NDArray[np.int64]) -> list[Star]:
+    """Group photos by their proven pairs.
+
+    Args:
+        edges: Pairs that are proven, all of the same level.
+        photos: How many photos there are; rows are below it.
+        preference: (photos,) rank of each photo by the keep rules, 0 the best to keep.
+
+    Returns:
+        The groups, in the order of their centre's rank; each photo is in at most one.
+    """
+    contained = edges.container >= 0
+    peers = edges.select(~contained)
+    stars = []
+    for rows in _components(peers, photos):
+        stars.extend(_split(rows, _neighbours(peers, rows), preference))
+    stars = _with_collages(stars, edges.select(contained))
+    return sorted(stars, key=lambda star: int(preference[star.centre]))
+
+
+def _components(edges: Edges, photos: int) -> Iterator[list[int]]:
+    """Yield the connected components of at least two photos."""
+    if not len(edges.a):
+        return
+    graph = csr_matrix((np.ones(len(edges.a), bool), (edges.a, edges.b)), (photos, photos))
+    _, labels = connected_components(graph, directed=False)
+    touched = np.unique(np.concatenate([edges.a, edges.b]))
+    ordered = touched[np.argsort(labels[touched], kind="stable")]
+    borders = np.flatnonzero(np.diff(labels[ordered])) + 1
+    yield from ([int(row) for row in part] for part in np.split(ordered, borders))
+
+
+def _neighbours(edges: Edges, rows: list[int]) -> dict[int, dict[int, float]]:
+    """Return row -> {proven partner: probability} for the rows of one component."""
+    found: dict[int, dict[int, float]] = {row: {} for row in rows}
+    inside = np.isin(edges.a, rows)
+    for a, b, probability in zip(
+        edges.a[inside].tolist(),
+        edges.b[inside].tolist(),
+        edges.probability[inside].tolist(),
+        strict=True,
+    ):
+        found[a][b] = probability
+        found[b][a] = probability
+    return found
+
+
+def _split(
+    rows: list[int], neighbours: dict[int, dict[int, float]], preference: NDArray[np.int64]
+) -> list[Star]:
+    """Cut one component into stars, the best connected centre first."""
+    free = set(rows)
+    stars = []
+    while len(free) > 1:
+        centre = max(
+            free, key=lambda row: (len(neighbours[row].keys() & free), -int(preference[row]))
+        )
+        members = _grow(centre, free, neighbours)
+        if len(members) < 2:
+            break
+        centre, members = _choose_centre(members, neighbours, preference)
+        stars.append(Star(centre, tuple(sorted(members))))
+        free -= members
+    return stars
+
+
+def _grow(centre: int, free: set[int], neighbours: dict[int, dict[int, float]]) -> set[int]:
+    """Take all proven against the centre, then those proven against half of the members."""
+    members = {centre} | (neighbours[centre].keys() & free)
+    waiting = {near for row in members for near in neighbours[row].keys() & free} - members
+    while waiting:
+        best = max(waiting, key=lambda row: (len(neighbours[row].keys() & members), -row))
+        if not _has_quorum(best, members, neighbours):
+            break
+        members.add(best)
+        waiting |= neighbours[best].keys() & free
+        waiting -= members
+    return members
+
+
+def _has_quorum(row: int, members: set[int], neighbours: dict[int, dict[int, float]]) -> bool:
+    others = members - {row}
+    proven = len(neighbours[row].keys() & others)
+    return proven >= 2 and proven >= QUORUM * len(others)
+
+
+def _choose_centre(
+    members: set[int], neighbours: dict[int, dict[int, float]], preference: NDArray[np.int64]
+) -> tuple[int, set[int]]:
+    """Let the keep rules choose among the members that are proven against half of the others."""
+    sound = [
+        row
+        for row in members
+        if len(neighbours[row].keys() & members) >= QUORUM * (len(members) - 1)
+    ]
+    centre = min(sound, key=lambda row: int(preference[row]))
+    kept = {
+        row
+        for row in members
+        if row == centre or centre in neighbours[row] or _has_quorum(row, members, neighbours)
+    }
+    return centre, kept
+
+
+def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
+    """Let each collage join the group of the photo it shows largest, or pair up with that photo."""
+    place = {row: index for index, star in enumerate(stars) for row in star.members}
+    joined: dict[int, list[int]] = {}
+    bridges: dict[int, list[int]] = {}
+    alone: dict[int, list[int]] = {}
+    for container in np.unique(edges.container).tolist():
+        if container in place:
+            continue
+        mine = edges.select(edges.container == container)
+        parts = np.where(mine.a == container, mine.b, mine.a)
+        largest = int(parts[np.lexsort((parts, -mine.probability, -mine.share))[0]])
+        homes = {place.get(int(part), -1 - int(part)) for part in parts}
+        home = place.get(largest)
+        if home is not None:
+            joined.setdefault(home, []).append(container)
+            if len(homes) > 1:
+                bridges.setdefault(home, []).append(container)
+        else:
+            alone.setdefault(largest, []).append(container)
+    grown = [
+        Star(star.centre, (*star.members, *joined.get(index, ())), tuple(bridges.get(index, ())))
+        for index, star in enumerate(stars)
+    ]
+    taken = {row for star in grown for row in star.members}
+    return grown + [
+        Star(part, (part, *containers)) for part, containers in alone.items() if part not in taken
+    ]

@@ -1,0 +1,92 @@
+"""Choose which photo of a group to keep: rules that stack, the first that tells decides.
+
+In:  photos and the names of rules. Out: the photos in order, the best first. No disk or database.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dupfind.errors import DupfindError
+from dupfind.records import Photo
+
+# What a camera writes comes before what is made from it; a lossless copy of a JPEG is not better.
+_FORMATS = (
+    "DNG",
+    "RAW",
+    "HEIC",
+    "HEIF",
+    "JPEG",
+    "MPO",
+    "TIFF",
+    "PNG",
+    "AVIF",
+    "WEBP",
+    "BMP",
+    "GIF",
+)
+_NO_DATE = "9999"
+
+Rule = Callable[[Photo], Any]
+_RULES: dict[str, Rule] = {
+    "reference": lambda photo: not photo.is_reference,
+    "resolution": lambda photo: -photo.width * photo.height,
+    "smallest-resolution": lambda photo: photo.width * photo.height,
+    "format": lambda photo: _rank(photo.format),
+    "bytes": lambda photo: -photo.size_bytes,
+    "biggest": lambda photo: -photo.size_bytes,
+    "smallest": lambda photo: photo.size_bytes,
+    "exif": lambda photo: -photo.exif_tags,
+    "oldest": lambda photo: (photo.taken_at or _NO_DATE, photo.mtime_ns),
+    "newest": lambda photo: _Reversed((photo.taken_at or "", photo.mtime_ns)),
+    "path": lambda photo: (len(photo.path.parts), str(photo.path)),
+    "name": lambda photo: (len(photo.path.name), photo.path.name),
+}
+
+
+class _Reversed:
+    """A value that sorts the other way round."""
+
+    def __init__(self, value: tuple[str, int]) -> None:
+        self.value = value
+
+    def __lt__(self, other: "_Reversed") -> bool:
+        return other.value < self.value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reversed) and other.value == self.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+def parse_rules(text: str) -> list[Rule]:
+    """Read rules such as ``reference,resolution,folder:/photos/best,bytes``.
+
+    ``folder:PATH`` prefers photos below a folder. Ties that no rule settles go to the path.
+
+    Raises:
+        DupfindError: There is no rule of that name.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [*(_rule(name) for name in names), _RULES["path"]]
+
+
+def order(photos: Sequence[Photo], rules: Sequence[Rule]) -> list[Photo]:
+    """Return the photos with the one to keep first."""
+    return sorted(photos, key=lambda photo: tuple(rule(photo) for rule in rules))
+
+
+def _rule(name: str) -> Rule:
+    if name.startswith("folder:"):
+        folder = Path(name.removeprefix("folder:")).absolute()
+        return lambda photo: not photo.path.is_relative_to(folder)
+    if name not in _RULES:
+        raise DupfindError(
+            f"there is no keep rule '{name}'; choose from {', '.join(_RULES)}, folder:PATH"
+        )
+    return _RULES[name]
+
+
+def _rank(format_name: str) -> int:
+    return _FORMATS.index(format_name) if format_name in _FORMATS else len(_FORMATS)
