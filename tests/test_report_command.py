@@ -118,6 +118,34 @@ def test_a_place_that_cannot_be_written_is_one_clear_line(library: Path, tmp_pat
     assert "cannot write" in result.stderr.decode()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_clear_line(library: Path) -> None:
+    program = "from dupfind.cli import main; main()"
+    command = [sys.executable, "-c", program, "report", "--json", "--library", str(library)]
+    for place in ([], ["-o", "/dev/full"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([*command, *place], stdout=full, stderr=subprocess.PIPE)
+        assert done.returncode == 1
+        assert b"No space left on device" in done.stderr
+        assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell with pipes")
+def test_a_reader_that_stops_early_gets_no_complaint(library: Path) -> None:
+    program = "from dupfind.cli import main; main()"
+    for format_ in ("json", "terminal", "pairs"):
+        command = [sys.executable, "-c", program, "report", "--library", library]
+        with subprocess.Popen(
+            [*map(str, command), "--format", format_],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
+
+
 def test_thumbnails_are_small_kept_and_none_for_what_cannot_be_read(
     tmp_path: Path, save_picture: Callable[..., Path]
 ) -> None:

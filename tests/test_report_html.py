@@ -163,6 +163,24 @@ def encoded(image: Image.Image) -> bytes:
                 .rotate(-20, expand=True, resample=Image.Resampling.BICUBIC)
             ),
         ),
+        (  # turned by 90 degrees: (u, v) of the kept photo is (v, 1 - u) of the copy
+            {"matrix": [0, 1, 0, -1, 0, 1, 0, 0, 1]},
+            lambda image: image.rotate(90, expand=True),
+        ),
+        (  # a mirrored crop: its left half, of which the copy shows nothing else
+            {"matrix": [-2, 0, 1, 0, 1, 0, 0, 0, 1], "crop_box": [0, 0, 0.5, 1], "part": "b"},
+            lambda image: image.crop((0, 0, 40, 60)).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        ),
+        (  # seen at an angle: the right edge half as high
+            {"matrix": [2, 0, 0, 0.5, 1, 0, 1, 0, 1]},
+            lambda image: image.transform(
+                (80, 60),
+                Image.Transform.PERSPECTIVE,
+                # The inverse: where in the photo each pixel of the copy comes from.
+                (0.5, 0, 0, -0.25 * 60 / 80, 1, 0, -0.5 / 80, 0),
+                Image.Resampling.BILINEAR,
+            ),
+        ),
         (
             {"crop_box": [0.25, 0.0, 1.0, 0.5], "scale": 1.0},
             lambda image: image.crop((20, 0, 80, 30)),
@@ -225,6 +243,22 @@ def test_five_thousand_groups_stay_usable(browser: Browser, tmp_path: Path) -> N
     assert shown_groups(page) == ["4"]
     assert page.locator("#shown").inner_text() == "1 of 5,000 groups"
     assert page.locator(".group img").first.evaluate("image => image.decode().then(() => true)")
+    assert page.troubles == []  # type: ignore[attr-defined]
+
+
+def test_a_group_of_hundreds_opens_on_demand(browser: Browser, tmp_path: Path) -> None:
+    photos = [photo(index, f"{index:05}.jpg") for index in range(1, 301)]
+    copies = [copy(index, "identical") for index in range(2, 301)]
+    report = report_of(Group(1, (original(1), *copies), 0.9, 1), photos=photos)
+    page = opened(browser, write(report, tmp_path / "report.html", most=100))
+    assert "200 photos" in page.inner_text(".notice")
+    assert page.locator("figure img").count() == page.locator("figure").count() == 40
+    page.locator("button", has_text="Show all 300 photos").click()
+    assert page.locator("figure img").count() == 100
+    assert page.locator("figure").count() == 300
+    page.locator("figure").last.locator("button").click()
+    assert page.locator("#compare-title").inner_text() == "Group 1, copy 299 of 299"
+    assert "no picture" in page.locator("#compare-why").inner_text()
     assert page.troubles == []  # type: ignore[attr-defined]
 
 

@@ -135,6 +135,15 @@ def test_a_report_that_fails_midway_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.json").write_text("old")
+    (tmp_path / "link.json").symlink_to("real.json")
+    with text_output(tmp_path / "link.json") as stream:
+        stream.write("new")
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "real.json").read_text() == "new"
+
+
 def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     missing = tmp_path / "nowhere" / "report.json"
     with pytest.raises(ReportError, match=r"cannot write .*No such file.*-o"), text_output(missing):

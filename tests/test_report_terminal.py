@@ -168,6 +168,16 @@ def test_hundreds_of_groups_are_cut_to_the_limit_and_it_is_said() -> None:
     assert len(re.findall(r"Group (\d+)", printed(report, limit=0))) == 400
 
 
+def test_a_group_of_hundreds_is_cut_too() -> None:
+    photos = [photo(index, f"{index:05}.jpg") for index in range(1, 301)]
+    copies = [copy(index, "identical") for index in range(2, 301)]
+    report = report_of(Group(1, (original(1), *copies), 0.9, 1), photos=photos)
+    text = printed(report)
+    assert text.count(" copy  ") == 20
+    assert "… and 279 more copies: --limit 0 lists all of them" in text
+    assert printed(report, limit=0).count(" copy  ") == 299
+
+
 def test_an_empty_report_says_so() -> None:
     assert printed(report_of(photos=[])) == "No duplicates among 5 photos.\n"
 

@@ -5,9 +5,8 @@ from it. ``training`` makes its student and teacher with ``create_backbone`` and
 ``save_model``. timm loads only when it is needed, because its import takes seconds.
 """
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,37 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from dupfind.descriptors.spec import (
+    BUILTIN_FOLDER,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    SPEC_FILE,
+    UNTRAINED,
+    WEIGHTS_FILE,
+    ModelSpec,
+    damaged,
+    fingerprint,
+    model_folder,
+    read_spec,
+)
 from dupfind.descriptors.transformer import plain_transformer
 from dupfind.errors import ModelError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-BUILTIN_FOLDER = Path(__file__).parent / "builtin"
-UNTRAINED = "untrained"
+__all__ = [
+    "BUILTIN_FOLDER",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "UNTRAINED",
+    "Model",
+    "ModelSpec",
+    "create_backbone",
+    "describe_tokens",
+    "load_folder",
+    "load_model",
+    "save_model",
+]
+
 UNTRAINED_SEED = 20210429
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """What makes a descriptor besides the weights: architecture, view and pooling.
-
-    ``architecture`` is a timm name, ``arguments`` go to ``timm.create_model``; a photo is squashed
-    to ``view_px`` x ``view_px``; ``gem_power`` is the exponent of GeM pooling over patch tokens.
-    """
-
-    architecture: str = "vit_tiny_patch16_224"
-    arguments: dict[str, Any] = field(default_factory=dict)
-    view_px: int = 160
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    gem_power: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def load_model(name: str, *, models_folder: Path | None = None) -> Model:
     """
     if name == UNTRAINED:
         return _untrained()
-    folder = _model_folder(name, models_folder)
+    folder = model_folder(name, models_folder)
     if folder is not None:
         return load_folder(folder, name=name)
     return _from_timm(name)
@@ -120,16 +126,13 @@ def load_folder(folder: Path, *, name: str) -> Model:
         ModelError: A file is missing, damaged, or does not fit the other.
     """
     try:
-        described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        spec = ModelSpec(**described["spec"])
-        saved = load_file(folder / "weights.safetensors")
+        spec = read_spec(folder)
+        saved = load_file(folder / WEIGHTS_FILE)
         module = _with_weights(spec, {key: value.float() for key, value in saved.items()})
     except ModelError:
         raise
     except Exception as error:  # safetensors, JSON and torch each raise their own kinds
-        raise ModelError(
-            f"the model in {folder} cannot be loaded ({_first_line(error)}); train or copy it again"
-        ) from error
+        raise damaged(folder, error) from error
     return Model(name, spec, module.eval(), _fingerprint(spec, module))
 
 
@@ -147,10 +150,10 @@ def save_model(
         key: value.detach().cpu().to(dtype).contiguous()
         for key, value in module.state_dict().items()
     }
-    save_file(state, folder / "weights.safetensors.new")
+    save_file(state, folder / f"{WEIGHTS_FILE}.new")
     text = json.dumps({"format": 1, "spec": asdict(spec), **details}, indent=2)
-    (folder / "model.json.new").write_text(text + "\n", encoding="utf-8")
-    for file in ("weights.safetensors", "model.json"):
+    (folder / f"{SPEC_FILE}.new").write_text(text + "\n", encoding="utf-8")
+    for file in (WEIGHTS_FILE, SPEC_FILE):
         (folder / f"{file}.new").replace(folder / file)
 
 
@@ -161,13 +164,6 @@ def _with_weights(spec: ModelSpec, weights: dict[str, Tensor]) -> nn.Module:
     module = create_backbone(spec)
     module.load_state_dict(weights)
     return module
-
-
-def _model_folder(name: str, models_folder: Path | None) -> Path | None:
-    candidates = [BUILTIN_FOLDER] if name == "builtin" else [Path(name)]
-    if models_folder is not None and name != "builtin":
-        candidates.insert(0, models_folder / name)
-    return next((folder for folder in candidates if (folder / "model.json").is_file()), None)
 
 
 def _untrained() -> Model:
@@ -202,11 +198,8 @@ def _from_timm(name: str) -> Model:
 
 
 def _fingerprint(spec: ModelSpec, module: nn.Module) -> str:
-    digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True).encode())
-    for key, value in sorted(module.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(value.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()
+    state = module.state_dict().items()
+    return fingerprint(spec, {key: value.detach().cpu().float().numpy() for key, value in state})
 
 
 def _first_line(error: BaseException) -> str:

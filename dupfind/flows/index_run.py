@@ -4,10 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dupfind.config import DEFAULT_MAX_PIXELS
-from dupfind.descriptors.embed import Embedder
 from dupfind.store.store import Store
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing new
+    from dupfind.descriptors.embed import Embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class IndexRun:
 
     store: Store
     options: IndexOptions
-    embedder: Embedder
+    load_embedder: "Callable[[], Embedder]"
     model_id: int
     on_progress: OnProgress
     reference: tuple[Path, ...] = ()

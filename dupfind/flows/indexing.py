@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from dupfind.descriptors.embed import Embedder
 from dupfind.errors import LibraryError
 from dupfind.flows.index_run import (
     IndexOptions,
@@ -24,12 +23,15 @@ from dupfind.flows.index_run import (
     IndexSummary,
     OnProgress,
 )
-from dupfind.flows.models import open_model, wanted_model
+from dupfind.flows.models import identify_model, open_model, wanted_model
 from dupfind.flows.reading import Reading, is_same
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.records import FileError, ScannedFile
 from dupfind.store.photos import Batch, ErrorEntry, KnownFile
 from dupfind.store.store import Store
+
+if TYPE_CHECKING:
+    from dupfind.descriptors.embed import Embedder
 
 __all__ = ["IndexOptions", "IndexProgress", "IndexSummary", "OnProgress", "index_photos"]
 
@@ -80,22 +82,33 @@ def index_photos(
 
 def _begin(store: Store, options: IndexOptions, on_progress: OnProgress | None) -> IndexRun:
     started = time.monotonic()
-    model = open_model(wanted_model(store, options.model), store.paths)
-    embedder = Embedder(model, device=options.device, batch_size=options.batch_size)
+    model = identify_model(wanted_model(store, options.model), store.paths)
     stored = store.add_model(
         model.name, model.fingerprint, spec=asdict(model.spec), dimensions=model.dimensions
     )
-    log.info("model %s (%s...) on %s", model.name, model.fingerprint[:12], embedder.device)
+    if options.device not in ("auto", "cpu"):
+        from dupfind.descriptors.embed import choose_device
+
+        choose_device(options.device)  # a wrong one is an error even when there is nothing to do
     return IndexRun(
         store,
         options,
-        embedder,
+        lambda: _embedder(store, model.name, options),
         stored.id,
         on_progress or _say_nothing,
         reference=tuple(_existing(folder) for folder in options.reference),
         summary=IndexSummary(model=model.name),
         started=started,
     )
+
+
+def _embedder(store: Store, name: str, options: IndexOptions) -> "Embedder":
+    from dupfind.descriptors.embed import Embedder
+
+    model = open_model(name, store.paths)
+    embedder = Embedder(model, device=options.device, batch_size=options.batch_size)
+    log.info("model %s (%s...) on %s", model.name, model.fingerprint[:12], embedder.device)
+    return embedder
 
 
 def _say_nothing(progress: IndexProgress) -> None:

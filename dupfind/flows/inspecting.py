@@ -10,9 +10,7 @@ from typing import Any
 
 import dupfind
 from dupfind.config import LibraryPaths
-from dupfind.descriptors.backbone import BUILTIN_FOLDER, UNTRAINED
-from dupfind.descriptors.embed import choose_device, devices, usable_cores
-from dupfind.index import gpu_count
+from dupfind.descriptors.spec import BUILTIN_FOLDER, UNTRAINED
 from dupfind.photos.decode import FORMATS
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
@@ -71,6 +69,9 @@ def machine_facts(device: str) -> dict[str, Any]:
     Raises:
         ModelError: There is no such device.
     """
+    from dupfind.descriptors.embed import choose_device, devices, usable_cores
+    from dupfind.index import gpu_count
+
     return {
         "dupfind": dupfind.__version__,
         "python": platform.python_version(),

@@ -73,14 +73,13 @@ def gather_map(store: Store, *, most: int = MOST_POINTS) -> MapContents:
     if model is None:
         raise ModelError("the library holds no descriptors yet; run `dupfind index PHOTOS` first")
     ids, vectors = store.vectors(model.id)
-    contents, same_bytes = _contents(store, ids)
     groups = _group_of_content(store)
-    grouped = np.array([contents[int(photo_id)].sha256 in groups for photo_id in ids], np.bool_)
-    chosen = choose(grouped, most)
+    chosen = choose(_are_grouped(store, ids, groups), most)
+    photos, same_bytes = _contents(store, ids[chosen])
     places = lay_out(vectors[chosen])
     points = []
-    for photo_id, (x, y) in zip(ids[chosen], places.tolist(), strict=True):
-        photo = contents[int(photo_id)]
+    for photo_id, (x, y) in zip(ids[chosen].tolist(), places.tolist(), strict=True):
+        photo = photos[photo_id]
         group = groups.get(photo.sha256, 0)
         points.append(MapPoint(photo, x, y, group, same_bytes[photo.sha256] - 1))
     return MapContents(store.paths.root, model.name, points, len(ids), store.count_photos())
@@ -100,16 +99,18 @@ def choose(grouped: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
     return np.sort(first[:most])
 
 
+def _are_grouped(store: Store, ids: NDArray[np.int64], groups: dict[str, int]) -> NDArray[np.bool_]:
+    """Say of each content, by the id of its first photo, whether it is in a group."""
+    grouped = {photo.id for photo in store.photos() if photo.sha256 in groups}
+    return np.isin(ids, np.fromiter(grouped, np.int64, len(grouped)))
+
+
 def _contents(store: Store, ids: NDArray[np.int64]) -> tuple[dict[int, Photo], Counter[str]]:
-    """The photo of each id, and how many photos have its bytes."""
-    wanted = set(ids.tolist())
-    contents: dict[int, Photo] = {}
-    same_bytes: Counter[str] = Counter()
-    for photo in store.photos():
-        same_bytes[photo.sha256] += 1
-        if photo.id in wanted:
-            contents[photo.id] = photo
-    return contents, same_bytes
+    """The photo of each id, and how many photos have its bytes; memory grows with ``ids`` only."""
+    photos = store.photos_by_id(ids.tolist())
+    wanted = {photo.sha256 for photo in photos.values()}
+    same_bytes = Counter(photo.sha256 for photo in store.photos() if photo.sha256 in wanted)
+    return photos, same_bytes
 
 
 def _group_of_content(store: Store) -> dict[str, int]:

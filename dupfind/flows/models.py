@@ -2,31 +2,52 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dupfind.config import DEFAULT_MODEL, LibraryPaths
-from dupfind.descriptors.backbone import BUILTIN_FOLDER, UNTRAINED, Model, load_model
+from dupfind.descriptors.spec import BUILTIN_FOLDER, UNTRAINED, ModelIdentity, identify
 from dupfind.errors import ModelError
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 
+if TYPE_CHECKING:  # torch takes seconds to import, and many commands need no network
+    from dupfind.descriptors.backbone import Model
+
 log = logging.getLogger(__name__)
 
 
-def open_model(name: str, paths: LibraryPaths) -> Model:
+def open_model(name: str, paths: LibraryPaths) -> "Model":
     """Load a model for a library.
 
     Raises:
         ModelError: There is none of that name, or it is damaged.
     """
+    from dupfind.descriptors.backbone import load_model
+
+    return load_model(full_name(name, paths), models_folder=paths.models)
+
+
+def identify_model(name: str, paths: LibraryPaths) -> "ModelIdentity | Model":
+    """Return which model a name stands for; it is loaded only when nothing less can tell.
+
+    Raises:
+        ModelError: There is none of that name, or it is damaged.
+    """
+    found = identify(full_name(name, paths), paths.models)
+    return open_model(name, paths) if found is None else found
+
+
+def full_name(name: str, paths: LibraryPaths) -> str:
+    """Return the name that finds the same model from any folder; says when a stand-in is used."""
     if name == DEFAULT_MODEL and not (BUILTIN_FOLDER / "model.json").is_file():
         log.warning(
             "the builtin weights are not in this installation: a network with fixed random weights "
             "stands in for them; train one with `dupfind train`, or name one with --model"
         )
-        name = UNTRAINED
-    elif not (paths.models / name / "model.json").is_file() and Path(name).is_dir():
-        name = str(Path(name).absolute())  # the next command may run in another folder
-    return load_model(name, models_folder=paths.models)
+        return UNTRAINED
+    if not (paths.models / name / "model.json").is_file() and Path(name).is_dir():
+        return str(Path(name).absolute())
+    return name
 
 
 def wanted_model(store: Store, name: str | None) -> str:
@@ -37,7 +58,7 @@ def wanted_model(store: Store, name: str | None) -> str:
     return DEFAULT_MODEL if active is None else active.name
 
 
-def open_active_model(store: Store) -> tuple[Model, StoredModel]:
+def open_active_model(store: Store) -> "tuple[Model, StoredModel]":
     """Load the model that described the library's photos.
 
     Raises:

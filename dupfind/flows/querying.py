@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 
 from dupfind.config import DEFAULT_MAX_PIXELS
-from dupfind.descriptors.embed import Embedder
-from dupfind.descriptors.views import make_view
 from dupfind.errors import PhotoError
 from dupfind.flows.models import open_active_model
-from dupfind.index import load_or_build, search
 from dupfind.photos.decode import decode
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo, Relation
@@ -50,6 +47,11 @@ def find_nearest(
         ModelError: Nothing is indexed yet, or the model that described the photos is gone.
         SearchError: ``k`` is below 1.
     """
+    # Not at the top: torch and FAISS take seconds to import, and Library knows queries from the start.
+    from dupfind.descriptors.embed import Embedder
+    from dupfind.descriptors.views import make_view
+    from dupfind.index import load_or_build, search
+
     model, stored = open_active_model(store)
     embedder = Embedder(model, device=device)
     try:

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.descriptors.embed import Described, describe_stream
-from dupfind.descriptors.views import make_view
 from dupfind.errors import PhotoError
 from dupfind.flows.index_run import IndexRun
 from dupfind.photos.decode import decode, pixels_sha256
@@ -23,6 +23,9 @@ from dupfind.photos.scan import file_sha256
 from dupfind.photos.sniff import classify
 from dupfind.records import Photo, ScannedFile
 from dupfind.store.photos import Batch, Content, ErrorEntry, KnownFile, PhotoEntry
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing new
+    from dupfind.descriptors.embed import Described
 
 BATCH_PHOTOS = 256
 BATCH_SECONDS = 5.0
@@ -75,12 +78,8 @@ class Reading:
         Raises:
             LibraryError: The library cannot be written (through ``Store``).
         """
-        options = self.run.options
-        stream = describe_stream(
-            self.run.embedder, self._to_decode(), self._load, workers=options.workers
-        )
         try:
-            for result in stream:
+            for result in self._described():
                 self._take(result)
                 self._commit_when_due()
         except KeyboardInterrupt:
@@ -88,6 +87,24 @@ class Reading:
             raise
         self._commit()
         self.run.report("describe", self.done, self.total)
+
+    def _described(self) -> "Iterator[Described[_Work, Content]]":
+        works = self._to_decode()
+        first = next(works, None)
+        if first is None:
+            return  # nothing to describe: torch need not load
+        from dupfind.descriptors.embed import describe_stream
+        from dupfind.descriptors.views import make_view
+
+        embedder = self.run.load_embedder()
+
+        def load(work: _Work) -> "tuple[Content, NDArray[np.uint8]]":
+            content, pixels = self._decode(work, embedder.view_px)
+            return content, make_view(pixels, embedder.view_px)
+
+        yield from describe_stream(
+            embedder, chain([first], works), load, workers=self.run.options.workers
+        )
 
     def _to_decode(self) -> Iterator[_Work]:
         """Yield the photos whose content is new; settle all other files on the way."""
@@ -137,9 +154,8 @@ class Reading:
                 return photo.id
         return None
 
-    def _load(self, work: _Work) -> tuple[Content, NDArray[np.uint8]]:
-        """Decode a photo and make the model's view of it; runs in the workers."""
-        view_px = self.run.embedder.view_px
+    def _decode(self, work: _Work, view_px: int) -> tuple[Content, NDArray[np.uint8]]:
+        """Decode a photo large enough for the model's view of it; runs in the workers."""
         picture = decode(work.file.path, needed_px=view_px, max_pixels=self.run.options.max_pixels)
         content = Content(
             work.sha256,
@@ -150,9 +166,9 @@ class Reading:
             picture.exif_tags,
             pixels_sha256(picture.pixels),
         )
-        return content, make_view(picture.pixels, view_px)
+        return content, picture.pixels
 
-    def _take(self, result: Described[_Work, Content]) -> None:
+    def _take(self, result: "Described[_Work, Content]") -> None:
         """Put a described photo, and those with the same bytes, into the batch."""
         works = [result.item, *self._waiting.pop(result.item.sha256, [])]
         if result.payload is None or result.vector is None:

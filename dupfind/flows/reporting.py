@@ -129,6 +129,7 @@ def pair_lines(store: Store) -> Iterator[PairLine]:
             str(pair.relation),
         )
         for pair in store.pairs()
+        if pair.photo_a in paths and pair.photo_b in paths  # an index run may go on beside this
     )
 
 

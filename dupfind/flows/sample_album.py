@@ -19,10 +19,10 @@ SEED = 20210429
 ALBUM: dict[str, tuple[str, ...]] = {
     "astronaut.png": ("jpeg_coarse", "crop_70", "flip", "meme", "grey"),
     "chelsea.png": ("shrink_half", "rotate_90", "screenshot_phone", "sepia"),
-    "coffee.png": ("crop_50", "filter_vivid", "border", "webp"),
+    "coffee.png": ("crop_50", "filter_vivid", "collage_2x2"),
     "rocket.jpg": ("tilt_cropped", "watermark", "messenger"),
     "hubble_deep_field.jpg": ("jpeg_worst", "crop_85", "rotate_180"),
-    "motorcycle_left.png": ("collage_2x2", "brighter"),
+    "motorcycle_left.png": (),
     "motorcycle_right.png": (),
     "retina.jpg": ("letterbox",),
     "camera.png": ("text",),
@@ -31,7 +31,9 @@ ALBUM: dict[str, tuple[str, ...]] = {
     "page.png": (),
 }
 _MARK = ".made-by-dupfind-demo"
-_QUALITY = 88
+_IN_COLLAGE = ("grass.png", "gravel.png", "brick.png")
+_CAMERA_QUALITY = 96
+_QUALITY = 85
 _LONGEST_PX = 1000
 
 
@@ -81,18 +83,17 @@ def _make_room(folder: Path) -> None:
 
 
 def _write_album(source: Path, folder: Path) -> int:
-    pictures = {name: _read(source / name) for name in ALBUM}
-    others = [pictures[name] for name in ("coins.png", "ihc.png", "page.png")]
+    others = [_read(source / name) for name in _IN_COLLAGE]
     files = 0
     for name, edits in ALBUM.items():
-        shutil.copyfile(source / name, folder / name)
-        files += 1
+        stem, picture = Path(name).stem.replace("_", "-"), _read(source / name)
+        Image.fromarray(picture).save(folder / f"{stem}.jpg", quality=_CAMERA_QUALITY)
         for edit in edits:
-            edited = apply_edit(edit, pictures[name], _random(name + edit), other=others)
-            copy = folder / "copies" / f"{Path(name).stem}-{edit.replace('_', '-')}.jpg"
+            edited = apply_edit(edit, picture, _random(name + edit), other=others)
+            copy = folder / "copies" / f"{stem}-{edit.replace('_', '-')}.jpg"
             Image.fromarray(edited.pixels).save(copy, quality=_QUALITY)
-            files += 1
-    shutil.copyfile(source / "coffee.png", folder / "copies" / "coffee (1).png")
+        files += 1 + len(edits)
+    shutil.copyfile(folder / "coffee.jpg", folder / "copies" / "coffee (1).jpg")
     return files + 1
 
 

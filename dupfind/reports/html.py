@@ -49,17 +49,17 @@ class _Context:
 
 
 def pictured_photos(report: Report, most: int) -> list[Photo]:
-    """Return the photos to show as pictures, at most ``most``: whole groups, best ones first.
+    """Return the photos to show as pictures, at most ``most``, those of the best groups first.
 
     A photo that is in several groups comes once.
     """
-    chosen: dict[int, Photo] = {}
-    for group in most_reclaimable_first(report.groups):
-        members = {member.photo_id: report.photo(member) for member in group.members}
-        if len(chosen.keys() | members.keys()) > most:
-            break
-        chosen |= members
-    return list(chosen.values())
+    members = (
+        report.photo(member)
+        for group in most_reclaimable_first(report.groups)
+        for member in group.members
+    )
+    different = {photo.id: photo for photo in members}
+    return list(islice(different.values(), most))
 
 
 def write_html(
@@ -202,6 +202,7 @@ def _member_data(context: _Context, group: Group, member: Member) -> dict[str, A
         "why": "" if keep else explain(member, photo, report.kept_photo(group)),
         "similarity": round(member.similarity, 4),
         "probability": member.probability,
+        "matrix": [float(value) for value in evidence.get("matrix") or ()],
         "scale": float(evidence.get("scale") or 0.0),
         "degrees": float(evidence.get("degrees") or 0.0),
         "mirrored": bool(evidence.get("mirrored")),

@@ -24,6 +24,7 @@ def binary_output(target: Path) -> Iterator[BinaryIO]:
         with _explained(target), target.open("wb") as stream:
             yield stream
         return
+    target = target.resolve()  # a link stays, what it points to is replaced
     draft = target.with_name(f".{target.name}.{os.getpid()}.new")
     with _explained(target):
         try:
@@ -44,26 +45,34 @@ def text_output(target: Path | None) -> Iterator[TextIO]:
     """
     if target is None or str(target) == STANDARD_OUTPUT:
         sys.stdout.flush()
-        text = _as_text(sys.stdout.buffer)
-        yield text
-        text.flush()
-        text.detach()
+        with _explained("standard output"), _as_text(sys.stdout.buffer) as text:
+            yield text
         return
-    with binary_output(target) as stream:
-        text = _as_text(stream)
+    with binary_output(target) as stream, _as_text(stream) as text:
         yield text
-        text.flush()
-        text.detach()
-
-
-def _as_text(stream: BinaryIO) -> io.TextIOWrapper:
-    return io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 @contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def _as_text(stream: BinaryIO) -> Iterator[TextIO]:
+    """Write UTF-8 to ``stream`` and leave it open."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
+    try:
+        yield text
+        text.flush()
+    except OSError:
+        # What could not be written must not be tried again, and complained of, at the very end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise
+    finally:
+        text.detach()
+
+
+@contextmanager
+def _explained(target: Path | str) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:  # who reads has had enough: no error of ours
+        raise
     except OSError as error:
         raise ReportError(
             f"cannot write {target} ({error.strerror or error}); choose another place with -o"

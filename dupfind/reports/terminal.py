@@ -13,6 +13,7 @@ from dupfind.reports.contents import Report, kept_member, most_reclaimable_first
 from dupfind.reports.words import count, explain, readable_bytes, readable_date, safe_name
 
 DEFAULT_LIMIT = 30
+MEMBERS_SHOWN = 20
 ERRORS_SHOWN = 20
 # Nothing is cut where no person looks: a file or another program gets whole lines.
 _PIPE_WIDTH = 1_000_000
@@ -34,21 +35,24 @@ def print_report(report: Report, console: Console, *, limit: int = DEFAULT_LIMIT
     if shown and base:
         console.print(Text.assemble("Photos below ", (_name(base), "bold"), "\n"))
     for group in shown:
-        _print_group(report, group, console, base)
+        _print_group(report, group, console, base, most=MEMBERS_SHOWN if limit else 0)
     _print_errors(report.errors, console, everything=not limit)
     _print_totals(report, console, left_out=len(groups) - len(shown))
 
 
-def _print_group(report: Report, group: Group, console: Console, base: str) -> None:
+def _print_group(report: Report, group: Group, console: Console, base: str, *, most: int) -> None:
     console.print(_group_heading(group))
     kept = report.kept_photo(group)
     _print_member(kept, ("keep", "bold green"), _facts(kept), console, base)
-    for member in group.members:
-        if member is kept_member(group):
-            continue
+    copies = [member for member in group.members if member is not kept_member(group)]
+    shown = copies[:most] if most else copies
+    for member in shown:
         photo = report.photo(member)
         _print_member(photo, ("copy", "yellow"), _facts(photo, member), console, base)
         _print_indented(Text(_sentence(explain(member, photo, kept)), style="cyan"), console)
+    if len(shown) < len(copies):
+        rest = count(len(copies) - len(shown), "more copy", "more copies")
+        _print_indented(Text(f"… and {rest}: --limit 0 lists all of them"), console)
     console.print()
 
 

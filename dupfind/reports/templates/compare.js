@@ -35,6 +35,49 @@ function upright({ source, x, y, width, height }, member) {
   return made;
 }
 
+// Return a canvas the size of the kept photo's region with what the copy shows at the same places.
+// The matrix (3 x 3, row by row) leads from shares of the kept photo to shares of the copy.
+function warped(region, kept, copy, matrix) {
+  const source = pixelsOf(copy), made = document.createElement("canvas");
+  made.width = Math.round(region.width);
+  made.height = Math.round(region.height);
+  const pen = made.getContext("2d"), target = pen.createImageData(made.width, made.height);
+  const [a, b, c, d, e, f, g, h, i] = matrix;
+  for (let row = 0, at = 0; row < made.height; row++) {
+    const v = (region.y + row + 0.5) / kept.naturalHeight;
+    for (let column = 0; column < made.width; column++, at += 4) {
+      const u = (region.x + column + 0.5) / kept.naturalWidth, depth = g * u + h * v + i;
+      sample(source, ((a * u + b * v + c) / depth) * source.width - 0.5, ((d * u + e * v + f) / depth) * source.height - 0.5, target.data, at);
+    }
+  }
+  pen.putImageData(target, 0, 0);
+  return made;
+}
+
+function pixelsOf(image) {
+  const made = document.createElement("canvas");
+  made.width = image.naturalWidth;
+  made.height = image.naturalHeight;
+  const pen = made.getContext("2d", { willReadFrequently: true });
+  pen.drawImage(image, 0, 0);
+  return pen.getImageData(0, 0, made.width, made.height);
+}
+
+// Write the colour between the four pixels around (x, y); nothing where the picture has ended.
+function sample({ data, width, height }, x, y, target, at) {
+  if (!(x > -1 && y > -1 && x < width && y < height)) return;
+  const left = Math.max(0, Math.min(width - 2, Math.floor(x))), top = Math.max(0, Math.min(height - 2, Math.floor(y)));
+  const across = Math.min(1, Math.max(0, x - left)), down = Math.min(1, Math.max(0, y - top)), from = 4 * (top * width + left);
+  const right = width > 1 ? 4 : 0, below = height > 1 ? 4 * width : 0;
+  for (let channel = 0; channel < 3; channel++) {
+    const here = from + channel;
+    const above = data[here] * (1 - across) + data[here + right] * across;
+    const under = data[here + below] * (1 - across) + data[here + below + right] * across;
+    target[at + channel] = above * (1 - down) + under * down;
+  }
+  target[at + 3] = 255;
+}
+
 // Return a canvas the size of the kept photo's region with the copy laid over it: any angle, at its
 // scale, the middle of what both show in the middle.
 function laidOver(region, kept, copy, member) {
@@ -62,7 +105,9 @@ function part(source, box) {
 function parts(kept, copy, member) {
   if (!compare.aligned) return [part(kept, []), part(copy, [])];
   const [ofKept, ofCopy] = member.larger ? [[], member.box] : [member.box, []];
-  const region = part(kept, ofKept), quarters = member.degrees / 90;
+  const region = part(kept, ofKept);
+  if (member.matrix.length === 9) return [region, part(warped(region, kept, copy, member.matrix), [])];
+  const quarters = member.degrees / 90;
   const square = Math.abs(quarters - Math.round(quarters)) < 1 / 90;
   const turned = square || !member.scale ? upright(part(copy, ofCopy), member) : laidOver(region, kept, copy, member);
   return [region, part(turned, [])];

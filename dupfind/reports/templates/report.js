@@ -3,6 +3,7 @@
 // Texts reach the page only through textContent, so no file name can become markup.
 
 const BATCH = 16;
+const FIRST_MEMBERS = 40;
 const byId = (id) => document.getElementById(id);
 const groups = JSON.parse(byId("report-groups").textContent);
 const blocks = new Map();
@@ -75,8 +76,18 @@ function card(group) {
     element("span", "frees", group.frees ? "frees " + group.freesText : ""),
   );
   const row = element("div", "photos");
-  row.append(...group.members.map((member, index) => figure(group, member, index, row)));
+  const make = (from, to) => group.members.slice(from, to).map((member, place) => figure(group, member, from + place, row));
+  row.append(...make(0, FIRST_MEMBERS));
   item.append(heading, row);
+  if (group.members.length > FIRST_MEMBERS) {
+    const more = element("button", "chip all", "Show all " + group.members.length.toLocaleString("en") + " photos");
+    more.type = "button";
+    more.addEventListener("click", () => {
+      row.append(...make(FIRST_MEMBERS));
+      more.remove();
+    });
+    item.append(more);
+  }
   return item;
 }
 
