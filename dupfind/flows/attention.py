@@ -55,7 +55,7 @@ def draw_attention(
         fit(pixels, _FIGURE_PX),
         head_views(maps, options.share),
         name=image.name,
-        caption=f"attention of CLS, model {model.name}, layer {maps.layer} of {maps.depth}",
+        caption=f"attention of CLS, model {Path(model.name).name}, layer {maps.layer} of {maps.depth}",
         share=options.share,
     )
     with binary_output(target) as stream:

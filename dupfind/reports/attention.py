@@ -15,7 +15,7 @@ from dupfind.reports.words import percent, safe_name
 
 Pixels = NDArray[np.uint8]
 COLOURS = "inferno"
-_COLUMNS = 5
+_MOST_COLUMNS = 7
 _TILE_INCHES = 2.4
 _DPI = 150
 
@@ -41,8 +41,8 @@ def attention_figure(
         caption: Model and layer.
         share: How much of the attention the masks keep, in (0, 1].
     """
-    columns = min(_COLUMNS, len(views) + 1)
-    bands = -(-(len(views) + 1) // columns)
+    bands = -(-(len(views) + 1) // _MOST_COLUMNS)
+    columns = -(-(len(views) + 1) // bands)
     height = _TILE_INCHES * float(np.clip(pixels.shape[0] / pixels.shape[1], 0.3, 2.5))
     figure = Figure(
         (columns * _TILE_INCHES, 2 * bands * (height + 0.25) + 0.6), layout="constrained"
