@@ -1,16 +1,9 @@
 """`dupfind calibrate`."""
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from dupfind.cli.cluster import WORDS
 from dupfind.cli.common import Common, common_options, json_option, print_json
-
-if TYPE_CHECKING:
-    from dupfind.matching.calibrate import Calibration
-
-PRECISIONS = (0.9, 0.99, 0.999)
 
 
 @click.command(short_help="Learn from your own photos how probable a copy is.")
@@ -33,12 +26,12 @@ def calibrate(common: Common, sample: int, as_json: bool) -> None:
     Example: dupfind calibrate --photos 400
     """
     from dupfind.cli.progress import ProgressDisplay
-    from dupfind.flows.calibrating import CalibrateOptions
+    from dupfind.flows.calibrating import CalibrateOptions, expectations
 
     library = common.library()
     with ProgressDisplay(WORDS, quiet=common.quiet or as_json) as display:
         calibration = library.calibrate(CalibrateOptions(photos=sample), on_progress=display)
-    found = _expected(calibration)
+    found = expectations(calibration)
     if as_json:
         print_json({"library": str(library.paths.root), **found})
         return
@@ -52,16 +45,3 @@ def calibrate(common: Common, sample: int, as_json: bool) -> None:
     common.say("Recall at precision 0.99 by kind of edit:")
     for kind, recall in sorted(found["recall_by_kind"].items(), key=lambda item: item[1]):
         common.say(f"  {kind:<22} {recall:.2f}")
-
-
-def _expected(calibration: "Calibration") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from dupfind.matching.calibrate import cut_for, expect, recall_by_kind
-
-    cuts = [
-        {"asked": asked, **asdict(expect(calibration, cut_for(calibration, asked)))}
-        for asked in PRECISIONS
-    ]
-    kinds = recall_by_kind(calibration, cut_for(calibration, 0.99))
-    return {"source": calibration.source, "cuts": cuts, "recall_by_kind": kinds}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,10 @@ from dupfind.matching.calibrate import (
     Calibration,
     Examples,
     adapt,
+    cut_for,
     estimate_prior,
+    expect,
+    recall_by_kind,
     shipped_calibration,
     signals_of,
 )
@@ -35,6 +39,7 @@ from dupfind.store.store import Store
 
 EDITED_PX = 640  # long side of the pictures that are edited: enough for 400 px features
 LIKELY_COPY = 0.5
+PRECISIONS = (0.9, 0.99, 0.999)
 _SEED = 20210429
 
 
@@ -127,6 +132,16 @@ def calibrate_library(
     store.save_calibration(contents.model.id, calibration.to_json())
     store.finish_run(run_id, {"source": calibration.source, "copies": len(calibration.copy_scores)})
     return calibration
+
+
+def expectations(calibration: Calibration) -> dict[str, Any]:
+    """Return, JSON-ready, the cut for each of ``PRECISIONS`` and what to expect of it, by kind too."""
+    cuts = [
+        {"asked": asked, **asdict(expect(calibration, cut_for(calibration, asked)))}
+        for asked in PRECISIONS
+    ]
+    kinds = recall_by_kind(calibration, cut_for(calibration, 0.99))
+    return {"source": calibration.source, "cuts": cuts, "recall_by_kind": kinds}
 
 
 def edited_examples(

@@ -8,23 +8,26 @@ people that moved, other light. A copy's blocks agree but where it was written o
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.agreement import (
+    block_agreement,
+    colour_shift,
+    detail,
+    fit_tone,
+    saturation,
+    settle,
+    share_of,
+    soften,
+)
 from dupfind.matching.features import LocalFeatures
 
 Box = tuple[float, float, float, float]
 
-BLOCK_PX = 12
-STEP_PX = 6
 MIN_OVERLAP_PX = 24  # both sides of the overlap; less than this proves nothing
-TEXTURE_STD = 6.0  # grey levels of 255: a block below it is flat
-AGREE_CORRELATION = 0.75
-SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
-FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,8 @@ def _compare_in_b(
     left, top, right, bottom = box
     cut = np.s_[top:bottom, left:right]
     inverse = np.asarray(np.linalg.inv(pixels), np.float64)
-    share_a = _share(_overlap(seen_b, seen_a, inverse), a.content)
-    shares = share_a, _share(mask, b.content)
+    share_a = share_of(_overlap(seen_b, seen_a, inverse), a.content)
+    shares = share_a, share_of(mask, b.content)
     boxes = _box_in(inverse, box, picture_a.shape), _box_in(np.eye(3), box, picture_b.shape)
     framed = not a.content.all(), not b.content.all()
     return _measure(warped[cut], picture_b[cut], mask[cut], _Extent(shares, boxes, framed))
@@ -155,179 +158,32 @@ def _measure(
 ) -> Comparison:
     grey_a = cv2.cvtColor(warped, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey_b = cv2.cvtColor(target, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    settled, motion = _settle(grey_a, grey_b, mask)
-    gain, offset = _fit_tone(settled[mask], grey_b[mask])
+    settled, motion = settle(grey_a, grey_b, mask)
+    gain, offset = fit_tone(settled[mask], grey_b[mask])
     difference = np.abs(gain * settled + offset - grey_b)
     # Noise and the last half pixel are no difference in content.
-    blocks = _blocks(_soft(settled), _soft(grey_b), mask, _soft(difference), negative=gain < -0.3)
+    blocks = block_agreement(
+        soften(settled), soften(grey_b), mask, soften(difference), negative=gain < -0.3
+    )
     # Colours are looked at in every fourth pixel: their means need no more.
     colours_a, colours_b = (picture[mask][::4].astype(np.float32) for picture in (warped, target))
     return Comparison(
         **blocks,
         residual=float(np.median(difference[mask])),
         parallax=float(np.percentile(motion[mask], 90)),
-        detail=_detail(grey_b, mask) / max(abs(gain) * _detail(settled, mask), 0.3),
+        detail=detail(grey_b, mask) / max(abs(gain) * detail(settled, mask), 0.3),
         framed_a=extent.framed[0],
         framed_b=extent.framed[1],
         share_a=extent.shares[0],
         share_b=extent.shares[1],
         grey_gain=gain,
         grey_offset=offset,
-        colour_a=_saturation(colours_a),
-        colour_b=_saturation(colours_b),
-        colour_shift=_colour_shift(colours_a, colours_b),
+        colour_a=saturation(colours_a),
+        colour_b=saturation(colours_b),
+        colour_shift=colour_shift(colours_a, colours_b),
         box_a=extent.boxes[0],
         box_b=extent.boxes[1],
     )
-
-
-def _blocks(
-    grey_a: NDArray[np.float32],
-    grey_b: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-    difference: NDArray[np.float32],
-    *,
-    negative: bool,
-) -> dict[str, float]:
-    """Correlate overlapping blocks of ``BLOCK_PX`` and sum up which agree."""
-
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        blurred = cv2.blur(values, (BLOCK_PX, BLOCK_PX), borderType=cv2.BORDER_REFLECT)
-        return np.asarray(blurred[BLOCK_PX // 2 :: STEP_PX, BLOCK_PX // 2 :: STEP_PX], np.float32)
-
-    whole = mean(mask.astype(np.float32)) > 0.95
-    mean_a, mean_b = mean(grey_a), mean(grey_b)
-    std_a = np.sqrt(np.maximum(mean(grey_a * grey_a) - mean_a**2, 0))
-    std_b = np.sqrt(np.maximum(mean(grey_b * grey_b) - mean_b**2, 0))
-    covariance = mean(grey_a * grey_b) - mean_a * mean_b
-    correlation = covariance / np.maximum(std_a * std_b, 4.0)
-    if negative:
-        correlation = -correlation
-    # A photo of low contrast still has texture: measure it against the photo's own.
-    rough_a = std_a > TEXTURE_STD * min(1.0, _spread(grey_a[mask]) / 45)
-    rough_b = std_b > TEXTURE_STD * min(1.0, _spread(grey_b[mask]) / 45)
-    textured, flat = whole & (rough_a | rough_b), whole & ~(rough_a | rough_b)
-    agrees = correlation > AGREE_CORRELATION
-    wrong = textured & ~agrees
-    two_sided = (wrong & rough_a & rough_b).astype(np.uint8)
-    values = correlation[textured]
-    same_tone = mean(difference) < FLAT_TOLERANCE
-    changed = wrong | (flat & ~same_tone)
-    independent = (STEP_PX / BLOCK_PX) ** 2
-    return {
-        "agree": _share(agrees, textured),
-        "correlation": float(values.mean()) if values.size else 0.0,
-        "low_correlation": float(np.percentile(values, 20)) if values.size else 0.0,
-        "flat_agree": _share(same_tone, flat),
-        "changed": _share(changed, whole) if whole.any() else 1.0,
-        "textured": float(textured.sum() * independent),
-        "textured_share": float(textured.sum() / max(1, whole.sum())),
-        "two_sided": _share(two_sided > 0, textured) if textured.any() else 0.0,
-        "largest_wrong": _largest(two_sided) / max(1, int(whole.sum())),
-    }
-
-
-def _settle(
-    grey_a: NDArray[np.float32], grey_b: NDArray[np.float32], mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Take out the alignment's last error with one smooth motion; what is left is parallax.
-
-    Returns:
-        Picture a moved by the smooth part of the optical flow (at most 2 px), and the length of
-        the flow that the smooth part does not explain, in pixels, both (height, width).
-    """
-    gain, offset = _fit_tone(grey_a[mask], grey_b[mask])
-    toned = np.clip(gain * grey_a + offset, 0, 255).astype(np.uint8)
-    flow = _flow().calc(np.clip(grey_b, 0, 255).astype(np.uint8), toned, None)
-    height, width = grey_a.shape
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    smooth = np.stack([_quadratic(flow[..., axis], rows, columns, mask) for axis in (0, 1)], -1)
-    smooth = np.clip(smooth, -2, 2)
-    moved = cv2.remap(
-        grey_a,
-        columns + smooth[..., 0],
-        rows + smooth[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return moved, np.linalg.norm(flow - smooth, axis=-1).astype(np.float32)
-
-
-def _quadratic(
-    values: NDArray[np.float32],
-    rows: NDArray[np.float32],
-    columns: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Fit a quadratic surface to the flow within ``mask``; outliers are cut off twice."""
-    y, x = rows / rows.shape[0] - 0.5, columns / rows.shape[1] - 0.5
-    surface = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
-    points = surface[mask][::7]
-    wanted = values[mask][::7]
-    keep = np.abs(wanted) < 4
-    for _ in range(2):
-        if keep.sum() < 30:
-            return np.zeros_like(values)
-        solution = np.linalg.lstsq(points[keep], wanted[keep], rcond=None)[0]
-        keep = np.abs(points @ solution - wanted) < 0.7
-    return np.asarray(surface @ solution, np.float32)
-
-
-def _flow() -> Any:
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    flow.setFinestScale(0)
-    return flow
-
-
-def _fit_tone(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> tuple[float, float]:
-    """Return gain and offset of b = gain * a + offset, fitted twice, without the worst third."""
-    keep = np.ones(len(values_a), bool)
-    gain, offset = 1.0, 0.0
-    for _ in range(2):
-        deviation = float(values_a[keep].std())
-        if deviation < 1.0:
-            return 1.0, float(np.median(values_b) - np.median(values_a))
-        centred = values_a[keep] - values_a[keep].mean()
-        gain = float((centred * values_b[keep]).mean() / deviation**2)
-        gain = float(np.clip(gain, -3, 5))
-        offset = float(values_b[keep].mean() - gain * values_a[keep].mean())
-        error = np.abs(gain * values_a + offset - values_b)
-        keep = error <= np.percentile(error, 67)
-    return gain, offset
-
-
-def _saturation(values: NDArray[np.float32]) -> float:
-    return float((values.max(axis=1) - values.min(axis=1)).mean())
-
-
-def _colour_shift(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> float:
-    """Return the mean difference of the channels' offsets from grey, in grey levels."""
-    chroma = [values - values.mean(axis=1, keepdims=True) for values in (values_a, values_b)]
-    return float(np.abs(chroma[0] - chroma[1]).mean())
-
-
-def _detail(grey: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.0)
-    return float(np.abs(fine[mask]).mean())
-
-
-def _soft(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), SOFTEN_PX), np.float32)
-
-
-def _largest(marked: NDArray[np.uint8]) -> int:
-    """Return the size of the largest connected region, in blocks."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(marked, connectivity=4)
-    return int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
-
-
-def _spread(values: NDArray[np.float32]) -> float:
-    return float(values.std()) if values.size else 0.0
-
-
-def _share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
-    count = int(whole.sum())
-    return float((part & whole).sum() / count) if count else 1.0
 
 
 def _zoom(matrix: NDArray[np.float64]) -> float:

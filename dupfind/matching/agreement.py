@@ -1,0 +1,167 @@
+"""How two pictures laid on each other agree: block by block, after a fit of tone and a last nudge.
+
+In:  two grey pictures of one shape and a mask. Out: shares and numbers for ``compare``.
+No disk, database or model.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_PX = 12
+STEP_PX = 6
+TEXTURE_STD = 6.0  # grey levels of 255: a block below it is flat
+AGREE_CORRELATION = 0.75
+SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
+FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
+
+
+def block_agreement(
+    grey_a: NDArray[np.float32],
+    grey_b: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    difference: NDArray[np.float32],
+    *,
+    negative: bool,
+) -> dict[str, float]:
+    """Correlate overlapping blocks of ``BLOCK_PX`` and sum up which agree."""
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        blurred = cv2.blur(values, (BLOCK_PX, BLOCK_PX), borderType=cv2.BORDER_REFLECT)
+        return np.asarray(blurred[BLOCK_PX // 2 :: STEP_PX, BLOCK_PX // 2 :: STEP_PX], np.float32)
+
+    whole = mean(mask.astype(np.float32)) > 0.95
+    mean_a, mean_b = mean(grey_a), mean(grey_b)
+    std_a = np.sqrt(np.maximum(mean(grey_a * grey_a) - mean_a**2, 0))
+    std_b = np.sqrt(np.maximum(mean(grey_b * grey_b) - mean_b**2, 0))
+    covariance = mean(grey_a * grey_b) - mean_a * mean_b
+    correlation = covariance / np.maximum(std_a * std_b, 4.0)
+    if negative:
+        correlation = -correlation
+    # A photo of low contrast still has texture: measure it against the photo's own.
+    rough_a = std_a > TEXTURE_STD * min(1.0, _spread(grey_a[mask]) / 45)
+    rough_b = std_b > TEXTURE_STD * min(1.0, _spread(grey_b[mask]) / 45)
+    textured, flat = whole & (rough_a | rough_b), whole & ~(rough_a | rough_b)
+    agrees = correlation > AGREE_CORRELATION
+    wrong = textured & ~agrees
+    two_sided = (wrong & rough_a & rough_b).astype(np.uint8)
+    values = correlation[textured]
+    same_tone = mean(difference) < FLAT_TOLERANCE
+    changed = wrong | (flat & ~same_tone)
+    independent = (STEP_PX / BLOCK_PX) ** 2
+    return {
+        "agree": share_of(agrees, textured),
+        "correlation": float(values.mean()) if values.size else 0.0,
+        "low_correlation": float(np.percentile(values, 20)) if values.size else 0.0,
+        "flat_agree": share_of(same_tone, flat),
+        "changed": share_of(changed, whole) if whole.any() else 1.0,
+        "textured": float(textured.sum() * independent),
+        "textured_share": float(textured.sum() / max(1, whole.sum())),
+        "two_sided": share_of(two_sided > 0, textured) if textured.any() else 0.0,
+        "largest_wrong": _largest(two_sided) / max(1, int(whole.sum())),
+    }
+
+
+def settle(
+    grey_a: NDArray[np.float32], grey_b: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Take out the alignment's last error with one smooth motion; what is left is parallax.
+
+    Returns:
+        Picture a moved by the smooth part of the optical flow (at most 2 px), and the length of
+        the flow that the smooth part does not explain, in pixels, both (height, width).
+    """
+    gain, offset = fit_tone(grey_a[mask], grey_b[mask])
+    toned = np.clip(gain * grey_a + offset, 0, 255).astype(np.uint8)
+    flow = _flow().calc(np.clip(grey_b, 0, 255).astype(np.uint8), toned, None)
+    height, width = grey_a.shape
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    smooth = np.stack([_quadratic(flow[..., axis], rows, columns, mask) for axis in (0, 1)], -1)
+    smooth = np.clip(smooth, -2, 2)
+    moved = cv2.remap(
+        grey_a,
+        columns + smooth[..., 0],
+        rows + smooth[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return moved, np.linalg.norm(flow - smooth, axis=-1).astype(np.float32)
+
+
+def _quadratic(
+    values: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Fit a quadratic surface to the flow within ``mask``; outliers are cut off twice."""
+    y, x = rows / rows.shape[0] - 0.5, columns / rows.shape[1] - 0.5
+    surface = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
+    points = surface[mask][::7]
+    wanted = values[mask][::7]
+    keep = np.abs(wanted) < 4
+    for _ in range(2):
+        if keep.sum() < 30:
+            return np.zeros_like(values)
+        solution = np.linalg.lstsq(points[keep], wanted[keep], rcond=None)[0]
+        keep = np.abs(points @ solution - wanted) < 0.7
+    return np.asarray(surface @ solution, np.float32)
+
+
+def _flow() -> Any:
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow.setFinestScale(0)
+    return flow
+
+
+def fit_tone(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> tuple[float, float]:
+    """Return gain and offset of b = gain * a + offset, fitted twice, without the worst third."""
+    keep = np.ones(len(values_a), bool)
+    gain, offset = 1.0, 0.0
+    for _ in range(2):
+        deviation = float(values_a[keep].std())
+        if deviation < 1.0:
+            return 1.0, float(np.median(values_b) - np.median(values_a))
+        centred = values_a[keep] - values_a[keep].mean()
+        gain = float((centred * values_b[keep]).mean() / deviation**2)
+        gain = float(np.clip(gain, -3, 5))
+        offset = float(values_b[keep].mean() - gain * values_a[keep].mean())
+        error = np.abs(gain * values_a + offset - values_b)
+        keep = error <= np.percentile(error, 67)
+    return gain, offset
+
+
+def saturation(values: NDArray[np.float32]) -> float:
+    return float((values.max(axis=1) - values.min(axis=1)).mean())
+
+
+def colour_shift(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> float:
+    """Return the mean difference of the channels' offsets from grey, in grey levels."""
+    chroma = [values - values.mean(axis=1, keepdims=True) for values in (values_a, values_b)]
+    return float(np.abs(chroma[0] - chroma[1]).mean())
+
+
+def detail(grey: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.0)
+    return float(np.abs(fine[mask]).mean())
+
+
+def soften(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), SOFTEN_PX), np.float32)
+
+
+def _largest(marked: NDArray[np.uint8]) -> int:
+    """Return the size of the largest connected region, in blocks."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(marked, connectivity=4)
+    return int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
+
+
+def _spread(values: NDArray[np.float32]) -> float:
+    return float(values.std()) if values.size else 0.0
+
+
+def share_of(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float:
+    count = int(whole.sum())
+    return float((part & whole).sum() / count) if count else 1.0
