@@ -17,7 +17,12 @@ from dupfind.evaluation.phash import phash_pairs
 from dupfind.evaluation.report import figures_of_keys
 from dupfind.evaluation.retrieval import descriptor_report
 from dupfind.evaluation.truth import Truth
-from dupfind.flows.evaluating import EvaluateOptions, evaluate, read_labels
+from dupfind.flows.evaluating import (
+    EvaluateOptions,
+    candidate_recall,
+    evaluate,
+    read_labels,
+)
 from dupfind.flows.labelled import describe_files, hash_files
 from dupfind.flows.models import open_model
 from dupfind.reports.accuracy import (
@@ -31,6 +36,7 @@ from dupfind.reports.accuracy import (
     relations_table,
     share,
 )
+from dupfind.store.store import Store
 
 PHASH = "64-bit pHash"
 PRECISIONS = (0.9, 0.99, 0.999)
@@ -82,10 +88,12 @@ def library_tables(
         options = EvaluateOptions(model, arguments.device, precision)
         reports[precision] = evaluate(truth, options, library=library).report
     default = reports[0.99]
+    with Store.open(library) as store:
+        at_ten = candidate_recall(store, truth)
     yield pairs_table({"dupfind": default["pairs"], PHASH: phash})
     yield groups_table(default["groups"])
     yield precision_table(reports)
-    yield candidates_table(default)
+    yield candidates_table(default, at_ten)
     yield kinds_table(default)
     yield relations_table(default["relations"])
 
@@ -102,23 +110,32 @@ def precision_table(reports: dict[float, dict[str, Any]]) -> TextTable:
     return TextTable("Groups at the precision asked for", columns, tuple(rows))
 
 
-def candidates_table(report: dict[str, Any]) -> TextTable:
-    """Show how many pairs were looked at, and which share of the copies was among them."""
-    candidates = report["candidates"]
-    recall = candidates["recall_by_kind"][ALL_KINDS]
-    worst = min(
+def candidates_table(report: dict[str, Any], at_ten: dict[str, Any]) -> TextTable:
+    """Show which share of the copies is among the pairs looked at: before any proof, and in the end."""
+    scored = report["candidates"]
+    rows = [
+        ("10 candidates a photo", "", *_recalls(at_ten)),
+        (
+            "with pairs through a third photo",
+            f"{scored['pairs_per_photo']:.1f}",
+            *_recalls(scored["recall_by_kind"]),
+        ),
+    ]
+    columns = ("pairs looked at", "a photo", "(original, copy)", "all pairs", "worst kind")
+    return TextTable("Candidates: recall of what is looked at", columns, tuple(rows))
+
+
+def _recalls(table: dict[str, Any]) -> tuple[str, str, str]:
+    """Return recall from originals, of all pairs, and the kind with the worst of the former."""
+    by_kind = [
         (row["from_original"]["recall"], kind)
-        for kind, row in candidates["recall_by_kind"].items()
+        for kind, row in table.items()
         if row["from_original"]["recall"] is not None and not kind.startswith("real:")
-    )
-    row = (
-        f"{candidates['pairs_per_photo']:.1f}",
-        share(recall["from_original"]["recall"]),
-        share(recall["any"]["recall"]),
-        f"{worst[1]} {share(worst[0])}",
-    )
-    columns = ("pairs a photo", "(original, copy)", "all pairs of copies", "worst kind")
-    return TextTable("Candidates: pairs that were looked at", columns, (row,))
+    ]
+    worst, kind = min(by_kind)
+    over_all = table[ALL_KINDS]
+    recalls = [share(over_all[column]["recall"]) for column in ("from_original", "any")]
+    return recalls[0], recalls[1], f"{kind} {share(worst)}"
 
 
 def replace_tables(document: Path, text: str) -> None:

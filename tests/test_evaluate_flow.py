@@ -172,7 +172,6 @@ def test_the_descriptor_alone_is_measured(album: Album) -> None:
 
 
 def test_everything_is_measured_and_drawn(album: Album, tmp_path: Path) -> None:
-    pytest.importorskip("dupfind.flows.clustering")
     curve, library = tmp_path / "curve.png", tmp_path / "library"
     options = ["--library", library, "--model", "untrained", "--compare", "-o", curve]
     result = run(album.truth, "--hard-negatives", album.folder / "hard.csv", *options)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from dupfind.cli.cluster import WORDS
 from dupfind.cli.common import Common, common_options, json_option, print_json
 from dupfind.cli.progress import ProgressDisplay
 from dupfind.config import DEFAULT_MODEL, LibraryPaths
@@ -14,7 +15,7 @@ from dupfind.config import DEFAULT_MODEL, LibraryPaths
 if TYPE_CHECKING:
     from dupfind.flows.evaluating import Evaluation
 
-_WORDS = {"scan": "Scanning", "describe": "Describing"}
+_WORDS = {"scan": "Scanning", "describe": "Describing", **WORDS}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -34,7 +35,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--model", metavar="NAME", help="What describes the photos [default: builtin].")
 @click.option(
     "--precision",
-    type=click.FloatRange(0.5, 1),
+    type=click.FloatRange(0.5, 0.9999),
     default=0.99,
     show_default=True,
     help="Share of right pairs to ask of the groups.",

@@ -50,7 +50,7 @@ def pairs_report(
         ``micro_ap``, ``micro_ap_blocks``, ``recall_at_precision`` and ``best_f1`` (with the
         look-alikes at or above each threshold) and ``recall_by_kind`` at precision 0.99.
     """
-    return figures_of_keys(truth, *unique_pairs(truth, first, second, scores))
+    return figures_of_keys(truth, *scored_once(truth, first, second, scores))
 
 
 def figures_of_keys(truth: Truth, keys: Keys, scores: Scores) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def groups_report(truth: Truth, groups: Iterable[Sequence[int]]) -> dict[str, An
     }
 
 
-def unique_pairs(
+def scored_once(
     truth: Truth, first: NDArray[np.int64], second: NDArray[np.int64], scores: Scores
 ) -> tuple[Keys, Scores]:
     """Return each pair that counts once, as sorted keys with the highest score of each."""

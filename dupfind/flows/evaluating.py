@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import combinations, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import LIBRARY_FOLDER, LibraryPaths
+from dupfind.descriptors.embed import usable_cores
 from dupfind.errors import TruthError
 from dupfind.evaluation.bounds import bounds_report
 from dupfind.evaluation.curve import draw_curve
@@ -23,13 +25,18 @@ from dupfind.evaluation.report import (
     figures_of_keys,
     group_keys,
     groups_report,
+    scored_once,
     truth_report,
-    unique_pairs,
 )
 from dupfind.evaluation.retrieval import descriptor_report
 from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
+from dupfind.flows.candidates import candidate_table, collect_local
+from dupfind.flows.clustering import ClusterOptions, cluster_photos
+from dupfind.flows.contents import load_contents
+from dupfind.flows.features import FeatureSource
 from dupfind.flows.indexing import IndexOptions, OnProgress, index_photos
 from dupfind.flows.labelled import hash_files
+from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.photos.edits import EDITS
 from dupfind.records import Group, Pair, Photo
 from dupfind.store.models import StoredModel
@@ -123,11 +130,6 @@ def evaluate(
         index = IndexOptions(model=options.model, device=options.device)
         index_photos(store, truth.paths, index, on_progress)
         if not options.descriptor_only:
-            from dupfind.flows.clustering import (  # type: ignore[import-not-found,unused-ignore]
-                ClusterOptions,
-                cluster_photos,
-            )
-
             cluster_photos(store, ClusterOptions(precision=options.precision), on_progress)
         return measure_library(
             store, truth, compare=options.compare, with_results=not options.descriptor_only
@@ -169,6 +171,33 @@ def measure_library(
         report["compare"] = {"64-bit pHash": figures_of_keys(truth, *hashed)}
         curves["64-bit pHash"] = _curve(truth, hashed)
     return Evaluation(report, curves)
+
+
+def candidate_recall(store: Store, truth: Truth, *, k: int = CANDIDATES) -> dict[str, Any]:
+    """Return by kind which pairs of copies are among the ``k`` candidates of either photo.
+
+    This is what the clustering starts from, before any proof: whatever is not among them can only be
+    found through a third photo.
+
+    Raises:
+        LibraryError: Nothing is indexed yet.
+    """
+    contents = load_contents(store)
+    workers = usable_cores()
+    with ExitStack() as resources:
+        cache = resources.enter_context(store.features())
+        source = FeatureSource(contents.first, cache, workers=workers)
+        resources.callback(source.close)
+        table = candidate_table(contents.vectors, collect_local(source), k=k)
+    rows = _rows_of_photos(store.photos(), truth)
+    labelled = [
+        [rows[photo.id] for photo in photos if photo.id in rows] for photos in contents.photos
+    ]
+    pairs = [pair for same in labelled for pair in combinations(same, 2)]
+    for a, b in unique_pairs(table).tolist():
+        pairs += product(labelled[a], labelled[b])
+    first, second = np.array(pairs, np.int64).reshape(-1, 2).T
+    return recall_by_kind(truth, np.unique(truth.keys(first, second)))
 
 
 def _refuse_missing(truth: Truth) -> None:
@@ -246,7 +275,7 @@ def _scored(pairs: list[Pair], rows: dict[int, int], truth: Truth) -> Scored:
     known = [pair for pair in pairs if pair.photo_a in rows and pair.photo_b in rows]
     first = np.array([rows[pair.photo_a] for pair in known], np.int64)
     second = np.array([rows[pair.photo_b] for pair in known], np.int64)
-    return unique_pairs(truth, first, second, np.array([pair.probability for pair in known]))
+    return scored_once(truth, first, second, np.array([pair.probability for pair in known]))
 
 
 def _candidates(keys: Keys, truth: Truth) -> dict[str, Any]:
