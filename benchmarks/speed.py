@@ -24,7 +24,7 @@ from processes import CommandError, Cost, run, table
 
 HERE = Path(__file__).parent
 PEERS = ("czkawka", "imagededup", "fastdup")
-EMPTY = "start-up and an empty folder"
+START = "start-up and one photo"
 WHOLE = "dupfind index"
 AGAIN = "dupfind index, nothing new"
 
@@ -41,11 +41,14 @@ class Results:
         """Keep the faster of two rounds."""
         if name not in self.costs or cost.wall_s < self.costs[name].wall_s:
             self.costs[name] = cost
+        print(f"{name}: {cost.wall_s:.1f} s, CPU {cost.cpu_s:.1f} s", file=sys.stderr, flush=True)
 
     def add_floor(self, name: str, found: dict[str, float]) -> None:
         """Keep the faster of two rounds."""
         if name not in self.floors or found["wall_s"] < self.floors[name]["wall_s"]:
             self.floors[name] = found
+        line = f"{name} alone: {found['wall_s']:.1f} s, CPU {found['cpu_s']:.1f} s"
+        print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -74,6 +77,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--copies", type=int, help="copy the photos, each with other bytes, to so many"
     )
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--with-python", type=Path, action="append", default=[], metavar="PATH")
     return parser.parse_args()
@@ -94,14 +98,17 @@ def copies(photos: Path, target: Path, count: int) -> Path:
 def one_round(results: Results, photos: Path, arguments: argparse.Namespace, work: Path) -> None:
     """Run everything once."""
     work.mkdir()
-    (work / "empty").mkdir()
+    (work / "one").mkdir()
+    files = sorted(path for path in photos.rglob("*") if path.is_file())
+    pictures = [path for path in files if path.suffix.lower() in (".jpg", ".jpeg", ".png")]
+    shutil.copy((pictures or files)[0], work / "one")
     results.add_floor("decode", json.loads(floor("decode", photos)))
     count = int(results.floors["decode"]["photos"])
     results.add_floor("model", json.loads(floor("model", str(count), arguments.model)))
-    results.add(EMPTY, dupfind("index", work / "empty", work / "none", arguments.model))
+    results.add(START, dupfind("index", work / "one", work / "small", arguments.model))
     results.add(WHOLE, dupfind("index", photos, work / "library", arguments.model))
     results.add(AGAIN, dupfind("index", photos, work / "library", arguments.model))
-    for name in PEERS:
+    for name in arguments.peers:
         peer(results, name, photos, arguments.with_python, work)
 
 
@@ -164,23 +171,24 @@ def _row(name: str, wall_s: float, cpu_s: float, count: int, peak_mib: float | N
 
 def ratios(results: Results) -> str:
     """Return the comparison with the floors and with each other tool, and what was skipped."""
-    whole, empty = results.costs[WHOLE], results.costs[EMPTY]
+    whole, start = results.costs[WHOLE], results.costs[START]
     walls = [found["wall_s"] for found in results.floors.values()]
-    work_s = whole.wall_s - empty.wall_s
+    work_s = whole.wall_s - start.wall_s
+    floors_cpu_s = sum(found["cpu_s"] for found in results.floors.values())
     rows: list[list[Any]] = [
-        ["without start-up / larger floor", work_s / max(walls)],
-        ["without start-up / sum of the floors", work_s / sum(walls)],
-        ["whole process / larger floor", whole.wall_s / max(walls)],
+        ["seconds without start-up / larger floor", work_s / max(walls)],
+        ["seconds without start-up / sum of the floors", work_s / sum(walls)],
+        ["CPU without start-up / sum of the floors", (whole.cpu_s - start.cpu_s) / floors_cpu_s],
     ]
     rows += [
         [f"{name}: its seconds / ours", cost.wall_s / whole.wall_s]
         for name, cost in results.costs.items()
-        if name not in (WHOLE, EMPTY, AGAIN)
+        if name not in (WHOLE, START, AGAIN)
     ]
     rows += [
         [f"{name}: its CPU / ours", cost.cpu_s / whole.cpu_s]
         for name, cost in results.costs.items()
-        if name not in (WHOLE, EMPTY, AGAIN)
+        if name not in (WHOLE, START, AGAIN)
     ]
     text = table("Ratios", ["", "ratio"], [[name, f"{value:.2f}"] for name, value in rows])
     skipped = [f"skipped {name}: {reason}" for name, reason in results.missing.items()]
