@@ -15,7 +15,7 @@ from dupfind.flows.features import FeatureSource, OnDone
 from dupfind.matching.calibrate import Calibration, signals_of
 from dupfind.matching.compare import compare
 from dupfind.matching.features import LocalFeatures, use_one_thread
-from dupfind.matching.relation import Side, relate
+from dupfind.matching.relation import Side, in_shares, relate
 from dupfind.matching.verify import Proof, reversed_proof, verify, verify_through
 from dupfind.records import Photo, Relation
 
@@ -82,7 +82,12 @@ class Prover:
             comparison = compare(features_a, features_b, proof.matrix)
             proof = replace(proof, comparison=comparison)
         outcome = self._outcome(a, b, proof, features_a, features_b)
-        return outcome.relation, outcome.evidence
+        evidence = outcome.evidence
+        if proof.matrix is not None:
+            # Only for members of groups: for every scored pair it would double the database.
+            matrix = in_shares(proof.matrix, features_a.size, features_b.size)
+            evidence = evidence | {"matrix": matrix}
+        return outcome.relation, evidence
 
     def _run(
         self,

@@ -83,6 +83,22 @@ def relate(proof: Proof, a: Side, b: Side) -> tuple[Relation, dict[str, Any]]:
     return ordered[-1], evidence
 
 
+def in_shares(
+    matrix: NDArray[np.float64], size_a: tuple[float, float], size_b: tuple[float, float]
+) -> list[float]:
+    """Return an alignment between shares of the sides, row by row, JSON-ready.
+
+    Args:
+        matrix: 3 x 3, leads from a's frame to b's.
+        size_a, size_b: Width and height of the photos in their frames.
+
+    Returns:
+        9 numbers of a matrix that leads from (x, y) in [0, 1] of a to the same of b.
+    """
+    shares = np.diag([1 / size_b[0], 1 / size_b[1], 1.0]) @ matrix @ np.diag([*size_a, 1.0])
+    return [round(float(value), 6) for value in (shares / shares[2, 2]).ravel()]
+
+
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """The matrix taken apart: scale in pixels, degrees anticlockwise, stretch, skew, perspective."""
