@@ -12,18 +12,21 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dupfind.config import LibraryPaths
-from dupfind.flows.calibrating import CalibrateOptions, calibrate_library
-from dupfind.flows.clustering import ClusterOptions, ClusterSummary, cluster_photos
 from dupfind.flows.indexing import IndexOptions, IndexSummary, OnProgress, index_photos
 from dupfind.flows.inspecting import KnownModel, library_facts, list_models, machine_facts
-from dupfind.flows.querying import Match, find_nearest
 from dupfind.flows.reporting import ReportOptions, write_report
-from dupfind.matching.calibrate import Calibration
 from dupfind.records import FileError, Group, Pair, Photo
 from dupfind.store.store import Store
+
+if TYPE_CHECKING:
+    # torch, FAISS and OpenCV take seconds to import: only the methods that need them do.
+    from dupfind.flows.calibrating import CalibrateOptions
+    from dupfind.flows.clustering import ClusterOptions, ClusterSummary
+    from dupfind.flows.querying import Match
+    from dupfind.matching.calibrate import Calibration
 
 AnyPath = str | PathLike[str]
 
@@ -87,36 +90,42 @@ class Library:
         with self.store(write=True) as store:
             return index_photos(store, [Path(folder) for folder in folders], options, on_progress)
 
-    def query(self, image: AnyPath, *, k: int = 10) -> list[Match]:
+    def query(self, image: AnyPath, *, k: int = 10) -> "list[Match]":
         """Return the ``k`` photos nearest to an image file (in the library or not), nearest first.
 
         Raises:
             PhotoError: The image cannot be read.
             LibraryError: There is no library.
         """
+        from dupfind.flows.querying import find_nearest
+
         with self.store() as store:
             return find_nearest(store, Path(image), k=k, device=self.device)
 
     def cluster(
-        self, options: ClusterOptions | None = None, *, on_progress: OnProgress | None = None
-    ) -> ClusterSummary:
+        self, options: "ClusterOptions | None" = None, *, on_progress: OnProgress | None = None
+    ) -> "ClusterSummary":
         """Find and record the groups of copies; ``groups`` and ``pairs`` then return them.
 
         Raises:
             LibraryError: Nothing is indexed yet, or the library cannot be written.
         """
+        from dupfind.flows.clustering import cluster_photos
+
         with self.store(write=True) as store:
             return cluster_photos(store, options, on_progress)
 
     def calibrate(
-        self, options: CalibrateOptions | None = None, *, on_progress: OnProgress | None = None
-    ) -> Calibration:
+        self, options: "CalibrateOptions | None" = None, *, on_progress: OnProgress | None = None
+    ) -> "Calibration":
         """Learn on edited copies of the library's own photos how probable a copy is.
 
         Raises:
             CalibrationError: The library is too small.
             LibraryError: Nothing is indexed yet, or the library cannot be written.
         """
+        from dupfind.flows.calibrating import calibrate_library
+
         with self.store(write=True) as store:
             return calibrate_library(store, options, on_progress)
 

@@ -383,3 +383,24 @@ def test_the_image_itself_is_no_match_but_its_copies_are(
     assert len(matches) == PHOTOS
     assert matches[0].photo.path == album / "copy.jpg"
     assert str(matches[0].relation) == "identical"
+
+
+def test_a_copy_is_proven_and_comes_before_look_alikes(
+    library: Library,
+    small: IndexOptions,
+    tmp_path: Path,
+    make_picture: Callable[..., np.ndarray],
+) -> None:
+    (tmp_path / "large").mkdir()
+    for seed in range(8):
+        pixels = make_picture(seed, (400, 300))
+        Image.fromarray(pixels).save(tmp_path / "large" / f"{seed}.png")
+    crop = tmp_path / "crop.jpg"
+    Image.fromarray(make_picture(5, (400, 300))[40:260, 60:380]).save(crop, quality=70)
+    library.index([tmp_path / "large"], small)
+    first, *others = library.query(crop, k=8)
+    assert first.photo.path.name == "5.png"
+    assert (str(first.relation), first.evidence["part"]) == ("cropped", "a")
+    assert first.probability > 0.9
+    assert {str(match.relation) for match in others} == {"similar"}
+    assert all(match.probability < 0.5 for match in others)

@@ -1,25 +1,39 @@
 """Find the photos of a library that are nearest to a picture, which need not be in it."""
 
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import PhotoError
+from dupfind.flows.contents import relation_of_same
+from dupfind.flows.features import FeatureSource
 from dupfind.flows.models import open_active_model
-from dupfind.photos.decode import decode
+from dupfind.flows.proving import Proven, Prover
+from dupfind.matching.calibrate import UNPROVEN, Calibration, shipped_calibration
+from dupfind.photos.decode import decode, pixels_sha256, same_pixels
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo, Relation
+from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
+
+if TYPE_CHECKING:
+    from dupfind.descriptors.backbone import Model
+
+SHORTLIST = 30  # contents that are proven, or three times k where that is more
+COPY = 0.5  # probability from which a match counts as a copy and comes first
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """A photo near the one asked for: cosine similarity, and how the two are related.
 
-    ``probability`` that the two are copies, in [0, 1].
+    ``probability`` that the two are copies, in [0, 1]; ``evidence`` describes the photo as made
+    from the one asked for.
     """
 
     photo: Photo
@@ -37,7 +51,7 @@ def find_nearest(
     device: str = "auto",
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> list[Match]:
-    """Return the k photos nearest to an image file, the nearest first.
+    """Return the k photos nearest to an image file: copies first, then look-alikes, by similarity.
 
     Copies of the same bytes are listed one by one. The image itself is left out when it is in
     the library.
@@ -47,31 +61,116 @@ def find_nearest(
         ModelError: Nothing is indexed yet, or the model that described the photos is gone.
         SearchError: ``k`` is below 1.
     """
+    model, stored = open_active_model(store)
+    asked, vector = _describe(image, model, device=device, max_pixels=max_pixels)
+    near = _nearest_contents(store, stored, vector, count=max(SHORTLIST, 3 * k))
+    matches = [
+        replace(match, photo=photo)
+        for match in _prove(store, stored, asked, near)
+        for photo in store.photos_of_content(match.photo.sha256)
+        if photo.path != asked.path
+    ]
+    matches.sort(key=lambda match: (match.probability < COPY, -match.similarity))
+    return matches[:k]
+
+
+def _describe(
+    image: Path, model: "Model", *, device: str, max_pixels: int
+) -> tuple[Photo, NDArray[np.float16]]:
+    """Return the image as a photo (with the id 0), and its descriptor, (1, dimensions)."""
     # Not at the top: torch and FAISS take seconds to import, and Library knows queries from the start.
     from dupfind.descriptors.embed import Embedder
     from dupfind.descriptors.views import make_view
-    from dupfind.index import load_or_build, search
 
-    model, stored = open_active_model(store)
-    embedder = Embedder(model, device=device)
+    view_px = model.spec.view_px
     try:
         sha256 = file_sha256(image)
-        picture = decode(image, needed_px=embedder.view_px, max_pixels=max_pixels)
-        view = make_view(picture.pixels, embedder.view_px)
+        picture = decode(image, needed_px=view_px, max_pixels=max_pixels)
     except PhotoError as error:
         raise PhotoError(f"cannot read {image}: {error}") from error
+    found = image.stat()
+    photo = Photo(
+        0,
+        image.absolute(),
+        sha256,
+        found.st_size,
+        found.st_mtime_ns,
+        picture.width,
+        picture.height,
+        picture.format,
+        picture.taken_at,
+        picture.exif_tags,
+        pixels_sha256(picture.pixels),
+    )
+    view = np.stack([make_view(picture.pixels, view_px)])
+    return photo, Embedder(model, device=device).describe(view)
+
+
+def _nearest_contents(
+    store: Store, stored: StoredModel, vector: NDArray[np.float16], *, count: int
+) -> list[tuple[Photo, float]]:
+    """Return the first photo of each of the nearest contents, with its similarity."""
+    from dupfind.index import load_or_build, search
+
     ids, vectors = store.vectors(stored.id)
     index = load_or_build(store.paths.index, ids, vectors, stored.fingerprint)
-    similarity, neighbour = search(index, embedder.describe(np.stack([view])), k + 1)
-    matches: list[Match] = []
-    itself = image.absolute()
-    for cosine, row in zip(similarity[0], neighbour[0], strict=True):
-        first = store.photo_by_id(int(ids[row])) if row >= 0 else None
-        if first is None:
-            break
-        for photo in store.photos_of_content(first.sha256):
-            if photo.path != itself:
-                same = photo.sha256 == sha256
-                relation = Relation.IDENTICAL if same else Relation.SIMILAR
-                matches.append(Match(photo, float(np.clip(cosine, -1, 1)), float(same), relation))
-    return matches[:k]
+    similarity, neighbour = search(index, vector, count)
+    near = [
+        (int(ids[row]), float(np.clip(cosine, -1, 1)))
+        for cosine, row in zip(similarity[0], neighbour[0], strict=True)
+        if row >= 0
+    ]
+    photos = store.photos_by_id(photo_id for photo_id, _ in near)
+    return [(photos[photo_id], cosine) for photo_id, cosine in near]
+
+
+def _prove(
+    store: Store, stored: StoredModel, asked: Photo, near: list[tuple[Photo, float]]
+) -> list[Match]:
+    """Say of each of the nearest contents how it is related to the photo asked for."""
+    same = [_is_same(asked, photo) for photo, _ in near]
+    doubtful = [photo for (photo, _), is_same in zip(near, same, strict=True) if not is_same]
+    photos = [asked, *doubtful]
+    from dupfind.descriptors.embed import usable_cores
+
+    workers = usable_cores()
+    with (
+        store.features() as cache,
+        closing(FeatureSource(photos, cache, workers=workers)) as source,
+        closing(Prover(photos, source, workers=workers)) as prover,
+    ):
+        pairs = np.array([(0, row) for row in range(1, len(photos))], np.int64).reshape(-1, 2)
+        proven = list(prover.prove(pairs))
+    calibration = _calibration(store, stored)
+    outcomes = iter(proven)
+    return [
+        Match(photo, 1.0, 1.0, relation_of_same(asked, photo))
+        if is_same
+        else _judged(photo, cosine, next(outcomes), calibration)
+        for (photo, cosine), is_same in zip(near, same, strict=True)
+    ]
+
+
+def _judged(photo: Photo, cosine: float, proven: Proven, calibration: Calibration) -> Match:
+    if not np.isfinite(proven.signals).all():
+        return Match(photo, cosine, UNPROVEN * max(0.0, cosine), Relation.SIMILAR, proven.evidence)
+    probability = float(calibration.probability(proven.signals[None])[0])
+    relation = proven.relation if probability >= COPY else Relation.SIMILAR
+    return Match(photo, cosine, probability, relation, proven.evidence)
+
+
+def _calibration(store: Store, stored: StoredModel) -> Calibration:
+    values = store.latest_calibration(stored.id)
+    return shipped_calibration() if values is None else Calibration.from_json(values)
+
+
+def _is_same(asked: Photo, photo: Photo) -> bool:
+    if asked.sha256 == photo.sha256:
+        return True
+    size = (asked.width, asked.height) == (photo.width, photo.height)
+    if not size or asked.pixels_sha256 != photo.pixels_sha256:
+        return False
+    try:
+        return same_pixels(asked.path, photo.path)
+    except PhotoError:  # it cannot be read any more: nothing is known, nothing is claimed
+        return False
