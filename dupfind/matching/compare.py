@@ -48,7 +48,8 @@ class Comparison:
         largest_wrong: The largest connected region of those, as a share of the overlap.
         changed: Share of the overlap's blocks, textured or flat, that differ.
         detail: Strength of fine structure in b over that in a, after the fit of tone; 1 is equal.
-        framed_a, framed_b: Whether the photo has a plain border (``features.content_mask``).
+        framed_a, framed_b: Whether the photo has a plain border (``features.content_mask``) that
+            begins where the other ends. A plain sky that the other shows too is no border.
         share_a, share_b: Share of each photo's content that the overlap covers.
         grey_gain, grey_offset: Fitted tone, b = gain * a + offset, in grey levels.
         colour_a, colour_b: Mean saturation of the overlap in each, in grey levels of 255.
@@ -137,7 +138,7 @@ def _compare_in_b(
     share_a = share_of(_overlap(seen_b, seen_a, inverse), a.content)
     shares = share_a, share_of(mask, b.content)
     boxes = _box_in(inverse, box, picture_a.shape), _box_in(np.eye(3), box, picture_b.shape)
-    framed = not a.content.all(), not b.content.all()
+    framed = _is_framed(a, b, inverse), _is_framed(b, a, pixels)
     return _measure(warped[cut], picture_b[cut], mask[cut], _Extent(shares, boxes, framed))
 
 
@@ -193,10 +194,13 @@ def _zoom(matrix: NDArray[np.float64]) -> float:
 def _in_pixels(
     matrix: NDArray[np.float64], picture_a: NDArray[np.uint8], picture_b: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
+    """Return the matrix between pixels as OpenCV counts them: from the middle of the first one."""
     side_a, side_b = max(picture_a.shape[:2]), max(picture_b.shape[:2])
-    return np.asarray(
-        np.diag([side_b, side_b, 1.0]) @ matrix @ np.diag([1 / side_a, 1 / side_a, 1.0])
-    )
+    return np.asarray(_from_fractions(side_b) @ matrix @ np.linalg.inv(_from_fractions(side_a)))
+
+
+def _from_fractions(side_px: int) -> NDArray[np.float64]:
+    return np.array([[side_px, 0, -0.5], [0, side_px, -0.5], [0, 0, 1.0]])
 
 
 def _warp(
@@ -223,6 +227,17 @@ def _overlap(
     return np.asarray(cv2.erode(both, np.ones((3, 3), np.uint8), borderValue=0) > 0)
 
 
+def _is_framed(photo: LocalFeatures, other: LocalFeatures, from_other: NDArray[np.float64]) -> bool:
+    """Say whether most of the photo's plain border lies outside of the other photo."""
+    border = ~photo.content
+    if not border.any():
+        return False
+    everything = np.ones(other.picture.shape[:2], np.uint8)
+    size = (border.shape[1], border.shape[0])
+    covered = cv2.warpPerspective(everything, from_other, size, flags=cv2.INTER_NEAREST) > 0
+    return bool((border & ~covered).sum() > 0.5 * border.sum())
+
+
 def _mask_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if (
@@ -239,7 +254,7 @@ def _box_in(
 ) -> Box:
     left, top, right, bottom = box
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
-    mapped = cv2.perspectiveTransform(corners[None], matrix)[0]
+    mapped = cv2.perspectiveTransform(corners[None] - 0.5, matrix)[0] + 0.5
     x, y = np.clip(mapped[:, 0] / shape[1], 0, 1), np.clip(mapped[:, 1] / shape[0], 0, 1)
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 

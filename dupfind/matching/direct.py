@@ -90,7 +90,9 @@ def _refined(
 ) -> NDArray[np.float64]:
     """Let ECC improve an affine map at ``REFINE_PX``; the map as given when it does not converge."""
     grey_a, grey_b = a.grey(REFINE_PX), b.grey(REFINE_PX)
-    pixels = np.diag([REFINE_PX, REFINE_PX, 1.0]) @ matrix @ np.diag([1 / REFINE_PX] * 2 + [1.0])
+    # OpenCV counts pixels from the middle of the first one.
+    scale = np.array([[REFINE_PX, 0, -0.5], [0, REFINE_PX, -0.5], [0, 0, 1.0]])
+    pixels = scale @ matrix @ np.linalg.inv(scale)
     start = np.linalg.inv(pixels)[:2].astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 25, 1e-3)
     try:
@@ -100,5 +102,4 @@ def _refined(
     inverse = np.vstack([warp.astype(np.float64), [0, 0, 1]])
     if abs(np.linalg.det(inverse)) < 1e-4 or np.abs(warp - start)[:, 2].max() > 0.15 * REFINE_PX:
         return matrix
-    scale = np.diag([REFINE_PX, REFINE_PX, 1.0])
     return np.asarray(np.linalg.inv(scale) @ np.linalg.inv(inverse) @ scale)

@@ -34,8 +34,8 @@ class LocalFeatures:
     """Keypoints of one photo, largest first, and a small picture of it.
 
     Attributes:
-        points: (n, 2) float32, x and y as fractions of the long side, so that they do not depend
-            on the size that the keypoints were found at.
+        points: (n, 2) float32, x and y from the upper left corner as fractions of the long side, so
+            that they do not depend on the size that the keypoints were found at.
         sizes: (n,) float32, keypoint diameters as fractions of the long side.
         angles: (n,) float32, degrees, clockwise from the x axis as OpenCV gives them.
         descriptors: (n, 128) uint8, SIFT.
@@ -146,19 +146,26 @@ def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
     """
     working = _resize(pixels, WORKING_PX)
     grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
-    detector = cv2.SIFT.create(nfeatures=MAX_KEYPOINTS, contrastThreshold=CONTRAST_THRESHOLD)
+    detector = cv2.SIFT.create(
+        nfeatures=MAX_KEYPOINTS,
+        contrastThreshold=CONTRAST_THRESHOLD,
+        enable_precise_upscale=True,  # else all points lie a quarter of a pixel too far
+    )
     keypoints, descriptors = detector.detectAndCompute(grey, None)
     if descriptors is None:
         keypoints, descriptors = (), np.zeros((0, 128), np.float32)
     side = float(max(grey.shape))
-    points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2) / side
+    points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
+    # OpenCV counts from the middle of the first pixel; the sides of the two sizes are rounded.
+    picture = _resize(working, COMPARE_PX)
+    long_side = max(picture.shape[:2])
+    stretch = np.array(picture.shape[1::-1]) / np.array(working.shape[1::-1]) / long_side
+    points = ((points + 0.5) * stretch).astype(np.float32)
     sizes = np.array([keypoint.size for keypoint in keypoints], np.float32) / side
     angles = np.array([keypoint.angle for keypoint in keypoints], np.float32)
     order = np.argsort(-sizes, kind="stable")
     sift = descriptors.astype(np.uint8)[order]
-    return LocalFeatures(
-        points[order], sizes[order], angles[order], sift, _resize(working, COMPARE_PX)
-    )
+    return LocalFeatures(points[order], sizes[order], angles[order], sift, picture)
 
 
 def empty_features() -> LocalFeatures:

@@ -111,8 +111,7 @@ class _Shape:
 
 
 def _shape(matrix: NDArray[np.float64], a: Side, b: Side, *, mirrored: bool) -> _Shape:
-    long_a, long_b = max(a.width, a.height), max(b.width, b.height)
-    linear = _linear_at_centre(matrix, a) * (long_b / long_a)
+    linear = _pixels(b) @ _linear_at_centre(matrix, a) @ np.linalg.inv(_pixels(a))
     if mirrored:
         linear = linear @ np.diag([-1.0, 1.0])
     # QR: a turn, then scales along the photo's own axes and a skew between them.
@@ -129,6 +128,12 @@ def _shape(matrix: NDArray[np.float64], a: Side, b: Side, *, mirrored: bool) -> 
         skew=float(abs(unturned[0, 1]) / scale_y),
         perspective=float(np.abs(matrix[2, :2]).max() / abs(matrix[2, 2])),
     )
+
+
+def _pixels(side: Side) -> NDArray[np.float64]:
+    """Return what makes pixels of the photo of fractions of its small picture's long side."""
+    width, height = side.features.size
+    return np.diag([side.width / width, side.height / height])
 
 
 def _linear_at_centre(matrix: NDArray[np.float64], a: Side) -> NDArray[np.float64]:
@@ -256,7 +261,8 @@ def _changes(comparison: Comparison, shape: _Shape, evidence: dict[str, Any]) ->
     evidence["changed_share"] = round(changed, 4)
     if changed > CHANGED:
         holds.add(Relation.EDITED)
-    if comparison.framed_a != comparison.framed_b:
+    whole = comparison.share_a if comparison.framed_a else comparison.share_b
+    if comparison.framed_a != comparison.framed_b and whole >= WHOLE:
         holds.add(Relation.EDITED)
         evidence["frame"] = "b" if comparison.framed_b else "a"
     if shape.perspective > PERSPECTIVE or shape.skew > SKEW:
