@@ -63,16 +63,22 @@ class Model:
 
 
 def create_backbone(
-    spec: ModelSpec, *, drop_path: float = 0.0, pretrained: bool = False
+    spec: ModelSpec, *, drop_path: float = 0.0, patch_drop: float = 0.0, pretrained: bool = False
 ) -> nn.Module:
     """Build the network of ``spec`` without a classifier; it takes views of several sizes.
+
+    ``drop_path`` and ``patch_drop`` are the shares of layers and patches left out in training.
 
     Raises:
         ModelError: timm does not know the architecture, or its weights cannot be fetched.
     """
     import timm
 
+    from dupfind.descriptors import stem  # noqa: F401 - registers its architecture with timm
+
     arguments = {"num_classes": 0, "dynamic_img_size": True, "drop_path_rate": drop_path}
+    if patch_drop > 0:
+        arguments["patch_drop_rate"] = patch_drop
     try:
         module: nn.Module = timm.create_model(
             spec.architecture, pretrained=pretrained, **(arguments | spec.arguments)

@@ -1,0 +1,167 @@
+"""Small pictures of all photos in one memory-mapped file: decoded once, read at any speed.
+
+Each picture is squashed to a square, uint8, channels first. The cache is bounded: a collection
+that would not fit gets a random sample of its photos. It is reused by the next run on the same
+files, and may be deleted at any time.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dupfind.errors import DupfindError, TrainingError
+from dupfind.records import FileError, Picture
+from dupfind.training.views import Batch
+
+CACHE_PX = 224
+CACHE_BYTES = 16 * 2**30
+AHEAD = 64
+
+Decoder = Callable[[Path, int], Picture]
+
+
+@dataclass(frozen=True)
+class PhotoCache:
+    """Cached pictures: ``pixels`` (photos, 3, side, side) uint8, ``aspects`` width / height.
+
+    ``paths`` are the photos that could be read, ``failures`` the others with their reasons.
+    """
+
+    pixels: NDArray[np.uint8]
+    aspects: NDArray[np.float32]
+    paths: tuple[Path, ...]
+    failures: tuple[FileError, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def batch(self, rows: Sequence[int] | NDArray[np.int64], device: torch.device) -> Batch:
+        """Copy some pictures to ``device``."""
+        rows = np.asarray(rows)
+        pixels = torch.from_numpy(self.pixels[rows])
+        if device.type == "cuda":
+            pixels = pixels.pin_memory().to(device, non_blocking=True)
+        return Batch(pixels, torch.from_numpy(self.aspects[rows]))
+
+
+def open_cache(
+    paths: Sequence[Path],
+    folder: Path,
+    *,
+    decode: Decoder,
+    side_px: int = CACHE_PX,
+    limit_bytes: int = CACHE_BYTES,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PhotoCache:
+    """Open the cache of ``paths`` in ``folder``, making it first if it is missing or stale.
+
+    ``decode(path, side)`` returns a picture of at least that size where the file has it.
+
+    Raises:
+        TrainingError: No photo could be read.
+    """
+    paths = _sample(sorted(paths), limit_bytes // (3 * side_px**2), seed)
+    manifest = folder / "training.json"
+    key = _key(paths, side_px)
+    if not _is_current(manifest, key):
+        _build(paths, folder, key, side_px, decode, on_progress)
+    described = json.loads(manifest.read_text(encoding="utf-8"))
+    readable = [Path(os.fsdecode(bytes.fromhex(item))) for item in described["paths"]]
+    failures = tuple(
+        FileError(Path(os.fsdecode(bytes.fromhex(path))), reason)
+        for path, reason in described["failures"]
+    )
+    if not readable:
+        raise TrainingError(
+            f"none of the {len(paths)} photos could be read; check the folder, "
+            "or look at one with `dupfind query`"
+        )
+    shape = (len(readable), 3, side_px, side_px)
+    pixels = np.memmap(folder / "training.u8", np.uint8, "r", shape=shape)
+    return PhotoCache(pixels, np.array(described["aspects"], np.float32), tuple(readable), failures)
+
+
+def _sample(paths: list[Path], most: int, seed: int) -> list[Path]:
+    if len(paths) <= most:
+        return paths
+    rows = np.random.default_rng(seed).choice(len(paths), size=most, replace=False)
+    return [paths[row] for row in sorted(rows)]
+
+
+def _key(paths: Sequence[Path], side_px: int) -> str:
+    """Name this list of files at this size: it changes when a file is added, edited or removed."""
+    digest = hashlib.sha256(f"2:{side_px}".encode())
+    for path in paths:
+        stat = path.stat()
+        digest.update(os.fsencode(path) + f"\0{stat.st_size}:{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_current(manifest: Path, key: str) -> bool:
+    try:
+        return bool(json.loads(manifest.read_text(encoding="utf-8"))["key"] == key)
+    except (OSError, ValueError, KeyError):
+        return False  # missing or half a file: it is only a cache, so make it again
+
+
+def _build(
+    paths: Sequence[Path],
+    folder: Path,
+    key: str,
+    side_px: int,
+    decode: Decoder,
+    on_progress: Callable[[int, int], None],
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "training.json").unlink(missing_ok=True)
+    readable: list[str] = []
+    aspects: list[float] = []
+    failures: list[tuple[str, str]] = []
+    with (folder / "training.u8.new").open("wb") as stream:
+        for done, (path, result) in enumerate(_decoded(paths, side_px, decode), start=1):
+            if isinstance(result, str):
+                failures.append((os.fsencode(path).hex(), result))
+            else:
+                stream.write(result[0].tobytes())
+                aspects.append(result[1])
+                readable.append(os.fsencode(path).hex())
+            on_progress(done, len(paths))
+    (folder / "training.u8.new").replace(folder / "training.u8")
+    described = {"key": key, "paths": readable, "aspects": aspects, "failures": failures}
+    (folder / "training.json.new").write_text(json.dumps(described), encoding="utf-8")
+    (folder / "training.json.new").replace(folder / "training.json")
+
+
+Small = tuple[NDArray[np.uint8], float]
+
+
+def _decoded(
+    paths: Sequence[Path], side_px: int, decode: Decoder
+) -> Iterator[tuple[Path, Small | str]]:
+    """Decode in threads, a bounded number ahead, in order."""
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(paths), AHEAD):
+            some = paths[start : start + AHEAD]
+            yield from zip(some, pool.map(lambda path: _small(path, side_px, decode), some), strict=True)
+
+
+def _small(path: Path, side_px: int, decode: Decoder) -> Small | str:
+    """Return (pixels (3, side, side), aspect), or why the photo cannot be read."""
+    from PIL import Image
+
+    try:
+        picture = decode(path, side_px)
+    except (DupfindError, OSError) as error:
+        return str(error)
+    image = Image.fromarray(picture.pixels).resize((side_px, side_px), Image.Resampling.BICUBIC)
+    pixels = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    return pixels, picture.width / picture.height
