@@ -44,7 +44,7 @@ class Boxes:
 
 
 WHOLE, FRAME, SCREEN, COLLAGE = range(4)
-COLLAGE_GRIDS = torch.tensor([[2, 2], [2, 2], [2, 2], [1, 2], [2, 1], [3, 3], [3, 2], [2, 3], [3, 1]])
+COLLAGE_GRIDS = torch.tensor([[2, 2], [2, 2], [2, 2], [2, 2], [1, 2], [2, 1], [3, 3], [3, 2], [2, 3]])
 
 
 def choose_boxes(random: Random, count: int, options: ComposeOptions) -> Boxes:

@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from dupfind.errors import TrainingError
+
 TIMEOUT = timedelta(minutes=30)
 
 
@@ -26,6 +28,21 @@ def process_group(device: torch.device) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def pick_device(name: str) -> torch.device:
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` into a device; torchrun's processes share the GPUs.
+
+    Raises:
+        TrainingError: A GPU is asked for and there is none.
+    """
+    has_gpu = torch.cuda.is_available()
+    if name == "cpu" or (name == "auto" and not has_gpu):
+        return torch.device("cpu")
+    if not has_gpu:
+        raise TrainingError(f"there is no GPU for --device {name}; use cpu or auto")
+    number = name.partition(":")[2] or os.environ.get("LOCAL_RANK", "0")
+    return torch.device("cuda", int(number))
 
 
 def rank() -> int:

@@ -1,0 +1,100 @@
+"""Defaults that follow the size of the collection, the start, and the machine.
+
+The same command serves 500 photos on a laptop and a million on a GPU.
+
+Source: settings for small collections reported with DINO and its successors (arXiv 2104.14294,
+2410.19437), and our own trials (EXPERIMENTS.md).
+"""
+
+import math
+
+from dupfind.descriptors.backbone import ModelSpec
+from dupfind.training.config import LossOptions, OptimiserOptions, TrainingConfig, ViewOptions
+
+# What `--init scratch` trains and the package ships: measured best per minute of a CPU.
+SCRATCH_SPEC = ModelSpec(
+    architecture="dupfind_vit_stem",
+    arguments={"embed_dim": 256, "depth": 6, "num_heads": 4, "pos_embed": "none"},
+    view_px=160,
+)
+PROTOTYPES = (
+    (20_000, 1024),
+    (50_000, 2048),
+    (100_000, 4096),
+    (200_000, 16384),
+    (500_000, 32768),
+)
+MOST_PROTOTYPES = 65536
+SCRATCH_VIEWS = 4_000_000  # photos shown in a run from scratch
+TUNING_VIEWS = 60_000  # photos shown in a run that starts from trained weights
+
+
+def prototypes_for(photos: int) -> int:
+    """Return the number of prototypes for a collection: too many for few photos collapse."""
+    return next((count for most, count in PROTOTYPES if photos <= most), MOST_PROTOTYPES)
+
+
+def teacher_temperature_for(photos: int) -> float:
+    """Return the teacher's final temperature: 0.02 up to 20,000 photos, 0.07 from a million on."""
+    share = math.log(max(photos, 1) / 20_000) / math.log(1_000_000 / 20_000)
+    return 0.02 + 0.05 * min(1.0, max(0.0, share))
+
+
+def epochs_for(photos: int, *, from_scratch: bool) -> int:
+    """Return the epochs of a run without a budget of minutes; few for trained weights."""
+    shown = SCRATCH_VIEWS if from_scratch else TUNING_VIEWS
+    most, least = (400, 10) if from_scratch else (20, 3)
+    return min(most, max(least, math.ceil(shown / max(photos, 1))))
+
+
+def batch_size_for(photos: int, *, on_gpu: bool) -> int:
+    """Return a batch that gives at least eight steps an epoch where the collection allows it."""
+    most = 512 if on_gpu else 128
+    return max(2, min(most, 2 ** int(math.log2(max(photos // 8, 2)))))
+
+
+def default_config(
+    photos: int, spec: ModelSpec, *, from_scratch: bool, on_gpu: bool
+) -> TrainingConfig:
+    """Return the configuration for a collection of ``photos``."""
+    temperature = teacher_temperature_for(photos)
+    return TrainingConfig(
+        spec=spec,
+        views=_views(spec, from_scratch=from_scratch, on_gpu=on_gpu),
+        losses=LossOptions(
+            prototypes=prototypes_for(photos),
+            teacher_temperature=(min(0.04, temperature), temperature),
+        ),
+        optimiser=_optimiser(from_scratch=from_scratch),
+        batch_size=batch_size_for(photos, on_gpu=on_gpu),
+        epochs=epochs_for(photos, from_scratch=from_scratch),
+        held_out=min(512, max(8, photos // 20)),
+    )
+
+
+def _views(spec: ModelSpec, *, from_scratch: bool, on_gpu: bool) -> ViewOptions:
+    if on_gpu:
+        return ViewOptions(global_px=spec.view_px, global_scale=(0.3, 1.0))
+    # A CPU has no time for ten views: two small ones, larger near the end.
+    small = max(96, spec.view_px * 3 // 5 // 16 * 16) if from_scratch else spec.view_px
+    return ViewOptions(
+        local_count=0,
+        global_px=small,
+        global_scale=(0.3, 1.0),
+        growth=((0.75, max(small, spec.view_px * 4 // 5 // 16 * 16)), (0.9, spec.view_px)),
+    )
+
+
+def _optimiser(*, from_scratch: bool) -> OptimiserOptions:
+    if from_scratch:
+        return OptimiserOptions(
+            rate=2e-3, weight_decay=(0.04, 0.1), momentum=(0.99, 1.0), drop_path=0.0
+        )
+    return OptimiserOptions(
+        rate=1e-4,
+        layer_decay=0.9,
+        weight_decay=(0.04, 0.04),
+        drop_path=0.0,
+        momentum=(0.996, 1.0),
+        frozen_backbone=0.05,
+    )

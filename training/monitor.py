@@ -1,0 +1,168 @@
+"""How training goes, without labels: spread of the teacher, use of prototypes, rank, retrieval.
+
+Collapse is recognised here, with its kind and what to change.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dupfind.errors import CollapseError
+from dupfind.training.heldout import Retrieval
+from dupfind.training.step import StepResult
+
+# A teacher whose entropy is this close to ln K says the same of every photo; this close to 0,
+# it has chosen one prototype for all. Both are seen with hardly any KL to the student.
+UNIFORM_SHARE = 0.995
+ONE_PROTOTYPE_SHARE = 0.02
+ONE_PROTOTYPE_USE = 0.01
+RANK_FLOOR = 2.0
+PATIENCE = 3
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one look at the run found. None where a measure does not apply to its losses."""
+
+    step: int
+    epoch: int
+    elapsed_s: float
+    progress: float
+    photos_per_s: float
+    loss: float
+    terms: dict[str, float]
+    teacher_entropy: float | None
+    teacher_entropy_limit: float | None
+    divergence: float | None
+    prototypes_used: int | None
+    rank: float
+    recall_at_1: float
+    recall_at_10: float
+    micro_ap: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return a flat dict: the terms become ``loss_NAME``."""
+        flat = asdict(self)
+        terms = flat.pop("terms")
+        return flat | {f"loss_{name}": value for name, value in terms.items()}
+
+
+class Window:
+    """Gathers the results of steps until the next look."""
+
+    def __init__(self) -> None:
+        self.results: list[StepResult] = []
+
+    def add(self, result: StepResult) -> None:
+        """Remember one step."""
+        self.results.append(result)
+
+    def mean(self, name: str) -> float | None:
+        """Return the mean of a field over the steps, or None where it was not measured."""
+        values = [getattr(result, name) for result in self.results]
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else None
+
+    def terms(self) -> dict[str, float]:
+        """Return the mean of each loss term."""
+        names = self.results[-1].terms if self.results else {}
+        return {
+            name: sum(result.terms[name] for result in self.results) / len(self.results)
+            for name in names
+        }
+
+    def prototypes_used(self) -> int | None:
+        """Count the prototypes that were the teacher's first choice for some view."""
+        tops = [result.top_prototypes for result in self.results if result.top_prototypes is not None]
+        return len(torch.cat(tops).unique()) if tops else None
+
+
+def rank_me(descriptors: Tensor) -> float:
+    """Return the effective rank: exp of the entropy of the normalised singular values.
+
+    Source: RankMe (arXiv 2210.02885), equation 1.
+    """
+    values = torch.linalg.svdvals(descriptors.double())
+    shares = values / values.sum() + 1e-7
+    return float(torch.exp(-(shares * shares.log()).sum()))
+
+
+class CollapseDetector:
+    """Ends a run whose features have collapsed, after ``PATIENCE`` looks in a row."""
+
+    def __init__(self, *, prototypes: int, self_trained: bool = True) -> None:
+        self.limit = math.log(prototypes)
+        self.streak = 0
+        self.reason = ""
+        self.self_trained = self_trained
+
+    def check(self, metrics: EpochMetrics) -> None:
+        """Look at the newest figures.
+
+        Raises:
+            CollapseError: Naming the kind of collapse and what to change.
+        """
+        reason = self._reason(metrics)
+        self.streak = self.streak + 1 if reason and reason == self.reason else int(bool(reason))
+        self.reason = reason
+        if self.streak >= PATIENCE:
+            raise CollapseError(f"training stopped at step {metrics.step}: {reason}")
+
+    def _reason(self, metrics: EpochMetrics) -> str:
+        if not math.isfinite(metrics.loss):
+            return "the loss is not a number; lower the rate (--rate), or train in larger batches"
+        entropy = metrics.teacher_entropy
+        if entropy is not None:
+            if entropy > UNIFORM_SHARE * self.limit:
+                return (
+                    f"uniform collapse (teacher entropy {entropy:.2f} of at most {self.limit:.2f}): the "
+                    "teacher says the same of every photo; lower the teacher temperature to 0.02-0.04"
+                )
+            few = (metrics.prototypes_used or 0) <= max(1, ONE_PROTOTYPE_USE * math.exp(self.limit))
+            if entropy < ONE_PROTOTYPE_SHARE * self.limit and few:
+                return (
+                    f"collapse to one dimension (teacher entropy {entropy:.2f}, prototypes in use "
+                    f"{metrics.prototypes_used}): centring is off or too slow; set the centre momentum to 0.9"
+                )
+        if metrics.rank < RANK_FLOOR:
+            return (
+                f"all descriptors have become alike (RankMe {metrics.rank:.1f}): the teacher follows the "
+                "student too closely, or the rate is too high; raise the teacher momentum towards "
+                "0.996, lower the rate, use larger batches"
+            )
+        return ""
+
+
+def epoch_metrics(
+    window: Window,
+    *,
+    step: int,
+    epoch: int,
+    elapsed_s: float,
+    progress: float,
+    photos_per_s: float,
+    prototypes: int | None,
+    rank: float,
+    found: Retrieval,
+) -> EpochMetrics:
+    """Put together the figures of one look."""
+    return EpochMetrics(
+        step=step,
+        epoch=epoch,
+        elapsed_s=elapsed_s,
+        progress=progress,
+        photos_per_s=photos_per_s,
+        loss=window.mean("loss") or 0.0,
+        terms=window.terms(),
+        teacher_entropy=window.mean("teacher_entropy"),
+        teacher_entropy_limit=math.log(prototypes) if prototypes else None,
+        divergence=window.mean("divergence"),
+        prototypes_used=window.prototypes_used(),
+        rank=rank,
+        recall_at_1=found.recall_at_1,
+        recall_at_10=found.recall_at_10,
+        micro_ap=found.micro_ap,
+    )

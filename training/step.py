@@ -1,0 +1,190 @@
+"""One training step: views in, losses out, student and teacher moved."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from dupfind.training import schedule
+from dupfind.training.config import TrainingConfig
+from dupfind.training.contrastive_loss import contrastive_loss
+from dupfind.training.dino_loss import DinoLoss
+from dupfind.training.distributed import gather_rows, mean_over_processes, world_size
+from dupfind.training.koleo_loss import koleo_loss
+from dupfind.training.network import DinoHead, Network, Outputs, make_pair, update_teacher
+from dupfind.training.optimiser import clip_gradients, make_optimiser, set_rates
+
+REFERENCE_BATCH = 256
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step measured: plain numbers, averaged over all processes."""
+
+    loss: float
+    terms: dict[str, float]
+    teacher_entropy: float | None
+    divergence: float | None
+    top_prototypes: Tensor | None
+
+
+class Learner:
+    """Student, teacher, loss and optimiser; ``step`` moves them all once."""
+
+    def __init__(
+        self, config: TrainingConfig, device: torch.device, backbone: nn.Module | None = None
+    ) -> None:
+        self.config = config
+        self.device = device
+        options = config.optimiser
+        head = _make_head(config) if config.losses.dino > 0 else None
+        self.student, self.teacher = make_pair(
+            config.spec,
+            backbone=backbone,
+            head=head,
+            drop_path=options.drop_path,
+            patch_drop=options.patch_drop,
+        )
+        self.student.to(device)
+        self.teacher.to(device)
+        self.dino = DinoLoss(
+            config.losses.prototypes,
+            student_temperature=config.losses.student_temperature,
+            centre_momentum=config.losses.centre_momentum,
+        ).to(device)
+        self.optimiser = make_optimiser(self.student, options)
+        self.parallel: nn.Module = self.student
+        if world_size() > 1:
+            self.parallel = DistributedDataParallel(self.student)
+
+    def step(self, groups: list[Tensor], *, photos: int, progress: float) -> StepResult:
+        """Learn from the views of one batch.
+
+        Args:
+            groups: Global views, then local ones if any: (views * photos, 3, side, side) each, view
+                by view, normalised.
+            photos: How many photos of the batch this process holds.
+            progress: Share of the run that is done, in [0, 1].
+        """
+        self._schedule(progress)
+        self.student.train()
+        loss, terms, student, teacher = self._forward(groups, photos, progress)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        clip_gradients(self.student.parameters(), self.config.optimiser.clip)
+        self.optimiser.step()
+        update_teacher(
+            self.teacher, self.student, schedule.cosine(*self.config.optimiser.momentum, progress)
+        )
+        return self._measured(loss, terms, student, teacher, progress)
+
+    def teacher_temperature(self, progress: float) -> float:
+        """Return the teacher's temperature: a linear warm-up, then constant."""
+        losses = self.config.losses
+        share = progress / max(1e-9, losses.teacher_temperature_warmup)
+        return schedule.linear(*losses.teacher_temperature, share)
+
+    def _schedule(self, progress: float) -> None:
+        options = self.config.optimiser
+        frozen = set()
+        if progress < options.frozen_last_layer:
+            frozen.add("last")
+        if progress < options.frozen_backbone:
+            frozen.add("backbone")
+        peak = options.rate * self.config.batch_size / REFERENCE_BATCH
+        set_rates(
+            self.optimiser,
+            rate=schedule.warmup_cosine(peak, options.final_rate, options.warmup, progress),
+            weight_decay=schedule.cosine(*options.weight_decay, progress),
+            frozen=frozen,
+        )
+
+    def _forward(
+        self, groups: list[Tensor], photos: int, progress: float
+    ) -> tuple[Tensor, dict[str, Tensor], Outputs, Outputs | None]:
+        with torch.autocast(self.device.type, torch.bfloat16):
+            student: Outputs = self.parallel(groups)
+        teacher = None
+        if self.config.losses.dino > 0:
+            with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+                teacher = self.teacher(groups[:1])
+        terms = self._terms(student, teacher, photos, progress)
+        weights = self.config.losses
+        loss = sum(
+            (getattr(weights, name) * term for name, term in terms.items()),
+            torch.zeros((), device=self.device),
+        )
+        if teacher is not None and teacher.logits is not None:
+            self.dino.update_centre(teacher.logits)
+        return loss, terms, student, teacher
+
+    def _terms(
+        self, student: Outputs, teacher: Outputs | None, photos: int, progress: float
+    ) -> dict[str, Tensor]:
+        """Compute each loss term that is switched on, in float32."""
+        weights = self.config.losses
+        terms: dict[str, Tensor] = {}
+        if teacher is not None and teacher.logits is not None and student.logits is not None:
+            terms["dino"] = self.dino(
+                student.logits,
+                teacher.logits,
+                photos=photos,
+                teacher_temperature=self.teacher_temperature(progress),
+            )
+        if weights.koleo > 0 or weights.contrastive > 0:
+            first, second = (
+                gather_rows(student.descriptors[view * photos : (view + 1) * photos])
+                for view in range(2)
+            )
+            if weights.koleo > 0:
+                terms["koleo"] = (koleo_loss(first) + koleo_loss(second)) / 2
+            if weights.contrastive > 0:
+                terms["contrastive"] = contrastive_loss(
+                    first, second, temperature=weights.contrastive_temperature
+                )
+        return terms
+
+    @torch.no_grad()
+    def _measured(
+        self,
+        loss: Tensor,
+        terms: dict[str, Tensor],
+        student: Outputs,
+        teacher: Outputs | None,
+        progress: float,
+    ) -> StepResult:
+        names = list(terms)
+        numbers = torch.stack([loss.detach(), *[terms[name].detach() for name in names]])
+        entropy = divergence = top = None
+        if teacher is not None and teacher.logits is not None and student.logits is not None:
+            targets = self.dino.targets(teacher.logits, self.teacher_temperature(progress))
+            own = student.logits[: len(targets)].float() / self.config.losses.student_temperature
+            logs = targets.clamp(min=1e-12).log()
+            numbers = torch.cat(
+                [
+                    numbers,
+                    -(targets * logs).sum(dim=1).mean()[None],
+                    (targets * (logs - own.log_softmax(dim=-1))).sum(dim=1).mean()[None],
+                ]
+            )
+            top = gather_rows(targets.argmax(dim=1)).cpu()
+        values = mean_over_processes(numbers.float()).tolist()
+        if top is not None:
+            entropy, divergence = values[-2:]
+        return StepResult(
+            values[0], dict(zip(names, values[1:], strict=False)), entropy, divergence, top
+        )
+
+
+def _make_head(config: TrainingConfig) -> DinoHead:
+    from dupfind.descriptors.backbone import create_backbone
+
+    width = int(create_backbone(config.spec).num_features)  # type: ignore[arg-type]
+    losses = config.losses
+    return DinoHead(
+        width,
+        hidden=losses.head_hidden,
+        bottleneck=losses.head_bottleneck,
+        prototypes=losses.prototypes,
+    )
