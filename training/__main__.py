@@ -7,21 +7,16 @@ Under torchrun, with one process for each GPU or CPU core:
 import argparse
 import logging
 import sys
-from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from dupfind.descriptors.backbone import load_model
 from dupfind.errors import DupfindError
 from dupfind.photos.scan import scan
 from dupfind.records import ScannedFile
-from dupfind.training.config import TrainingConfig
-from dupfind.training.defaults import SCRATCH_SPEC, default_config
 from dupfind.training.distributed import pick_device, rank
 from dupfind.training.loop import Listener
 from dupfind.training.monitor import EpochMetrics
-from dupfind.training.overrides import with_overrides
+from dupfind.training.overrides import as_changes
 from dupfind.training.run import RunOptions, train
 
 log = logging.getLogger("dupfind.training")
@@ -55,24 +50,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    device = pick_device(options.device)
     start = None if options.init == "scratch" else load_model(options.init)
-
-    def configure(photos: int) -> TrainingConfig:
-        spec = start.spec if start else SCRATCH_SPEC
-        config = default_config(
-            photos, spec, from_scratch=start is None, on_gpu=device.type == "cuda"
-        )
-        for name in ("minutes", "epochs", "batch_size"):
-            if getattr(options, name) is not None:
-                config = replace(config, **{name: getattr(options, name)})
-        return with_overrides(config, options.changes)
-
     paths = [found.path for found in scan([options.photos]) if isinstance(found, ScannedFile)]
+    short = {name: getattr(options, name) for name in ("minutes", "epochs", "batch_size")}
     run_options = RunOptions(
-        options.out, options.out / "cache", start, options.resume, device, options.threads
+        options.out,
+        options.out / "cache",
+        start,
+        options.resume,
+        (*as_changes(short), *options.changes),
+        pick_device(options.device),
+        options.threads,
     )
-    result = train(paths, configure, run_options, listener=Listener(on_metrics=_say))
+    result = train(paths, run_options, listener=Listener(on_metrics=_say))
     if rank() == 0:
         log.info("model in %s; %d photos could not be read", result.model, len(result.failures))
 

@@ -60,7 +60,7 @@ def open_cache(
     side_px: int = CACHE_PX,
     limit_bytes: int = CACHE_BYTES,
     seed: int = 0,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> PhotoCache:
     """Open the cache of ``paths`` in ``folder``, making it first if it is missing or stale.
 
@@ -119,7 +119,7 @@ def _build(
     key: str,
     side_px: int,
     decode: Decoder,
-    on_progress: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None] | None,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "training.json").unlink(missing_ok=True)
@@ -134,7 +134,8 @@ def _build(
                 stream.write(result[0].tobytes())
                 aspects.append(result[1])
                 readable.append(os.fsencode(path).hex())
-            on_progress(done, len(paths))
+            if on_progress is not None:
+                on_progress(done, len(paths))
     (folder / "training.u8.new").replace(folder / "training.u8")
     described = {"key": key, "paths": readable, "aspects": aspects, "failures": failures}
     (folder / "training.json.new").write_text(json.dumps(described), encoding="utf-8")
@@ -151,7 +152,9 @@ def _decoded(
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(paths), AHEAD):
             some = paths[start : start + AHEAD]
-            yield from zip(some, pool.map(lambda path: _small(path, side_px, decode), some), strict=True)
+            yield from zip(
+                some, pool.map(lambda path: _small(path, side_px, decode), some), strict=True
+            )
 
 
 def _small(path: Path, side_px: int, decode: Decoder) -> Small | str:

@@ -23,7 +23,10 @@ PREFIX = "step-"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run stands. ``epoch`` is the epoch to go on with, ``batch`` its next batch."""
+    """Where a run stands. ``epoch`` is the epoch to go on with, ``batch`` its next batch.
+
+    ``photos`` is the size of the collection, 0 where it is not known.
+    """
 
     step: int
     epoch: int
@@ -31,6 +34,7 @@ class Checkpoint:
     elapsed_s: float
     config: dict[str, Any]
     history: list[dict[str, Any]]
+    photos: int = 0
 
 
 def save_checkpoint(folder: Path, learner: Learner, state: Checkpoint) -> Path:

@@ -118,7 +118,7 @@ def _posterise(views: Tensor, random: Random) -> Tensor:
     return (views * steps).round() / steps
 
 
-def _solarise(views: Tensor, random: Random) -> Tensor:
+def _solarise(views: Tensor, _: Random) -> Tensor:
     return torch.where(views >= 0.5, 1 - views, views)
 
 
@@ -128,4 +128,3 @@ def change_some(views: Tensor, chosen: Tensor, change: Change, random: Random) -
     if len(rows):
         views[rows] = change(views[rows], random)
     return views
-

@@ -44,7 +44,9 @@ class Boxes:
 
 
 WHOLE, FRAME, SCREEN, COLLAGE = range(4)
-COLLAGE_GRIDS = torch.tensor([[2, 2], [2, 2], [2, 2], [2, 2], [1, 2], [2, 1], [3, 3], [3, 2], [2, 3]])
+COLLAGE_GRIDS = torch.tensor(
+    [[2, 2], [2, 2], [2, 2], [2, 2], [1, 2], [2, 1], [3, 3], [3, 2], [2, 3]]
+)
 
 
 def choose_boxes(random: Random, count: int, options: ComposeOptions) -> Boxes:
@@ -74,7 +76,7 @@ def backgrounds(random: Random, small: Tensor, boxes: Boxes, view_px: int) -> Te
         rows = torch.nonzero(boxes.kind == kind).flatten()
         if len(rows):
             result[rows.to(small.device)] = paint(random, small, rows, view_px)
-    for grid in COLLAGE_GRIDS.unique(dim=0).tolist():
+    for grid in sorted({tuple(grid) for grid in COLLAGE_GRIDS.tolist()}):
         chosen = (boxes.kind == COLLAGE) & (boxes.cells_x == grid[0]) & (boxes.cells_y == grid[1])
         rows = torch.nonzero(chosen).flatten()
         if len(rows):
@@ -138,7 +140,12 @@ def _paint_screens(random: Random, small: Tensor, rows: Tensor, view_px: int) ->
     reach = (random.uniform(count * 24, 0.2, 1.0) * 24).view(count, 1, 24, 1)
     start = (random.uniform(count * 24, 0.0, 0.4) * 24).view(count, 1, 24, 1)
     column = torch.arange(24)
-    written = lines & (column >= start) & (column < reach) & random.chance(24 * count, 0.8).view(count, 1, 1, 24)
+    written = (
+        lines
+        & (column >= start)
+        & (column < reach)
+        & random.chance(24 * count, 0.8).view(count, 1, 1, 24)
+    )
     page = torch.where(written, 0.3 * page + 0.7 * ink, page).to(device)
     page = functional.interpolate(page, (view_px, view_px), mode="nearest")
     others = small[torch.randperm(len(small), generator=random.generator)[:count].to(device)]
@@ -148,7 +155,7 @@ def _paint_screens(random: Random, small: Tensor, rows: Tensor, view_px: int) ->
 
 
 def _paint_collages(
-    random: Random, small: Tensor, count: int, grid: list[int], view_px: int
+    random: Random, small: Tensor, count: int, grid: tuple[int, int], view_px: int
 ) -> Tensor:
     """Fill every cell with another photo, with or without gaps."""
     columns, rows = grid

@@ -60,7 +60,9 @@ class OptimiserOptions:
 
     ``rate`` is for a batch of 256 and scales linearly with the batch. ``layer_decay`` multiplies
     the rate once for each layer below the top. ``frozen_last_layer`` and ``frozen_backbone`` are
-    the shares of the run in which those do not move.
+    the shares of the run in which those do not move. ``patch_drop`` is the share of a view's
+    patches that the student does not see until ``patch_drop_until``: twice the photos a second at
+    one half (FLIP, arXiv 2212.00794).
     """
 
     rate: float = 5e-4
@@ -71,6 +73,7 @@ class OptimiserOptions:
     layer_decay: float = 1.0
     drop_path: float = 0.1
     patch_drop: float = 0.0
+    patch_drop_until: float = 0.8
     frozen_last_layer: float = 0.01
     frozen_backbone: float = 0.0
     momentum: tuple[float, float] = (0.996, 1.0)
@@ -113,7 +116,9 @@ class TrainingConfig:
         if self.epochs < 1:
             raise TrainingError(f"--epochs is {self.epochs}; it must be at least 1")
         if not (self.losses.dino > 0 or self.losses.contrastive > 0):
-            raise TrainingError("both the DINO and the contrastive loss are off; nothing would be learned")
+            raise TrainingError(
+                "both the DINO and the contrastive loss are off; nothing would be learned"
+            )
 
 
 def as_json(value: Any) -> Any:

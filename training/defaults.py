@@ -50,7 +50,7 @@ def epochs_for(photos: int, *, from_scratch: bool) -> int:
 def batch_size_for(photos: int, *, on_gpu: bool) -> int:
     """Return a batch that gives at least eight steps an epoch where the collection allows it."""
     most = 512 if on_gpu else 128
-    return max(2, min(most, 2 ** int(math.log2(max(photos // 8, 2)))))
+    return max(2, min(most, 1 << (max(photos // 8, 2).bit_length() - 1)))
 
 
 def default_config(

@@ -102,7 +102,9 @@ def _quality_tables(quality: Tensor) -> Tensor:
 def _cosine_basis() -> Tensor:
     """Return the orthonormal DCT-II matrix of 8 points."""
     k = torch.arange(BLOCK_PX, dtype=torch.float32)
-    basis = torch.cos(math.pi / BLOCK_PX * (k[None, :] + 0.5) * k[:, None]) * math.sqrt(2 / BLOCK_PX)
+    basis = torch.cos(math.pi / BLOCK_PX * (k[None, :] + 0.5) * k[:, None]) * math.sqrt(
+        2 / BLOCK_PX
+    )
     basis[0] /= math.sqrt(2)
     return basis
 

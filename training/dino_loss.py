@@ -15,7 +15,9 @@ class DinoLoss(nn.Module):
 
     centre: Tensor
 
-    def __init__(self, prototypes: int, *, student_temperature: float, centre_momentum: float) -> None:
+    def __init__(
+        self, prototypes: int, *, student_temperature: float, centre_momentum: float
+    ) -> None:
         super().__init__()
         self.student_temperature = student_temperature
         self.centre_momentum = centre_momentum

@@ -47,7 +47,7 @@ def pick_device(name: str) -> torch.device:
 
 def rank() -> int:
     """Number of this process, from 0."""
-    return dist.get_rank() if dist.is_initialized() else 0
+    return dist.get_rank() if dist.is_initialized() else int(os.environ.get("RANK", "0"))
 
 
 def world_size() -> int:
@@ -93,13 +93,13 @@ class _GatherRows(torch.autograd.Function):
     """All-gather; backward sums the gradients that every process has for our rows."""
 
     @staticmethod
-    def forward(ctx: object, rows: Tensor) -> Tensor:
+    def forward(_: object, rows: Tensor) -> Tensor:
         parts = [torch.empty_like(rows) for _ in range(world_size())]
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
     @staticmethod
-    def backward(ctx: object, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(_: object, gradient: Tensor) -> Tensor:
         gradient = gradient.contiguous()
         dist.all_reduce(gradient)
         return gradient.chunk(world_size())[rank()]

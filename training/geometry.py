@@ -70,7 +70,9 @@ def random_homographies(random: Random, aspects: Tensor, options: GeometryOption
     box_aspect = (aspects * half_x / half_y).sqrt()
     rotation = _rotation(angle, box_aspect)
     # A small turn is usually cropped inside, so that no corner shows: shrink the box to fit.
-    shrink = 1 / (angle.cos().abs() + angle.sin().abs() * torch.maximum(box_aspect, 1 / box_aspect) ** 2)
+    shrink = 1 / (
+        angle.cos().abs() + angle.sin().abs() * torch.maximum(box_aspect, 1 / box_aspect) ** 2
+    )
     shrink = torch.where(inside, shrink, torch.ones(count))
     box = _affine(half_x * shrink, half_y * shrink, centre_x, centre_y)
     tilt = _tilts(random, count, options)

@@ -69,7 +69,7 @@ def describe_views(
     was_training = backbone.training
     backbone.eval()
     parts = []
-    for some in views.split(2 * BLOCK):
+    for some in torch.split(views, 2 * BLOCK):
         with torch.autocast(device.type, torch.bfloat16):
             tokens = backbone.forward_features(some.to(device).float())  # type: ignore[operator]
         prefix = int(backbone.num_prefix_tokens)  # type: ignore[arg-type]

@@ -55,8 +55,8 @@ class Progress:
 class Listener:
     """What a caller wants to hear: each step, and each look of the monitor."""
 
-    on_step: Callable[[Progress], None] = lambda progress: None
-    on_metrics: Callable[[EpochMetrics], None] = lambda metrics: None
+    on_step: Callable[[Progress], None] | None = None
+    on_metrics: Callable[[EpochMetrics], None] | None = None
 
 
 class Trainer:
@@ -83,10 +83,10 @@ class Trainer:
         self.listener = listener or Listener()
         self.maker = ViewMaker(device=device, mean=config.spec.mean, std=config.spec.std)
         self.learner = Learner(config, device, backbone)
-        self.train_rows, held_rows = split_rows(len(cache), config)
+        self.train_rows, self.held_rows = split_rows(len(cache), config)
         self.held_out = None
         if rank() == 0:
-            self.held_out = HeldOut(cache, held_rows, self.maker, view_px=config.spec.view_px)
+            self.held_out = HeldOut(cache, self.held_rows, self.maker, view_px=config.spec.view_px)
         self.detector = CollapseDetector(prototypes=config.losses.prototypes)
         self.window = Window()
         self.history: list[dict[str, Any]] = []
@@ -132,7 +132,11 @@ class Trainer:
 
     def _save_every(self, batch: "_Batch") -> float:
         """Minutes between saves: at each epoch's end too, unless epochs pass in no time."""
-        return min(1.0, self.config.checkpoint_minutes) if batch.ends_epoch else self.config.checkpoint_minutes
+        return (
+            min(1.0, self.config.checkpoint_minutes)
+            if batch.ends_epoch
+            else self.config.checkpoint_minutes
+        )
 
     def progress(self, step: int | None = None) -> float:
         """Return the share of the run that is done (before ``step``, if given).
@@ -158,6 +162,7 @@ class Trainer:
                 self.elapsed_s,
                 as_json(self.config),
                 self.history,
+                len(self.cache),
             )
             save_checkpoint(self.folder, self.learner, state)
             details = {"training": as_json(self.config), "metrics": self.history[-1:]}
@@ -179,6 +184,8 @@ class Trainer:
         return result
 
     def _report(self, result: StepResult, rate: float) -> None:
+        if self.listener.on_step is None:
+            return
         share = self.progress()
         remaining = self.elapsed_s * (1 - share) / max(share, 1e-6)
         self.listener.on_step(
@@ -206,7 +213,8 @@ class Trainer:
             self.history.append(metrics.as_json())
             with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(metrics.as_json()) + "\n")
-            self.listener.on_metrics(metrics)
+            if self.listener.on_metrics is not None:
+                self.listener.on_metrics(metrics)
             self.detector.check(metrics)
         self.window = Window()
         wait_for_all()
@@ -242,7 +250,9 @@ class Trainer:
             )
             for number in range(first, len(batches)):
                 ends = number + 1 == len(batches)
-                yield _Batch(batches[number][own], ends, (epoch + 1, 0) if ends else (epoch, number + 1))
+                yield _Batch(
+                    batches[number][own], ends, (epoch + 1, 0) if ends else (epoch, number + 1)
+                )
             epoch, first = epoch + 1, 0
 
     def make_views(self, rows: NDArray[np.int64], step: int, progress: float) -> list[Tensor]:
@@ -322,9 +332,7 @@ class _Clock:
             self._photos = 0
 
 
-def split_rows(
-    photos: int, config: TrainingConfig
-) -> tuple[NDArray[np.int64], list[int]]:
+def split_rows(photos: int, config: TrainingConfig) -> tuple[NDArray[np.int64], list[int]]:
     """Split the photos into those to train on and those held out: the same for the same seed."""
     order = np.random.default_rng((config.seed, photos)).permutation(photos)
     held = min(config.held_out, photos // 5)

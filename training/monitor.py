@@ -76,8 +76,10 @@ class Window:
 
     def prototypes_used(self) -> int | None:
         """Count the prototypes that were the teacher's first choice for some view."""
-        tops = [result.top_prototypes for result in self.results if result.top_prototypes is not None]
-        return len(torch.cat(tops).unique()) if tops else None
+        tops = [
+            result.top_prototypes for result in self.results if result.top_prototypes is not None
+        ]
+        return len(set(torch.cat(tops).tolist())) if tops else None
 
 
 def rank_me(descriptors: Tensor) -> float:

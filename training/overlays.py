@@ -47,7 +47,7 @@ class OverlayBank:
 
 def make_bank() -> OverlayBank:
     """Draw the bank; the same one each time."""
-    draw = python_random.Random(SEED)  # noqa: S311 - pictures, not secrets
+    draw = python_random.Random(SEED)
     texts = torch.stack([_as_tensor(_text(draw)) for _ in range(TEXTS)])
     stickers = torch.stack([_as_tensor(_sticker(draw, number)) for number in range(STICKERS)])
     return OverlayBank(texts, stickers)
@@ -79,7 +79,9 @@ def _overlay_once(
     half_x = random.uniform(count, *size)
     half_y = half_x * (pictures.shape[2] / pictures.shape[3]) * random.uniform(count, 0.7, 1.4)
     # Text may run across the whole picture, nothing hangs out by more than half of itself.
-    centre_x, centre_y = (random.uniform(count, -1, 1) * (1 - half / 2) for half in (half_x, half_y))
+    centre_x, centre_y = (
+        random.uniform(count, -1, 1) * (1 - half / 2) for half in (half_x, half_y)
+    )
     matrices = placements(half_x, half_y, centre_x, centre_y)
     angle = random.uniform(count, -0.5, 0.5) * random.chance(count, 0.3)
     matrices = matrices @ _turns(angle, centre_x, centre_y)
@@ -162,7 +164,9 @@ def _text(draw: python_random.Random) -> Image.Image:
     for line in range(lines):
         words = "".join(draw.choice(letters) for _ in range(draw.randint(5, 12) * lines))
         place = (4, line * height / lines)
-        pen.text(place, words, (*colour, 255), font, stroke_width=outline, stroke_fill=(*other, 255))
+        pen.text(
+            place, words, (*colour, 255), font, stroke_width=outline, stroke_fill=(*other, 255)
+        )
     return picture
 
 
@@ -214,7 +218,9 @@ def _star(pen: ImageDraw.ImageDraw, side: int, draw: python_random.Random) -> No
 
 def _balloon(pen: ImageDraw.ImageDraw, side: int, draw: python_random.Random) -> None:
     fill = (255, 255, 255, 255) if draw.random() < 0.6 else (*_colour(draw), 255)
-    pen.polygon([(side * 0.3, side * 0.6), (side * 0.2, side * 0.97), (side * 0.5, side * 0.7)], fill)
+    pen.polygon(
+        [(side * 0.3, side * 0.6), (side * 0.2, side * 0.97), (side * 0.5, side * 0.7)], fill
+    )
     pen.ellipse((2, side * 0.1, side - 2, side * 0.75), fill=fill, outline=(0, 0, 0, 255), width=4)
     for row in (0.32, 0.42, 0.52):
         pen.line((side * 0.25, side * row, side * 0.75, side * row), (60, 60, 60, 255), side // 40)

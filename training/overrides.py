@@ -26,6 +26,11 @@ def with_overrides(options: _Options, changes: Iterable[str]) -> _Options:
     return options
 
 
+def as_changes(values: dict[str, Any]) -> list[str]:
+    """Write options as ``name=value``, leaving out those that are None."""
+    return [f"{name}={json.dumps(value)}" for name, value in values.items() if value is not None]
+
+
 def _changed(options: Any, names: list[str], value: Any, change: str) -> Any:
     known = {field.name for field in fields(options)} if is_dataclass(options) else set()
     if names[0] not in known:

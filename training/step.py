@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from dupfind.descriptors.backbone import create_backbone, suit_attention
 from dupfind.training import schedule
 from dupfind.training.config import TrainingConfig
 from dupfind.training.contrastive_loss import contrastive_loss
 from dupfind.training.dino_loss import DinoLoss
 from dupfind.training.distributed import gather_rows, mean_over_processes, world_size
 from dupfind.training.koleo_loss import koleo_loss
-from dupfind.training.network import DinoHead, Network, Outputs, make_pair, update_teacher
+from dupfind.training.network import DinoHead, Outputs, make_pair, update_teacher
 from dupfind.training.optimiser import clip_gradients, make_optimiser, set_rates
 
 REFERENCE_BATCH = 256
@@ -46,6 +47,8 @@ class Learner:
             drop_path=options.drop_path,
             patch_drop=options.patch_drop,
         )
+        for network in (self.student, self.teacher):
+            suit_attention(network, device)
         self.student.to(device)
         self.teacher.to(device)
         self.dino = DinoLoss(
@@ -71,7 +74,7 @@ class Learner:
         self.student.train()
         loss, terms, student, teacher = self._forward(groups, photos, progress)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         clip_gradients(self.student.parameters(), self.config.optimiser.clip)
         self.optimiser.step()
         update_teacher(
@@ -87,6 +90,9 @@ class Learner:
 
     def _schedule(self, progress: float) -> None:
         options = self.config.optimiser
+        if options.patch_drop > 0:
+            drops = progress < options.patch_drop_until
+            self.student.backbone.patch_drop.prob = options.patch_drop if drops else 0.0  # type: ignore[union-attr]
         frozen = set()
         if progress < options.frozen_last_layer:
             frozen.add("last")
@@ -178,8 +184,6 @@ class Learner:
 
 
 def _make_head(config: TrainingConfig) -> DinoHead:
-    from dupfind.descriptors.backbone import create_backbone
-
     width = int(create_backbone(config.spec).num_features)  # type: ignore[arg-type]
     losses = config.losses
     return DinoHead(

@@ -59,12 +59,8 @@ def dino_recipes(
 
     Source: DINO (arXiv 2104.14294), appendix; blur and solarisation as in BYOL (2006.07733).
     """
-    first = Recipe(
-        geometry=GeometryOptions(scale=global_scale), degrade=DegradeOptions(blur=1.0)
-    )
-    second = replace(
-        first, colour=ColourOptions(solarise=0.2), degrade=DegradeOptions(blur=0.1)
-    )
+    first = Recipe(geometry=GeometryOptions(scale=global_scale), degrade=DegradeOptions(blur=1.0))
+    second = replace(first, colour=ColourOptions(solarise=0.2), degrade=DegradeOptions(blur=0.1))
     local = Recipe(geometry=GeometryOptions(scale=local_scale), degrade=DegradeOptions(blur=0.5))
     return first, second, local
 
@@ -99,9 +95,7 @@ def copy_recipe(scale: tuple[float, float] = (0.3, 1.0)) -> Recipe:
             posterise=0.05,
             negative=0.02,
         ),
-        degrade=DegradeOptions(
-            blur=0.2, blur_sigma=(0.5, 5.0), sharpen=0.1, noise=0.15, jpeg=0.3
-        ),
+        degrade=DegradeOptions(blur=0.2, blur_sigma=(0.5, 5.0), sharpen=0.1, noise=0.15, jpeg=0.3),
         overlay=OverlayOptions(text=0.15, sticker=0.15, watermark=0.07),
         compose=ComposeOptions(frame=0.12, screen=0.12, collage=0.12),
     )
@@ -145,7 +139,9 @@ class ViewMaker:
             rows = torch.nonzero(chosen).flatten()
             if len(rows):
                 some = [level[rows.to(self.device)] for level in levels]
-                views[rows.to(self.device)] = self._render(random, some, aspects[rows], how, view_px)
+                views[rows.to(self.device)] = self._render(
+                    random, some, aspects[rows], how, view_px
+                )
         return (views - self.mean) / self.std
 
     def clean(self, batch: Batch, view_px: int) -> Tensor:

@@ -7,6 +7,7 @@ Source: "Early convolutions help transformers see better" (arXiv 2106.14881): a 
 convolutions instead of one 16 x 16 patch projection trains faster and is less delicate.
 """
 
+from itertools import pairwise
 from typing import Any
 
 from timm.models import register_model
@@ -38,7 +39,7 @@ class ConvStem(nn.Module):
         self.num_patches = self.grid_size[0] * self.grid_size[1]
         channels = [in_chans, embed_dim // 8, embed_dim // 4, embed_dim // 2, embed_dim]
         layers: list[nn.Module] = []
-        for before, after in zip(channels[:-1], channels[1:], strict=True):
+        for before, after in pairwise(channels):
             layers += [
                 nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
                 nn.GroupNorm(1, after),
@@ -56,7 +57,7 @@ class ConvStem(nn.Module):
         return tokens
 
 
-@register_model
+@register_model  # type: ignore[untyped-decorator]
 def dupfind_vit_stem(pretrained: bool = False, **arguments: Any) -> VisionTransformer:
     """Build the transformer; width, depth and the rest are ``VisionTransformer``'s arguments.
 
