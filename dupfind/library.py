@@ -18,6 +18,8 @@ from dupfind.config import LibraryPaths
 from dupfind.flows.indexing import IndexOptions, IndexSummary, OnProgress, index_photos
 from dupfind.flows.inspecting import KnownModel, library_facts, list_models, machine_facts
 from dupfind.flows.reporting import ReportOptions, write_report
+from dupfind.flows.training import TrainCallbacks, TrainOptions, TrainSummary, train_model
+from dupfind.matching.calibrate import Calibration
 from dupfind.records import FileError, Group, Pair, Photo
 from dupfind.store.store import Store
 
@@ -91,6 +93,25 @@ class Library:
             return index_photos(store, [Path(folder) for folder in folders], options, on_progress)
 
     def query(self, image: AnyPath, *, k: int = 10) -> "list[Match]":
+    def train(
+        self,
+        folders: Sequence[AnyPath],
+        options: TrainOptions | None = None,
+        callbacks: TrainCallbacks | None = None,
+    ) -> TrainSummary | None:
+        """Train a model on the photos of folders; it becomes the active one if it is better.
+
+        Under torchrun, only the first process gets a summary; the others get None.
+
+        Raises:
+            TrainingError: There are too few photos, or nothing to resume.
+            CollapseError: The features collapsed; the last good checkpoint stays.
+            ModelError: The model to start from cannot be loaded.
+        """
+        options = options or TrainOptions(device=self.device)
+        return train_model(self.paths, [Path(folder) for folder in folders], options, callbacks)
+
+    def query(self, image: AnyPath, *, k: int = 10) -> list[Match]:
         """Return the ``k`` photos nearest to an image file (in the library or not), nearest first.
 
         Raises:

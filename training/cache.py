@@ -72,7 +72,7 @@ def open_cache(
     paths = _sample(sorted(paths), limit_bytes // (3 * side_px**2), seed)
     manifest = folder / "training.json"
     key = _key(paths, side_px)
-    if not _is_current(manifest, key):
+    if not _is_current(manifest, key, 3 * side_px**2):
         _build(paths, folder, key, side_px, decode, on_progress)
     described = json.loads(manifest.read_text(encoding="utf-8"))
     readable = [Path(os.fsdecode(bytes.fromhex(item))) for item in described["paths"]]
@@ -80,7 +80,7 @@ def open_cache(
         FileError(Path(os.fsdecode(bytes.fromhex(path))), reason)
         for path, reason in described["failures"]
     )
-    if not readable:
+    if not readable:  # an empty file cannot be mapped
         raise TrainingError(
             f"none of the {len(paths)} photos could be read; check the folder, "
             "or look at one with `dupfind query`"
@@ -101,14 +101,20 @@ def _key(paths: Sequence[Path], side_px: int) -> str:
     """Name this list of files at this size: it changes when a file is added, edited or removed."""
     digest = hashlib.sha256(f"2:{side_px}".encode())
     for path in paths:
-        stat = path.stat()
-        digest.update(os.fsencode(path) + f"\0{stat.st_size}:{stat.st_mtime_ns}\n".encode())
+        try:
+            stat = path.stat()
+            state = f"{stat.st_size}:{stat.st_mtime_ns}"
+        except OSError:
+            state = "gone"  # deleted since the scan: reported when it is read
+        digest.update(os.fsencode(path) + f"\0{state}\n".encode())
     return digest.hexdigest()
 
 
-def _is_current(manifest: Path, key: str) -> bool:
+def _is_current(manifest: Path, key: str, picture_bytes: int) -> bool:
     try:
-        return bool(json.loads(manifest.read_text(encoding="utf-8"))["key"] == key)
+        described = json.loads(manifest.read_text(encoding="utf-8"))
+        size = manifest.with_name("training.u8").stat().st_size
+        return bool(described["key"] == key and size == picture_bytes * len(described["paths"]))
     except (OSError, ValueError, KeyError):
         return False  # missing or half a file: it is only a cache, so make it again
 

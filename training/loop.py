@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dupfind.descriptors.backbone import save_model
+from dupfind.errors import CollapseError
 from dupfind.training.batches import epoch_batches
 from dupfind.training.cache import PhotoCache
 from dupfind.training.checkpoint import (
@@ -153,8 +154,8 @@ class Trainer:
         return max(1, len(self.train_rows) // self.config.batch_size)
 
     def save(self) -> None:
-        """Write a checkpoint and the teacher as a usable model."""
-        if rank() == 0:
+        """Write a checkpoint and the teacher as a usable model, unless it looks collapsed."""
+        if rank() == 0 and not self.detector.is_suspicious:
             state = Checkpoint(
                 self.step_number,
                 self.epoch,
@@ -194,6 +195,7 @@ class Trainer:
 
     def _look(self, rate: float) -> None:
         """Measure on the held-out photos, tell the listener, and stop a collapsed run."""
+        collapse = ""
         if self.held_out is not None:
             backbone = self.learner.teacher.backbone
             found = self.held_out.evaluate(backbone, self.config.spec, self.device)
@@ -209,15 +211,17 @@ class Trainer:
                 prototypes=self.config.losses.prototypes if has_head else None,
                 rank=rank_me(originals),
                 found=found,
+                teacher_distance=self.learner.teacher_distance() if has_head else None,
             )
             self.history.append(metrics.as_json())
             with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(metrics.as_json()) + "\n")
             if self.listener.on_metrics is not None:
                 self.listener.on_metrics(metrics)
-            self.detector.check(metrics)
+            collapse = self.detector.check(metrics, is_last=self.progress() >= 1)
         self.window = Window()
-        wait_for_all()
+        if agree(float(bool(collapse))):
+            raise CollapseError(collapse or "training stopped: the first process saw a collapse")
 
     def _batches_with_views(self) -> Iterator[tuple["_Batch", list[Tensor]]]:
         """Yield batches and their views, made ahead in a thread while the step before runs."""

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dupfind.errors import CollapseError
 from dupfind.training.heldout import Retrieval
 from dupfind.training.step import StepResult
 
@@ -21,6 +20,8 @@ ONE_PROTOTYPE_SHARE = 0.02
 ONE_PROTOTYPE_USE = 0.01
 RANK_FLOOR = 2.0
 PATIENCE = 3
+# The centre starts at zero: until it has followed the teacher for a while, one prototype leads.
+GRACE_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class EpochMetrics:
     teacher_entropy_limit: float | None
     divergence: float | None
     prototypes_used: int | None
+    teacher_distance: float | None
     rank: float
     recall_at_1: float
     recall_at_10: float
@@ -95,39 +97,50 @@ def rank_me(descriptors: Tensor) -> float:
 class CollapseDetector:
     """Ends a run whose features have collapsed, after ``PATIENCE`` looks in a row."""
 
-    def __init__(self, *, prototypes: int, self_trained: bool = True) -> None:
+    def __init__(self, *, prototypes: int) -> None:
         self.limit = math.log(prototypes)
         self.streak = 0
-        self.reason = ""
-        self.self_trained = self_trained
 
-    def check(self, metrics: EpochMetrics) -> None:
-        """Look at the newest figures.
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether the last look saw a collapse: no time to write a checkpoint."""
+        return self.streak > 0
 
-        Raises:
-            CollapseError: Naming the kind of collapse and what to change.
+    def check(self, metrics: EpochMetrics, *, is_last: bool = False) -> str:
+        """Look at the newest figures; return why the run must end, or "".
+
+        The reason names the kind of collapse and what to change. One look is enough at the end
+        of a run, and for a loss that is not a number.
         """
         reason = self._reason(metrics)
-        self.streak = self.streak + 1 if reason and reason == self.reason else int(bool(reason))
-        self.reason = reason
-        if self.streak >= PATIENCE:
-            raise CollapseError(f"training stopped at step {metrics.step}: {reason}")
+        self.streak = self.streak + 1 if reason else 0
+        if self.streak >= PATIENCE or (reason and is_last) or not math.isfinite(metrics.loss):
+            return f"training stopped at step {metrics.step}: {reason}"
+        return ""
 
     def _reason(self, metrics: EpochMetrics) -> str:
         if not math.isfinite(metrics.loss):
-            return "the loss is not a number; lower the rate (--rate), or train in larger batches"
+            return "the loss is not a number; lower optimiser.rate, or train in larger batches"
+        if metrics.step < GRACE_STEPS:
+            return ""
+        if metrics.teacher_distance == 0:
+            return (
+                "student and teacher are one network (their weights are equal), which collapses; "
+                "set the teacher momentum (optimiser.momentum) to 0.996"
+            )
         entropy = metrics.teacher_entropy
         if entropy is not None:
             if entropy > UNIFORM_SHARE * self.limit:
                 return (
                     f"uniform collapse (teacher entropy {entropy:.2f} of at most {self.limit:.2f}): the "
-                    "teacher says the same of every photo; lower the teacher temperature to 0.02-0.04"
+                    "teacher says the same of every photo; lower losses.teacher_temperature to 0.02-0.04"
                 )
             few = (metrics.prototypes_used or 0) <= max(1, ONE_PROTOTYPE_USE * math.exp(self.limit))
             if entropy < ONE_PROTOTYPE_SHARE * self.limit and few:
                 return (
-                    f"collapse to one dimension (teacher entropy {entropy:.2f}, prototypes in use "
-                    f"{metrics.prototypes_used}): centring is off or too slow; set the centre momentum to 0.9"
+                    f"collapse to one dimension (teacher entropy {entropy:.2f}, "
+                    f"{metrics.prototypes_used} prototypes in use): centring is off or too "
+                    "slow; set losses.centre_momentum to 0.9"
                 )
         if metrics.rank < RANK_FLOOR:
             return (
@@ -149,6 +162,7 @@ def epoch_metrics(
     prototypes: int | None,
     rank: float,
     found: Retrieval,
+    teacher_distance: float | None = None,
 ) -> EpochMetrics:
     """Put together the figures of one look."""
     return EpochMetrics(
@@ -163,6 +177,7 @@ def epoch_metrics(
         teacher_entropy_limit=math.log(prototypes) if prototypes else None,
         divergence=window.mean("divergence"),
         prototypes_used=window.prototypes_used(),
+        teacher_distance=teacher_distance,
         rank=rank,
         recall_at_1=found.recall_at_1,
         recall_at_10=found.recall_at_10,

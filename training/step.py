@@ -82,6 +82,17 @@ class Learner:
         )
         return self._measured(loss, terms, student, teacher, progress)
 
+    @torch.no_grad()
+    def teacher_distance(self) -> float:
+        """Return how far the teacher's weights are from the student's, relative to their size."""
+        pairs = zip(self.teacher.parameters(), self.student.parameters(), strict=True)
+        squares = [
+            torch.stack([(one - other).square().sum(), other.square().sum()])
+            for one, other in pairs
+        ]
+        apart, size = torch.stack(squares).sum(dim=0).tolist()
+        return float((apart / max(size, 1e-12)) ** 0.5)
+
     def teacher_temperature(self, progress: float) -> float:
         """Return the teacher's temperature: a linear warm-up, then constant."""
         losses = self.config.losses

@@ -73,4 +73,8 @@ def open_active_model(store: Store) -> "tuple[Model, StoredModel]":
             f"the model '{stored.name}' is not the one that described this library any more; "
             "run `dupfind index PHOTOS` to describe the photos again"
         )
+    if not store.count_vectors(stored.id):
+        raise ModelError(
+            f"no photo is described by the model '{stored.name}' yet; run `dupfind index PHOTOS` first"
+        )
     return model, stored

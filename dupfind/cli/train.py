@@ -1,0 +1,111 @@
+"""`dupfind train`."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dupfind.cli.common import Common, common_options, json_option, print_json
+
+if TYPE_CHECKING:
+    from dupfind.flows.training import TrainSummary
+
+
+@click.command(short_help="Learn features on your own photos.")
+@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--init",
+    default="builtin",
+    show_default=True,
+    metavar="builtin|scratch|NAME|PATH",
+    help="What to start from: the builtin model, random weights, a model of this library or of timm, "
+    "or a folder with weights.",
+)
+@click.option("--name", default="mine", show_default=True, help="Name of the new model.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="A budget of time; all schedules fit themselves to it.",
+)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="[default: fits the size of the collection]"
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=2),
+    help="Photos in a step, over all processes [default: fits the collection].",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run of this name that was stopped.")
+@click.option("--global-views", type=click.IntRange(min=2), help="Large views of each photo.")
+@click.option("--local-views", type=click.IntRange(min=0), help="Small views of each photo.")
+@click.option("--view-px", type=click.IntRange(min=32), help="Side of the large views.")
+@click.option("--local-px", type=click.IntRange(min=32), help="Side of the small views.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other option of training by name, such as losses.koleo=0 (docs/training.md lists them). "
+    "Repeatable.",
+)
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Leave out files. Repeatable.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each process.")
+@click.option("--seed", type=click.IntRange(min=0), help="Another one gives another run.")
+@json_option
+@common_options
+def train(
+    common: Common, photos: tuple[Path, ...], changes: tuple[str, ...], as_json: bool, **given: Any
+) -> None:
+    """Learn features on your own photos, without labels, and use them if they are better.
+
+    Starts from the builtin model. At the end the new model and the one it started from look for
+    altered copies of photos that were held out; the better one is what `dupfind index` uses next.
+    A run that is stopped goes on with --resume. Under torchrun it uses every GPU or process.
+
+    Example: dupfind train ~/Pictures --minutes 20
+    """
+    from dupfind.cli.training_display import TrainingDisplay
+    from dupfind.flows.training import TrainOptions
+
+    views = {
+        "views.global_count": given.pop("global_views"),
+        "views.local_count": given.pop("local_views"),
+        "views.global_px": given.pop("view_px"),
+        "views.local_px": given.pop("local_px"),
+    }
+    named = tuple(f"{name}={value}" for name, value in views.items() if value is not None)
+    options = TrainOptions(device=common.device, changes=(*named, *changes), **given)
+    with TrainingDisplay(quiet=common.quiet or as_json) as display:
+        summary = common.library().train(photos, options, display.callbacks)
+    if summary is None:
+        return  # one of torchrun's other processes: the first one speaks
+    if as_json:
+        print_json({**asdict(summary), "folder": str(summary.folder)})
+    else:
+        _say(common, summary)
+
+
+def _say(common: Common, summary: "TrainSummary") -> None:
+    minutes = max(1, math.ceil(summary.seconds / 60))
+    common.say(
+        f"Trained '{summary.name}' on {summary.photos:,} photos in {minutes} min; "
+        f"{summary.errors:,} could not be read."
+    )
+    common.say("Held-out photos and altered copies of them:")
+    for name, found in ((summary.compared_with, summary.before), (summary.name, summary.after)):
+        common.say(
+            f"  {name:<12} recall@1 {found['recall_at_1']:.3f}   "
+            f"recall@10 {found['recall_at_10']:.3f}   micro AP {found['micro_ap']:.3f}"
+        )
+    if summary.is_better:
+        common.say(
+            f"'{summary.name}' is the active model now; run `dupfind index PHOTOS` to describe "
+            "your photos with it."
+        )
+    else:
+        common.say(
+            f"The new model is worse, so nothing changes: '{summary.active}' stays active. "
+            f"It lies in {summary.folder} for --model {summary.name}; more photos or more minutes may help."
+        )

@@ -1,0 +1,259 @@
+"""Views: where pixels come from, what colours become, and that a seed makes the same view again."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import picture
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from dupfind.training.colour import LUMA, ColourOptions, recolour
+from dupfind.training.compose import (
+    COLLAGE,
+    FRAME,
+    SCREEN,
+    ComposeOptions,
+    backgrounds,
+    choose_boxes,
+)
+from dupfind.training.degrade import (
+    BLOCK_PX,
+    QUANTISATION,
+    DegradeOptions,
+    degrade,
+    gaussian_blur,
+    jpeg,
+)
+from dupfind.training.geometry import (
+    GeometryOptions,
+    Random,
+    placements,
+    pyramid,
+    random_homographies,
+    sample,
+)
+from dupfind.training.overlays import OverlayOptions, make_bank, overlay
+from dupfind.training.views import Batch, Recipe, ViewMaker, copy_recipe, dino_recipes
+
+CPU = torch.device("cpu")
+
+
+def random(seed: int = 0) -> Random:
+    return Random(torch.Generator().manual_seed(seed))
+
+
+def photos(count: int = 4, side: int = 64) -> Tensor:
+    pixels = np.stack([picture(seed, (side, side)) for seed in range(count)])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+
+
+def batch(count: int = 4) -> Batch:
+    return Batch(photos(count), torch.full((count,), 1.5))
+
+
+def maker() -> ViewMaker:
+    return ViewMaker(device=CPU, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+def exactly(**chances: float) -> GeometryOptions:
+    return replace(GeometryOptions(scale=(1.0, 1.0), ratio=1.0, flip=0.0), **chances)  # type: ignore[arg-type]
+
+
+def view_of(options: GeometryOptions, seed: int = 0) -> tuple[Tensor, Tensor]:
+    shown = photos()
+    matrices = random_homographies(random(seed), torch.full((4,), 1.5), options)
+    views, inside = sample(pyramid(shown), matrices, 64)
+    assert inside.shape == (4, 1, 64, 64)
+    return shown.float() / 255, views
+
+
+def test_a_view_of_the_whole_photo_is_the_photo() -> None:
+    shown, views = view_of(exactly())
+    assert torch.allclose(views, shown, atol=1e-4)
+
+
+def test_a_flip_mirrors_the_photo() -> None:
+    shown, views = view_of(exactly(flip=1.0))
+    assert torch.allclose(views, shown.flip(3), atol=1e-4)
+
+
+def test_a_quarter_turn_is_a_quarter_turn() -> None:
+    shown, views = view_of(exactly(quarter_turn=1.0))
+    seen = set()
+    for photo, view in zip(shown, views, strict=True):
+        turns = [k for k in (1, 2, 3) if torch.allclose(view, photo.rot90(k, (1, 2)), atol=1e-3)]
+        assert len(turns) == 1
+        seen.add(turns[0])
+    assert len(seen) > 1
+
+
+def test_a_small_turn_keeps_true_proportions() -> None:
+    """In a photo three times as wide as high, a turned view must turn by the same angle."""
+    tall, wide = 100, 300
+    y, x = np.mgrid[:tall, :wide]
+    disc = ((x - 150) ** 2 + (y - 50) ** 2 < 40**2).astype(np.uint8) * 255
+    squashed = np.asarray(Image.fromarray(disc).resize((128, 128), Image.Resampling.BILINEAR))
+    pixels = torch.from_numpy(squashed.copy()).expand(1, 3, 128, 128)
+    matrices = random_homographies(random(), torch.tensor([3.0]), exactly(any_rotation=1.0))
+    views, _ = sample(pyramid(pixels), matrices, 128)
+    assert (
+        torch.allclose(views, pixels.float() / 255, atol=0.1)
+        or float((views - pixels.float() / 255).abs().mean()) < 0.01
+    )
+
+
+def test_crops_show_the_share_that_was_asked_for() -> None:
+    options = GeometryOptions(scale=(0.25, 0.25), ratio=1.0, flip=0.0)
+    matrices = random_homographies(random(), torch.ones(50), options)
+    area = torch.linalg.det(matrices[:, :2, :2]).abs()
+    assert torch.allclose(area, torch.full((50,), 0.25), atol=1e-4)
+    corners = matrices @ torch.tensor([[-1.0, 1, -1, 1], [-1, -1, 1, 1], [1, 1, 1, 1]])
+    assert float(corners[:, :2].abs().max()) <= 1 + 1e-5
+
+
+def test_tilted_views_stay_inside_the_photo() -> None:
+    matrices = random_homographies(random(), torch.ones(50), exactly(tilt=1.0))
+    corners = matrices @ torch.tensor([[-1.0, 1, -1, 1], [-1, -1, 1, 1], [1, 1, 1, 1]])
+    assert float((corners[:, :2] / corners[:, 2:]).abs().max()) <= 1.05
+
+
+def test_a_placed_photo_fills_its_box_and_nothing_else() -> None:
+    half, centre = torch.tensor([0.5]), torch.tensor([0.25])
+    place = placements(half, half, centre, -centre)
+    _, inside = sample(pyramid(photos(1)), place, 64)
+    y, x = torch.nonzero(inside[0, 0], as_tuple=True)
+    assert (int(x.min()), int(x.max())) == (24, 55)
+    assert (int(y.min()), int(y.max())) == (8, 39)
+
+
+def test_shrinking_averages_instead_of_skipping_pixels() -> None:
+    stripes = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    stripes[:, :, :, ::2] = 255
+    views, _ = sample(pyramid(stripes), torch.eye(3)[None], 16)
+    assert torch.allclose(views, torch.full_like(views, 0.5), atol=0.02)
+
+
+def test_colours_stay_as_they_are_when_nothing_is_asked_for() -> None:
+    options = ColourOptions(jitter=0.0, gray=0.0)
+    shown = photos().float() / 255
+    assert torch.allclose(recolour(random(), shown.clone(), options), shown, atol=1e-5)
+
+
+def test_grey_is_the_luminance() -> None:
+    shown = photos().float() / 255
+    grey = recolour(random(), shown.clone(), ColourOptions(jitter=0.0, gray=1.0))
+    expected = torch.einsum("bchw,c->bhw", shown, LUMA)
+    for channel in range(3):
+        assert torch.allclose(grey[:, channel], expected, atol=1e-5)
+
+
+def test_negatives_and_solarised_views_turn_light_to_dark() -> None:
+    shown = photos().float() / 255
+    negative = recolour(random(), shown.clone(), ColourOptions(jitter=0, gray=0, negative=1.0))
+    assert torch.allclose(negative, 1 - shown, atol=1e-5)
+    solar = recolour(random(), shown.clone(), ColourOptions(jitter=0, gray=0, solarise=1.0))
+    assert torch.allclose(solar, torch.where(shown >= 0.5, 1 - shown, shown), atol=1e-5)
+
+
+def test_jitter_of_hue_leaves_grey_alone() -> None:
+    grey = torch.full((8, 3, 4, 4), 0.4)
+    options = ColourOptions(jitter=1.0, brightness=0, contrast=0, saturation=0.5, hue=0.5, gray=0)
+    assert torch.allclose(recolour(random(), grey.clone(), options), grey, atol=1e-5)
+
+
+def test_blur_is_scipys_gaussian() -> None:
+    shown = photos(2).float() / 255
+    blurred = gaussian_blur(shown, torch.tensor([0.8, 2.0]))
+    for number, sigma in enumerate((0.8, 2.0)):
+        expected = gaussian_filter(shown[number, 0].numpy(), sigma, mode="nearest", truncate=4)
+        assert float((blurred[number, 0] - torch.from_numpy(expected)).abs().max()) < 0.02
+
+
+def test_jpeg_quantises_each_block_as_written_out() -> None:
+    shown = photos(1, 16).float() / 255
+    found = jpeg(shown, torch.tensor([30.0]))
+    k = np.arange(BLOCK_PX)
+    basis = np.cos(np.pi / 8 * (k[None] + 0.5) * k[:, None]) * 0.5
+    basis[0] /= np.sqrt(2)
+    table = QUANTISATION.numpy() * (5000 / 30) / 100
+    block = shown[0, 1, 8:16, 0:8].numpy() * 255
+    coefficients = np.round((basis @ block @ basis.T) / table) * table
+    expected = np.clip(basis.T @ coefficients @ basis / 255, 0, 1)
+    assert np.allclose(found[0, 1, 8:16, 0:8].numpy(), expected, atol=1e-3)
+
+
+def test_jpeg_of_odd_sizes_keeps_the_size() -> None:
+    shown = photos(1, 64).float()[:, :, :51, :43] / 255
+    assert jpeg(shown, torch.tensor([90.0])).shape == shown.shape
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(DegradeOptions) if f.default == 0.0])
+def test_each_degradation_changes_a_view_and_stays_in_range(name: str) -> None:
+    shown = photos().float() / 255
+    found = degrade(random(), shown.clone(), replace(DegradeOptions(), **{name: 1.0}))  # type: ignore[arg-type]
+    assert float((found - shown).abs().mean()) > 1e-4
+    assert 0 <= float(found.min()) <= float(found.max()) <= 1
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(OverlayOptions)])
+def test_each_overlay_covers_a_part_of_the_view(name: str) -> None:
+    shown = photos(8).float() / 255
+    found = overlay(random(), shown.clone(), make_bank(), OverlayOptions(**{name: 1.0}))
+    changed = ((found - shown).abs().amax(dim=1) > 0.01).float().mean(dim=(1, 2))
+    assert float(changed.min()) > 0
+    assert float(changed.mean()) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("frame", FRAME), ("screen", SCREEN), ("collage", COLLAGE)]
+)
+def test_each_composition_puts_the_photo_into_a_part_of_the_view(name: str, kind: int) -> None:
+    boxes = choose_boxes(random(), 40, ComposeOptions(**{name: 1.0}))
+    assert set(boxes.kind.tolist()) == {kind}
+    share = boxes.half_x * boxes.half_y
+    assert float(share.max()) < 1
+    reach = torch.stack([boxes.centre_x.abs() + boxes.half_x, boxes.centre_y.abs() + boxes.half_y])
+    assert float(reach.max()) <= 1 + 1e-5
+    painted = backgrounds(random(), torch.rand(40, 3, 16, 16), boxes, 32)
+    assert painted.shape == (40, 3, 32, 32)
+    assert torch.isfinite(painted).all()
+
+
+def test_the_same_seed_makes_the_same_views() -> None:
+    views = [
+        maker().render(batch(), copy_recipe(), 48, torch.Generator().manual_seed(seed))
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(views[0], views[1])
+    assert not torch.equal(views[0], views[2])
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [copy_recipe(), *dino_recipes(global_scale=(0.4, 1.0), local_scale=(0.05, 0.4))],
+    ids=["copy", "global 1", "global 2", "local"],
+)
+def test_views_are_finite_and_in_range(recipe: Recipe) -> None:
+    views = maker().render(batch(16), recipe, 40, torch.Generator().manual_seed(3))
+    assert views.shape == (16, 3, 40, 40)
+    assert torch.isfinite(views).all()
+    assert -1e-5 <= float(views.min()) <= float(views.max()) <= 1 + 1e-5
+
+
+def test_dino_recipes_have_the_papers_chances() -> None:
+    first, second, local = dino_recipes(global_scale=(0.4, 1.0), local_scale=(0.05, 0.4))
+    assert (first.degrade.blur, second.degrade.blur, local.degrade.blur) == (1.0, 0.1, 0.5)
+    assert (first.colour.solarise, second.colour.solarise, local.colour.solarise) == (0, 0.2, 0)
+    for recipe in (first, second, local):
+        assert recipe.geometry.flip == 0.5
+        assert (recipe.colour.jitter, recipe.colour.gray) == (0.8, 0.2)
+
+
+def test_clean_views_are_normalised_photos() -> None:
+    shown = maker().clean(batch(), 64)
+    assert torch.allclose(shown, photos().float() / 255, atol=1e-4)
+    mean = ViewMaker(device=CPU, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)).clean(batch(), 64)
+    assert torch.allclose(mean * 0.25 + 0.5, shown, atol=1e-4)
