@@ -18,8 +18,6 @@ from dupfind.config import LibraryPaths
 from dupfind.flows.indexing import IndexOptions, IndexSummary, OnProgress, index_photos
 from dupfind.flows.inspecting import KnownModel, library_facts, list_models, machine_facts
 from dupfind.flows.reporting import ReportOptions, write_report
-from dupfind.flows.training import TrainCallbacks, TrainOptions, TrainSummary, train_model
-from dupfind.matching.calibrate import Calibration
 from dupfind.records import FileError, Group, Pair, Photo
 from dupfind.store.store import Store
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from dupfind.flows.calibrating import CalibrateOptions
     from dupfind.flows.clustering import ClusterOptions, ClusterSummary
     from dupfind.flows.querying import Match
+    from dupfind.flows.training import TrainCallbacks, TrainOptions, TrainSummary
     from dupfind.matching.calibrate import Calibration
 
 AnyPath = str | PathLike[str]
@@ -92,13 +91,12 @@ class Library:
         with self.store(write=True) as store:
             return index_photos(store, [Path(folder) for folder in folders], options, on_progress)
 
-    def query(self, image: AnyPath, *, k: int = 10) -> "list[Match]":
     def train(
         self,
         folders: Sequence[AnyPath],
-        options: TrainOptions | None = None,
-        callbacks: TrainCallbacks | None = None,
-    ) -> TrainSummary | None:
+        options: "TrainOptions | None" = None,
+        callbacks: "TrainCallbacks | None" = None,
+    ) -> "TrainSummary | None":
         """Train a model on the photos of folders; it becomes the active one if it is better.
 
         Under torchrun, only the first process gets a summary; the others get None.
@@ -108,10 +106,12 @@ class Library:
             CollapseError: The features collapsed; the last good checkpoint stays.
             ModelError: The model to start from cannot be loaded.
         """
+        from dupfind.flows.training import TrainOptions, train_model
+
         options = options or TrainOptions(device=self.device)
         return train_model(self.paths, [Path(folder) for folder in folders], options, callbacks)
 
-    def query(self, image: AnyPath, *, k: int = 10) -> list[Match]:
+    def query(self, image: AnyPath, *, k: int = 10) -> "list[Match]":
         """Return the ``k`` photos nearest to an image file (in the library or not), nearest first.
 
         Raises:
