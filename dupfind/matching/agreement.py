@@ -144,8 +144,31 @@ def colour_shift(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -
 
 
 def detail(grey: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.0)
-    return float(np.abs(fine[mask]).mean())
+    """Return the mean strength of fine structure within ``mask``, in grey levels.
+
+    Finer than two pixels, but not so fine that laying one picture on the other blurs it.
+    """
+    band = cv2.GaussianBlur(grey, (0, 0), SOFTEN_PX) - cv2.GaussianBlur(grey, (0, 0), 2.0)
+    return float(np.abs(band[mask]).mean())
+
+
+def toned(
+    grey_a: NDArray[np.float32], grey_b: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return picture a with the tone of b: the median of b at each level of a, interpolated."""
+    levels = np.linspace(0, 255, 18)
+    values_a, values_b = grey_a[mask], grey_b[mask]
+    place = np.digitize(values_a, levels[1:-1])
+    known, medians = [], []
+    for level in range(len(levels) - 1):
+        members = values_b[place == level]
+        if len(members) >= 20:
+            known.append(float(values_a[place == level].mean()))
+            medians.append(float(np.median(members)))
+    if len(known) < 2:
+        gain, offset = fit_tone(values_a, values_b)
+        return np.asarray(gain * grey_a + offset, np.float32)
+    return np.interp(grey_a, known, medians).astype(np.float32)
 
 
 def soften(values: NDArray[np.float32]) -> NDArray[np.float32]:

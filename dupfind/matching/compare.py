@@ -22,6 +22,7 @@ from dupfind.matching.agreement import (
     settle,
     share_of,
     soften,
+    toned,
 )
 from dupfind.matching.features import LocalFeatures
 
@@ -50,6 +51,7 @@ class Comparison:
         detail: Strength of fine structure in b over that in a, after the fit of tone; 1 is equal.
         framed_a, framed_b: Whether the photo has a plain border (``features.content_mask``) that
             begins where the other ends. A plain sky that the other shows too is no border.
+        peak: Largest difference of a small spot after the fit of tone, in grey levels.
         share_a, share_b: Share of each photo's content that the overlap covers.
         grey_gain, grey_offset: Fitted tone, b = gain * a + offset, in grey levels.
         colour_a, colour_b: Mean saturation of the overlap in each, in grey levels of 255.
@@ -68,6 +70,7 @@ class Comparison:
     parallax: float
     changed: float
     detail: float
+    peak: float
     framed_a: bool
     framed_b: bool
     two_sided: float
@@ -161,7 +164,7 @@ def _measure(
     grey_b = cv2.cvtColor(target, cv2.COLOR_RGB2GRAY).astype(np.float32)
     settled, motion = settle(grey_a, grey_b, mask)
     gain, offset = fit_tone(settled[mask], grey_b[mask])
-    difference = np.abs(gain * settled + offset - grey_b)
+    difference = np.abs(toned(settled, grey_b, mask) - grey_b)
     # Noise and the last half pixel are no difference in content.
     blocks = block_agreement(
         soften(settled), soften(grey_b), mask, soften(difference), negative=gain < -0.3
@@ -171,6 +174,7 @@ def _measure(
     return Comparison(
         **blocks,
         residual=float(np.median(difference[mask])),
+        peak=_peak(difference, mask),
         parallax=float(np.percentile(motion[mask], 90)),
         detail=detail(grey_b, mask) / max(abs(gain) * detail(settled, mask), 0.3),
         framed_a=extent.framed[0],
@@ -185,6 +189,12 @@ def _measure(
         box_a=extent.boxes[0],
         box_b=extent.boxes[1],
     )
+
+
+def _peak(difference: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
+    spots = cv2.blur(difference, (5, 5))[inner]
+    return float(np.percentile(spots, 99.95)) if spots.size else 0.0
 
 
 def _zoom(matrix: NDArray[np.float64]) -> float:

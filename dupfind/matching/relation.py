@@ -15,25 +15,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.align import transform
 from dupfind.matching.compare import Comparison
 from dupfind.matching.features import LocalFeatures
 from dupfind.matching.verify import Proof
 from dupfind.records import Relation
 
-WHOLE = 0.93  # an overlap that covers more of a photo covers it all: borders are never exact
+WHOLE = 0.95  # an overlap that covers more of a photo covers it all: borders are never exact
 TURN_DEGREES = 1.5
 SAME_SCALE = 0.02
 STRETCH = 0.04
 PERSPECTIVE = 0.02
 SKEW = 0.035
-CHANGED = 0.04
+CHANGED = 0.025
+CHANGED_TONED = 0.12
+PEAK = 32.0  # grey levels
 GREY = 5.0  # mean saturation (largest minus smallest channel) below which a picture is grey
 TONE_GAIN = 1.18
 TONE_OFFSET = 10.0
-COLOUR_SHIFT = 5.5
-SOFTER, SHARPER = 0.62, 1.5
-SEAM = 2.2
-PART_OF_COMPOSITE = 0.75
+COLOUR_SHIFT = 2.5
+COLOUR_SHARE = 0.12
+SOFTER, SHARPER = 0.87, 1.16
+SHARPER_TURNED = 1.4  # a turn by an odd angle is drawn anew, which softens the one it is drawn from
+SEAM = 1.8
+MOSTLY_SEEN = 0.8
+PART_OF_COMPOSITE = 0.6
+PART_OF_PAGE = 0.78  # with other things around it: a post, a page
+BUSY = 0.15
 
 # Strongest alteration last: a crop that was also saved again is a crop.
 _WEAKEST_FIRST = (
@@ -73,9 +81,9 @@ def relate(proof: Proof, a: Side, b: Side) -> tuple[Relation, dict[str, Any]]:
     evidence: dict[str, Any] = {"method": proof.method, "inliers": proof.inliers}
     holds = {Relation.REENCODED}
     holds |= _geometry(shape, evidence, mirrored=proof.mirrored)
-    holds |= _extent(proof, a, b, evidence)
+    holds |= _extent(proof, a, b, evidence, turned=shape.turned)
     holds |= _tone(proof.comparison, evidence)
-    holds |= _changes(proof.comparison, shape, evidence)
+    holds |= _changes(proof.comparison, shape, holds, evidence)
     if Relation.COMPOSITE in holds:
         holds.discard(Relation.CROPPED)
     ordered = [relation for relation in _WEAKEST_FIRST if relation in holds]
@@ -108,6 +116,11 @@ class _Shape:
     stretch: float
     skew: float
     perspective: float
+
+    @property
+    def turned(self) -> bool:
+        """Whether it is turned by other than quarter turns."""
+        return abs((self.degrees + 45) % 90 - 45) > TURN_DEGREES
 
 
 def _shape(matrix: NDArray[np.float64], a: Side, b: Side, *, mirrored: bool) -> _Shape:
@@ -160,7 +173,9 @@ def _geometry(shape: _Shape, evidence: dict[str, Any], *, mirrored: bool) -> set
     return holds
 
 
-def _extent(proof: Proof, a: Side, b: Side, evidence: dict[str, Any]) -> set[Relation]:
+def _extent(
+    proof: Proof, a: Side, b: Side, evidence: dict[str, Any], *, turned: bool
+) -> set[Relation]:
     """Tell a crop from a part of a collage: a crop's picture goes on beyond its border."""
     comparison = proof.comparison
     assert comparison is not None and proof.matrix is not None  # noqa: PT018 - relate() checked
@@ -172,52 +187,93 @@ def _extent(proof: Proof, a: Side, b: Side, evidence: dict[str, Any]) -> set[Rel
     larger, box, share = (
         (b, comparison.box_b, share_b) if part_is_a else (a, comparison.box_a, share_a)
     )
-    seam = _seam(larger.features.picture, box)
+    part = a if part_is_a else b
+    to_larger = proof.matrix if part_is_a else np.linalg.inv(proof.matrix)
+    seam = _seam(part.features, larger.features, np.asarray(to_larger, np.float64))
     evidence["part"] = "a" if part_is_a else "b"
     evidence["crop_box"] = [round(value, 4) for value in box]
     evidence["crop_share"] = round(share, 4)
-    alien = share < PART_OF_COMPOSITE and max(share_a, share_b) > 0.8 and seam > SEAM
-    holds.add(Relation.COMPOSITE if alien else Relation.CROPPED)
+    if max(share_a, share_b) < MOSTLY_SEEN or seam < SEAM:
+        holds.add(Relation.CROPPED)
+    elif share < PART_OF_COMPOSITE or (
+        share < PART_OF_PAGE and _busy_around(larger.features.picture, box) > BUSY
+    ):
+        holds.add(Relation.COMPOSITE)
+    elif turned:  # the corners that a turn leaves empty are no frame
+        return holds
+    else:  # a frame, a caption, a banner: the photo with something around it
+        holds.add(Relation.EDITED)
+        evidence["frame"] = "b" if part_is_a else "a"
     return holds
 
 
-def _seam(picture: NDArray[np.uint8], box: tuple[float, float, float, float]) -> float:
-    """Return how much harsher the picture changes across the box's border than beside it.
+def _seam(part: LocalFeatures, larger: LocalFeatures, matrix: NDArray[np.float64]) -> float:
+    """Return how much harsher the larger picture changes across the part's border than beside it.
 
-    About 1 where the picture goes on; several where another picture, a frame or a page begins.
-    The median over the sides that do not lie at the picture's own border.
+    About 1 where the picture goes on; several where another picture, a frame or a page begins. The
+    median over the sides of the part that do not lie at the larger picture's own border.
     """
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    height, width = grey.shape
-    left, top, right, bottom = (
-        box[0] * width,
-        box[1] * height,
-        box[2] * width,
-        box[3] * height,
-    )
+    grey = cv2.cvtColor(larger.picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    side = max(grey.shape)
+    # One pixel of the larger picture, in units of the part.
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    step = 1 / max(side * zoom, 1e-3)
+    width, height = part.size
     ratios = []
-    for image, place, start, end in (
-        (grey.T, left, top, bottom),
-        (grey.T, right, top, bottom),
-        (grey, top, left, right),
-        (grey, bottom, left, right),
+    for start, end, outward in (
+        ((0.0, 0.0), (width, 0.0), (0.0, -1.0)),
+        ((0.0, height), (width, height), (0.0, 1.0)),
+        ((0.0, 0.0), (0.0, height), (-1.0, 0.0)),
+        ((width, 0.0), (width, height), (1.0, 0.0)),
     ):
-        ratio = _step_across(image[:, round(start) : round(end)], round(place))
+        along = np.linspace(0.04, 0.96, 48)[:, None]
+        border = np.array(start) * (1 - along) + np.array(end) * along
+        lines = {
+            shift: _sample(
+                grey, transform(matrix, border + np.array(outward) * shift * step) * side
+            )
+            for shift in (-10, -4, -3, 3, 4, 10)
+        }
+        ratio = _step_across(lines)
         if ratio is not None:
             ratios.append(ratio)
     return float(np.median(ratios)) if ratios else 0.0
 
 
-def _step_across(strip: NDArray[np.float32], row: int) -> float | None:
-    if row < 7 or row > len(strip) - 7 or strip.shape[1] < 8:
+def _busy_around(picture: NDArray[np.uint8], box: tuple[float, float, float, float]) -> float:
+    """Return the share of a picture's blocks outside a box that have texture: low in a plain frame."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    mean = cv2.blur(grey, (8, 8))
+    deviation = np.sqrt(np.maximum(cv2.blur(grey * grey, (8, 8)) - mean**2, 0))
+    height, width = grey.shape
+    outside = np.ones(grey.shape, bool)
+    # A little more than the box: its own border is a step.
+    left, top = round(box[0] * width) - 8, round(box[1] * height) - 8
+    right, bottom = round(box[2] * width) + 8, round(box[3] * height) + 8
+    outside[max(0, top) : bottom, max(0, left) : right] = False
+    return float((deviation[outside] > 12).mean()) if outside.any() else 0.0
+
+
+def _sample(grey: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the grey levels at (n, 2) places, NaN outside the picture."""
+    maps = places.astype(np.float32)
+    values = cv2.remap(
+        grey,
+        maps[:, :1],
+        maps[:, 1:],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=-999,
+    )[:, 0]
+    return np.where(values < 0, np.nan, values).astype(np.float32)
+
+
+def _step_across(lines: dict[int, NDArray[np.float32]]) -> float | None:
+    across = np.abs(lines[3] - lines[-3])
+    if np.isfinite(across).mean() < 0.5:
         return None
-    across = float(np.abs(strip[row + 3] - strip[row - 3]).mean())
-    beside = [
-        float(np.abs(strip[row + shift + 3] - strip[row + shift - 3]).mean())
-        for shift in (-7, 7)
-        if 3 <= row + shift < len(strip) - 3
-    ]
-    return across / max(float(np.mean(beside)) if beside else 0.0, 3.0)
+    beside = np.concatenate([np.abs(lines[-4] - lines[-10]), np.abs(lines[4] - lines[10])])
+    return float(np.nanmean(across)) / max(float(np.nanmean(beside)), 3.0)
 
 
 def _tone(comparison: Comparison, evidence: dict[str, Any]) -> set[Relation]:
@@ -247,28 +303,36 @@ def _tone_words(comparison: Comparison) -> list[str]:
     elif middle < -TONE_OFFSET:
         words.append("darker")
     more = comparison.colour_b - comparison.colour_a
-    if comparison.colour_shift > COLOUR_SHIFT:
-        strong = max(8.0, 0.25 * comparison.colour_a)
-        words.append(
-            "more colour" if more > strong else "less colour" if more < -strong else "other colours"
-        )
+    strongest = max(comparison.colour_a, comparison.colour_b)
+    if comparison.colour_shift > max(COLOUR_SHIFT, COLOUR_SHARE * strongest):
+        clear = abs(more) > 0.2 * strongest
+        words.append("other colours" if not clear else "more colour" if more > 0 else "less colour")
     return words
 
 
-def _changes(comparison: Comparison, shape: _Shape, evidence: dict[str, Any]) -> set[Relation]:
-    holds = set()
-    changed = comparison.changed
-    evidence["changed_share"] = round(changed, 4)
-    if changed > CHANGED:
-        holds.add(Relation.EDITED)
+def _changes(
+    comparison: Comparison, shape: _Shape, holds: set[Relation], evidence: dict[str, Any]
+) -> set[Relation]:
+    found = set()
+    evidence["changed_share"] = round(comparison.changed, 4)
+    toned = Relation.RECOLOURED in holds
+    # Tones that clip take texture away: with them only a large change is one of content.
+    if comparison.changed > (CHANGED_TONED if toned else CHANGED) or (
+        comparison.peak > PEAK and not toned
+    ):
+        found.add(Relation.EDITED)
     whole = comparison.share_a if comparison.framed_a else comparison.share_b
-    if comparison.framed_a != comparison.framed_b and whole >= WHOLE:
-        holds.add(Relation.EDITED)
+    if comparison.framed_a != comparison.framed_b and whole >= WHOLE and not shape.turned:
+        found.add(Relation.EDITED)
         evidence["frame"] = "b" if comparison.framed_b else "a"
     if shape.perspective > PERSPECTIVE or shape.skew > SKEW:
-        holds.add(Relation.EDITED)
+        found.add(Relation.EDITED)
         evidence["warped"] = True
-    if not SOFTER < comparison.detail < SHARPER:
-        holds.add(Relation.EDITED)
+    same_scale = abs(math.log(max(shape.scale, 1e-6))) < 0.1
+    drawn_as_is = same_scale and abs(shape.degrees) < TURN_DEGREES
+    sharper = SHARPER if drawn_as_is else SHARPER_TURNED
+    softer = SOFTER if drawn_as_is else 0.0
+    if not softer <= comparison.detail <= sharper:
+        found.add(Relation.EDITED)
         evidence["detail"] = "softer" if comparison.detail < 1 else "sharper or noisier"
-    return holds
+    return found
