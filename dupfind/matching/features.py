@@ -7,8 +7,10 @@ Sources: SIFT (Lowe 2004), RootSIFT (Arandjelović and Zisserman 2012).
 """
 
 import io
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -26,7 +28,11 @@ CONTRAST_THRESHOLD = (
     0.02  # half of OpenCV's default: soft and dim photos have few keypoints otherwise
 )
 _FORMAT = 1
+# What NumPy raises for a damaged archive, at one place or another of it.
+_DAMAGE = (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile, zlib.error)
 _PLAIN = 8  # colour levels that a plain border may vary by (JPEG noise)
+_SPECKS = 0.1  # share of a row or column of the border that may differ from it
+_TOUCHED = 0.5  # share of each side of its frame that a picture differs from the frame at
 
 
 @dataclass(frozen=True)
@@ -125,13 +131,20 @@ class LocalFeatures:
                 geometry = arrays["geometry"].astype(np.float32) / 65535
                 decoded = cv2.imdecode(arrays["picture"], cv2.IMREAD_COLOR)
                 sift = arrays["sift"]
-        except (OSError, KeyError, ValueError, TypeError, EOFError, cv2.error) as error:
+                _check_shapes(geometry, sift)
+        except (*_DAMAGE, cv2.error) as error:
             raise DescriptorError(f"the cached features are damaged ({error})") from error
         if decoded is None:
             raise DescriptorError("the cached features are damaged (their picture)")
         picture = np.ascontiguousarray(decoded[..., ::-1], np.uint8)
         points, sizes, angles = geometry[:, :2], geometry[:, 2], geometry[:, 3] * 360
         return cls(points, sizes, angles, sift, picture)
+
+
+def _check_shapes(geometry: NDArray[np.float32], sift: NDArray[np.uint8]) -> None:
+    rows = len(geometry)
+    if geometry.shape != (rows, 4) or sift.shape != (rows, 128):
+        raise ValueError(f"{geometry.shape} places do not go with {sift.shape} descriptors")
 
 
 def use_one_thread() -> None:
@@ -190,7 +203,7 @@ def content_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     height, width = picture.shape[:2]
     filled = np.zeros((height + 2, width + 2), np.uint8)
     flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (1 << 8)
-    source = np.ascontiguousarray(picture)
+    source = picture.copy()  # OpenCV wants to be able to write
     for x, y in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)):
         if not filled[y + 1, x + 1]:
             cv2.floodFill(source, filled, (x, y), 0, (_PLAIN,) * 3, (_PLAIN,) * 3, flags)
@@ -200,9 +213,27 @@ def content_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
         return np.ones((height, width), bool)
     hull = cv2.convexHull(cv2.findNonZero(content))
     whole = cv2.fillConvexPoly(np.zeros_like(content), hull, 1)
-    if count < 0.97 * int(whole.sum()):
-        return np.ones((height, width), bool)
-    return np.asarray(whole > 0)
+    if count >= 0.97 * int(whole.sum()):
+        return np.asarray(whole > 0)
+    return _framed_box(content)
+
+
+def _framed_box(content: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the upright box that the content fills out to all its sides; all True without one.
+
+    The border's colour may go on into the picture (a dark photo in a black frame), and a coarse JPEG
+    leaves specks on it; but the picture still touches most of each side of its box.
+    """
+    rows = np.flatnonzero(content.mean(axis=1) > _SPECKS)
+    columns = np.flatnonzero(content.mean(axis=0) > _SPECKS)
+    box = np.zeros(content.shape, bool)
+    if not len(rows) or not len(columns):
+        return ~box
+    box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    inside = content[box].reshape(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1)
+    edges = inside[:2].max(axis=0), inside[-2:].max(axis=0)
+    edges += inside[:, :2].max(axis=1), inside[:, -2:].max(axis=1)
+    return box if min(float(edge.mean()) for edge in edges) > _TOUCHED else ~np.zeros_like(box)
 
 
 def mirror_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:

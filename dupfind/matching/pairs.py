@@ -44,8 +44,9 @@ class Projection:
 
 def learn_projection(sample: Sequence[LocalFeatures]) -> Projection:
     """Learn the main directions of RootSIFT (PCA) on the features of some photos."""
+    # Two rows of zeros: there may be no feature at all, and a spread wants two.
     stacked = np.concatenate(
-        [np.zeros((1, 128), np.uint8), *(photo.descriptors for photo in sample)]
+        [np.zeros((2, 128), np.uint8), *(photo.descriptors for photo in sample)]
     )
     generator = np.random.default_rng(_SEED)
     rows = generator.permutation(len(stacked))[:_PCA_SAMPLE]
