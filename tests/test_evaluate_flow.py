@@ -266,3 +266,35 @@ def test_drawing_without_pairs_is_wrong_usage(album: Album) -> None:
 def test_pair_files_do_not_go_with_a_data_set(album: Album) -> None:
     result = run(album.folder, "--format", "copydays", "--neutral", album.folder / "hard.csv")
     assert "no look-alike or neutral pairs" in result.output
+
+
+def test_only_labelled_files_are_indexed(
+    album: Album, make_picture: Callable, tmp_path: Path
+) -> None:
+    folder = tmp_path / "album"
+    shutil.copytree(album.folder, folder)
+    Image.fromarray(make_picture(99, (64, 64))).save(folder / "unlabelled.png")
+    options = EvaluateOptions("untrained", descriptor_only=True)
+    library = LibraryPaths(tmp_path / "library")
+    evaluate(read_labels(folder / "truth.csv"), options, library=library)
+    with Store.open(library) as store:
+        names = {photo.path.name for photo in store.photos()}
+    assert len(names) == 16
+    assert "unlabelled.png" not in names
+
+
+def test_a_folder_of_labelled_files_only_is_indexed_as_one(album: Album, tmp_path: Path) -> None:
+    shutil.copytree(album.folder, tmp_path / "photos")
+    lines = (tmp_path / "photos" / "truth.csv").read_text().splitlines()
+    moved = [lines[0], *(f"photos/{line}" for line in lines[1:])]
+    (tmp_path / "truth.csv").write_text("\n".join(moved))
+    for name in ("truth.csv", "hard.csv"):
+        (tmp_path / "photos" / name).unlink()
+    library = LibraryPaths(tmp_path / "library")
+    options = EvaluateOptions("untrained", descriptor_only=True)
+    result = evaluate(read_labels(tmp_path / "truth.csv"), options, library=library)
+    assert result.report["not_indexed"] == []
+    with Store.open(library) as store:
+        run = store.latest_run("index")
+    assert run is not None
+    assert run.options["folders"] == [str(tmp_path / "photos")]

@@ -128,7 +128,7 @@ def evaluate(
             library = LibraryPaths(Path(folder) / LIBRARY_FOLDER)
         store = resources.enter_context(Store.open(library, write=True))
         index = IndexOptions(model=options.model, device=options.device)
-        index_photos(store, truth.paths, index, on_progress)
+        index_photos(store, _to_index(truth), index, on_progress)
         if not options.descriptor_only:
             cluster_photos(store, ClusterOptions(precision=options.precision), on_progress)
         return measure_library(
@@ -198,6 +198,20 @@ def candidate_recall(store: Store, truth: Truth, *, k: int = CANDIDATES) -> dict
         pairs += product(labelled[a], labelled[b])
     first, second = np.array(pairs, np.int64).reshape(-1, 2).T
     return recall_by_kind(truth, np.unique(truth.keys(first, second)))
+
+
+def _to_index(truth: Truth) -> list[Path]:
+    """Return the folders that hold the labelled files and nothing else, or else the files one by one."""
+    labelled = {str(path) for path in truth.paths}
+    folders = sorted({path.parent for path in truth.paths})
+    top = [folder for folder in folders if not any(other in folder.parents for other in folders)]
+    found = (
+        os.path.join(folder, name)  # noqa: PTH118 - a million of them
+        for root in top
+        for folder, _, names in os.walk(root)
+        for name in names
+    )
+    return top if all(path in labelled for path in found) else truth.paths
 
 
 def _refuse_missing(truth: Truth) -> None:
