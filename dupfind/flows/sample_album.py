@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dupfind.errors import LibraryError
-from dupfind.photos.decode import FULL_SIZE_PX, decode
+from dupfind.photos.decode import FULL_SIZE_PX, decode, fit
 from dupfind.photos.edits import apply_edit
 
 SEED = 20210429
@@ -19,8 +19,8 @@ SEED = 20210429
 ALBUM: dict[str, tuple[str, ...]] = {
     "astronaut.png": ("jpeg_coarse", "crop_70", "flip", "meme", "grey"),
     "chelsea.png": ("shrink_half", "rotate_90", "screenshot_phone", "sepia"),
-    "coffee.png": ("crop_50", "filter_vivid", "collage_2x2"),
-    "rocket.jpg": ("tilt_cropped", "watermark", "messenger"),
+    "coffee.png": ("crop_50", "filter_vivid", "meme"),
+    "rocket.jpg": ("tilt_cropped", "watermark", "collage_2x2"),
     "hubble_deep_field.jpg": ("jpeg_worst", "crop_85", "rotate_180"),
     "motorcycle_left.png": (),
     "motorcycle_right.png": (),
@@ -34,7 +34,7 @@ _MARK = ".made-by-dupfind-demo"
 _IN_COLLAGE = ("grass.png", "gravel.png", "brick.png")
 _CAMERA_QUALITY = 96
 _QUALITY = 85
-_LONGEST_PX = 1000
+_LONGEST_PX = 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def make_sample_album(folder: Path) -> SampleAlbum:
         _make_room(folder)
         files = _write_album(source, folder)
         example = folder.parent / "unknown-photo.jpg"
-        edited = apply_edit("combo_mild", _read(source / "chelsea.png"), _random("example"))
+        edited = apply_edit("combo_mild", _read(source / "camera.png"), _random("example"))
         Image.fromarray(edited.pixels).save(example, quality=_QUALITY)
     except OSError as error:
         raise LibraryError(
@@ -108,9 +108,7 @@ def _pictures() -> Path:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    pixels = decode(path, needed_px=FULL_SIZE_PX).pixels
-    step = -(-max(pixels.shape[:2]) // _LONGEST_PX)
-    return np.ascontiguousarray(pixels[::step, ::step])
+    return fit(decode(path, needed_px=FULL_SIZE_PX).pixels, _LONGEST_PX)
 
 
 def _random(name: str) -> np.random.Generator:
