@@ -4,7 +4,7 @@ In:  proven pairs as arrays of rows. Out: ``Star``: a centre and its members. No
 
 A~B and B~C do not make A~C: groups grow around one photo, and a photo joins only when it is proven against
 that photo or against at least half of those already there. A collage contains its photos but is no copy of
-any; it joins the group of the one it shows largest and never brings two groups together.
+any; it joins the group that it is proven against most often and never brings two groups together.
 """
 
 from collections.abc import Iterator
@@ -164,7 +164,7 @@ def _choose_centre(
 
 
 def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
-    """Let each collage join the group of the photo it shows largest, or pair up with that photo."""
+    """Let each collage join the group it is proven against most often, or pair up with one photo."""
     place = {row: index for index, star in enumerate(stars) for row in star.members}
     joined: dict[int, list[int]] = {}
     bridges: dict[int, list[int]] = {}
@@ -174,15 +174,13 @@ def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
             continue
         mine = edges.select(edges.container == container)
         parts = np.where(mine.a == container, mine.b, mine.a)
-        largest = int(parts[np.lexsort((parts, -mine.probability, -mine.share))[0]])
-        homes = {place.get(int(part), -1 - int(part)) for part in parts}
-        home = place.get(largest)
-        if home is not None:
+        home, homes = _home(place, parts, mine)
+        if home >= 0:
             joined.setdefault(home, []).append(container)
-            if len(homes) > 1:
+            if homes > 1:
                 bridges.setdefault(home, []).append(container)
         else:
-            alone.setdefault(largest, []).append(container)
+            alone.setdefault(-1 - home, []).append(container)
     grown = [
         Star(star.centre, (*star.members, *joined.get(index, ())), tuple(bridges.get(index, ())))
         for index, star in enumerate(stars)
@@ -191,3 +189,17 @@ def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
     return grown + [
         Star(part, (part, *containers)) for part, containers in alone.items() if part not in taken
     ]
+
+
+def _home(place: dict[int, int], parts: NDArray[np.int64], mine: Edges) -> tuple[int, int]:
+    """Return the group a collage joins (-1 - row for a photo that has none), and how many it could.
+
+    The group with the most proven parts; among equals the one whose photo is shown largest.
+    """
+    found: dict[int, tuple[int, float]] = {}
+    for part, share in zip(parts.tolist(), mine.share.tolist(), strict=True):
+        home = place.get(part, -1 - part)
+        count, largest = found.get(home, (0, 0.0))
+        found[home] = (count + 1, max(largest, share))
+    best = max(found, key=lambda home: (*found[home], home))
+    return best, len(found)

@@ -1,0 +1,141 @@
+"""Fit the calibration that ships with dupfind, on a labelled album.
+
+    python benchmarks/make_set.py PHOTOS ALBUM --originals 500 --edits 4 --distractors 1500
+    python benchmarks/fit_calibration.py ALBUM/truth.csv -o dupfind/matching/calibration.json
+
+Copies are pairs of an original and an edited copy; the other examples are candidate pairs of different
+photos. Pairs of different photos that agree almost wholly are left out as copies that the labels do not
+know (two crops of one picture among the photos): they are printed.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.evaluation.truth import Truth, read_truth
+from dupfind.flows.candidates import collect_local, vote_candidates
+from dupfind.flows.features import FeatureSource
+from dupfind.flows.proving import Proven, Prover
+from dupfind.matching.calibrate import (
+    SIGNALS,
+    Calibration,
+    Examples,
+    cut_for,
+    expect,
+    fit,
+    recall_by_kind,
+)
+from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.photos.scan import file_sha256
+from dupfind.records import Photo
+from dupfind.store.cache import BlobCache
+
+UNKNOWN_COPY = 0.95
+
+
+@dataclass(frozen=True)
+class Album:
+    """The labelled photos by row: record, group and kind."""
+
+    photos: list[Photo]
+    groups: list[str]
+    kinds: list[str]
+    originals: list[bool]
+
+
+def main() -> None:
+    options = parse()
+    album = read_album(read_truth(options.truth))
+    with ExitStack() as resources:
+        folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
+        cache = resources.enter_context(BlobCache(folder / "features.db"))
+        workers = len(os.sched_getaffinity(0))
+        source = resources.enter_context(
+            closing(FeatureSource(album.photos, cache, workers=workers))
+        )
+        prover = resources.enter_context(closing(Prover(album.photos, source, workers=workers)))
+        pairs = example_pairs(album, source)
+        proven = list(prover.prove(pairs, progress))
+    calibration = fit(examples_of(album, proven))
+    options.output.write_text(json.dumps(calibration.to_json()) + "\n", encoding="utf-8")
+    show(calibration)
+
+
+def read_album(truth: Truth) -> Album:
+    """Read what proofs need to know of the photos; sizes do not matter to the score."""
+    photos = [
+        Photo(row, path, file_sha256(path), path.stat().st_size, 0, 1, 1, "JPEG")
+        for row, path in enumerate(truth.paths)
+    ]
+    groups = [
+        f"group {group}" if group >= 0 else f"alone {row}" for row, group in enumerate(truth.group)
+    ]
+    return Album(photos, groups, list(truth.kinds), [bool(flag) for flag in truth.is_original])
+
+
+def example_pairs(album: Album, source: FeatureSource) -> NDArray[np.int64]:
+    """Return candidates of different photos, and every original with its copies, (pairs, 2)."""
+    local = collect_local(source, progress)
+    table = vote_candidates(local, photos=len(album.photos), k=CANDIDATES)
+    found = [(int(a), int(b)) for a, b in unique_pairs(table) if album.groups[a] != album.groups[b]]
+    original = {album.groups[row]: row for row in range(len(album.photos)) if album.originals[row]}
+    for row, group in enumerate(album.groups):
+        if not album.originals[row] and group in original:
+            found.append((min(row, original[group]), max(row, original[group])))
+    return np.array(sorted(found), np.int64)
+
+
+def examples_of(album: Album, proven: list[Proven]) -> Examples:
+    """Label the proven pairs; leave out the copies that the labels do not know."""
+    agree = list(SIGNALS).index("agree")
+    kept, labels, kinds = [], [], []
+    for pair in proven:
+        copy = album.groups[pair.a] == album.groups[pair.b]
+        both_whole = album.originals[pair.a] and album.originals[pair.b]
+        if not copy and both_whole and pair.inliers > 40 and pair.signals[agree] > UNKNOWN_COPY:
+            print(f"left out: {album.photos[pair.a].path} and {album.photos[pair.b].path}")
+            continue
+        edited = pair.a if album.originals[pair.b] else pair.b
+        kept.append(pair.signals)
+        labels.append(copy)
+        kinds.append(album.kinds[edited] if copy else "")
+    return Examples(np.array(kept), np.array(labels), tuple(kinds))
+
+
+def show(calibration: Calibration) -> None:
+    """Print the weights and what to expect."""
+    for name, weight in zip(SIGNALS, calibration.weights, strict=True):
+        print(f"{name:<18} {weight:8.3f}")
+    print(f"{len(calibration.copy_scores)} copies, {len(calibration.other_scores)} other pairs")
+    for precision in (0.9, 0.99, 0.999):
+        print(expect(calibration, cut_for(calibration, precision)))
+    weak = recall_by_kind(calibration, cut_for(calibration, 0.99))
+    print({kind: round(recall, 2) for kind, recall in weak.items() if recall < 0.95})
+
+
+def progress(done: int, total: int) -> None:
+    """Print how far it is, now and then."""
+    if done % 1024 < 64:
+        print(f"{done} of {total}", flush=True)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("truth", type=Path, help="truth.csv of the album")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="calibration.json to write"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
