@@ -4,6 +4,7 @@ In:  two grey pictures of one shape and a mask. Out: shares and numbers for ``co
 No disk, database or model.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -14,6 +15,8 @@ BLOCK_PX = 12
 STEP_PX = 6
 TEXTURE_STD = 6.0  # grey levels of 255: a block below it is flat
 AGREE_CORRELATION = 0.75
+STRIPE_STD = 3.0  # grey levels that must be left of a block without its profiles, to be compared
+STRIPE_MARGIN = 0.45  # how much less these may correlate than the whole block must
 SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
 FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
 
@@ -40,6 +43,7 @@ def block_agreement(
     correlation = covariance / np.maximum(std_a * std_b, 4.0)
     if negative:
         correlation = -correlation
+    correlation = np.minimum(correlation, _across_stripes(grey_a, grey_b, mean, negative=negative))
     # A photo of low contrast still has texture: measure it against the photo's own.
     rough_a = std_a > TEXTURE_STD * min(1.0, _spread(grey_a[mask]) / 45)
     rough_b = std_b > TEXTURE_STD * min(1.0, _spread(grey_b[mask]) / 45)
@@ -62,6 +66,33 @@ def block_agreement(
         "two_sided": share_of(two_sided > 0, textured) if textured.any() else 0.0,
         "largest_wrong": _largest(two_sided) / max(1, int(whole.sum())),
     }
+
+
+def _across_stripes(
+    grey_a: NDArray[np.float32],
+    grey_b: NDArray[np.float32],
+    mean: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    *,
+    negative: bool,
+) -> NDArray[np.float32]:
+    """Return an upper bound on each block's correlation from what is no upright stripe in it.
+
+    Lines of text, blinds and tables correlate whatever is written there, once the lines meet. What is
+    left after the profiles along x and y are taken out must correlate too, if less; 1 where too
+    little is left to tell.
+    """
+    rest_a, rest_b = _without_profiles(grey_a), _without_profiles(grey_b)
+    std_a, std_b = (np.sqrt(np.maximum(mean(rest * rest), 0)) for rest in (rest_a, rest_b))
+    rest = mean(rest_a * rest_b) / np.maximum(std_a * std_b, 1.0)
+    told = (std_a > STRIPE_STD) & (std_b > STRIPE_STD)
+    bound = (-rest if negative else rest) + STRIPE_MARGIN
+    return np.where(told, bound, np.float32(1))
+
+
+def _without_profiles(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    for size in ((BLOCK_PX, 1), (1, BLOCK_PX)):
+        grey = grey - cv2.blur(grey, size, borderType=cv2.BORDER_REFLECT)
+    return grey
 
 
 def settle(

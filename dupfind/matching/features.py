@@ -231,8 +231,8 @@ def _framed_box(content: NDArray[np.uint8]) -> NDArray[np.bool_]:
         return ~box
     box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
     inside = content[box].reshape(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1)
-    edges = inside[:2].max(axis=0), inside[-2:].max(axis=0)
-    edges += inside[:, :2].max(axis=1), inside[:, -2:].max(axis=1)
+    edges = [inside[:2].max(axis=0), inside[-2:].max(axis=0)]
+    edges += [inside[:, :2].max(axis=1), inside[:, -2:].max(axis=1)]
     return box if min(float(edge.mean()) for edge in edges) > _TOUCHED else ~np.zeros_like(box)
 
 
