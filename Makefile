@@ -34,7 +34,7 @@ docs: setup
 	$(BIN)/python docs/make_commands.py
 
 demo: setup
-	$(BIN)/dupfind demo --folder .demo $(if $(PHOTOS),"$(PHOTOS)")
+	$(BIN)/dupfind demo --folder .demo $(if $(PHOTOS),"$(patsubst ~/%,$(HOME)/%,$(PHOTOS))")
 
 clean:
 	rm -rf .venv .demo build dist *.egg-info
