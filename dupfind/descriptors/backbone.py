@@ -74,7 +74,7 @@ def create_backbone(
     """
     import timm
 
-    from dupfind.descriptors import stem  # noqa: F401 - registers its architecture with timm
+    from dupfind.descriptors import timm_stem  # noqa: F401 - registers its architecture with timm
 
     arguments = {"num_classes": 0, "dynamic_img_size": True, "drop_path_rate": drop_path}
     if patch_drop > 0:
@@ -175,7 +175,7 @@ def save_model(
 
 
 def _with_weights(spec: ModelSpec, weights: dict[str, Tensor]) -> nn.Module:
-    plain = None if spec.arguments else plain_transformer(spec.architecture, weights)
+    plain = plain_transformer(spec.architecture, spec.arguments, weights)
     if plain is not None:
         return plain
     module = create_backbone(spec)

@@ -1,7 +1,4 @@
-"""A vision transformer whose patches come from a few convolutions: ``dupfind_vit_stem``.
-
-Registered with timm, so ``timm.create_model("dupfind_vit_stem", embed_dim=..., depth=...)`` makes
-it like any other architecture. Each patch token still covers a stride of 16 pixels.
+"""Patches from a few convolutions, for transformers that train fast on few photos.
 
 Source: "Early convolutions help transformers see better" (arXiv 2106.14881): a stem of 3 x 3
 convolutions instead of one 16 x 16 patch projection trains faster and is less delicate.
@@ -10,8 +7,6 @@ convolutions instead of one 16 x 16 patch projection trains faster and is less d
 from itertools import pairwise
 from typing import Any
 
-from timm.models import register_model
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 STEM_STRIDE = 16
@@ -55,18 +50,3 @@ class ConvStem(nn.Module):
         """Turn views of shape (batch, channels, H, W) into tokens (batch, H/16, W/16, width)."""
         tokens: Tensor = self.layers(views).permute(0, 2, 3, 1).contiguous()
         return tokens
-
-
-@register_model  # type: ignore[untyped-decorator]
-def dupfind_vit_stem(pretrained: bool = False, **arguments: Any) -> VisionTransformer:
-    """Build the transformer; width, depth and the rest are ``VisionTransformer``'s arguments.
-
-    Raises:
-        RuntimeError: ``pretrained`` is asked for; nobody publishes weights for it.
-    """
-    if pretrained:
-        raise RuntimeError("dupfind_vit_stem has no published weights")
-    for unused in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
-        arguments.pop(unused, None)
-    defaults = {"embed_dim": 256, "depth": 8, "num_heads": 4, "embed_layer": ConvStem}
-    return VisionTransformer(**(defaults | arguments))
