@@ -5,6 +5,7 @@ The exact index stores float32 on the processor, where its matrix product is the
 a GPU.
 """
 
+import logging
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ GPU_LARGEST_K = 2048
 TIE = 2e-4  # float16 rounds a similarity by about this much
 SEED = 20210429
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class VectorIndex:
@@ -43,17 +46,29 @@ class VectorIndex:
     probes: int = 0
     recall: float = 1.0
     _on_gpu: Any = None
+    _gpu_failed: bool = False
 
     def for_search(self, k: int) -> Any:
         """Return the FAISS index to search ``k`` neighbours with: on the GPU when it can.
 
-        Source: FAISS on a GPU allows k <= 2048.
+        Source: FAISS on a GPU allows k <= 2048, and visits at most 2048 lists.
         """
-        if faiss.get_num_gpus() == 0 or k > GPU_LARGEST_K or self.count == 0:
+        beyond_gpu = max(k, self.probes) > GPU_LARGEST_K
+        if gpu_count() == 0 or beyond_gpu or self.count == 0 or self._gpu_failed:
             return self.faiss_index
         if self._on_gpu is None:
-            self._on_gpu = _move_to_gpu(self.faiss_index)
+            try:
+                self._on_gpu = _move_to_gpu(self.faiss_index)
+            except RuntimeError as error:  # out of memory, or a GPU that FAISS cannot use
+                self.leave_gpu(error)
+                return self.faiss_index
         return self._on_gpu
+
+    def leave_gpu(self, error: RuntimeError) -> None:
+        """Search on the processor from now on: slower, with the same results."""
+        reason = str(error).strip().splitlines()[-1]
+        log.warning("the GPU cannot search (%s); searching on the processor", reason)
+        self._on_gpu, self._gpu_failed = None, True
 
 
 def gpu_count() -> int:
@@ -77,7 +92,7 @@ def build(vectors: Vectors, *, exact: bool | None = None) -> VectorIndex:
     check_vectors(vectors)
     count, dimensions = vectors.shape
     if exact is None:
-        exact = count <= (EXACT_UP_TO_ON_GPU if faiss.get_num_gpus() else EXACT_UP_TO)
+        exact = count <= (EXACT_UP_TO_ON_GPU if gpu_count() else EXACT_UP_TO)
     if exact:
         return VectorIndex(_exact(vectors), "exact", count, dimensions)
     if count < 2:
@@ -154,7 +169,8 @@ def _recall(
 
 
 def _move_to_gpu(index: Any) -> Any:
+    gpus = list(range(gpu_count()))
     options = faiss.GpuMultipleClonerOptions()
     options.useFloat16 = True
-    options.shard = True
-    return faiss.index_cpu_to_all_gpus(index, co=options)
+    options.shard = len(gpus) > 1  # each GPU holds a part
+    return faiss.index_cpu_to_gpus_list(index, co=options, gpus=gpus)

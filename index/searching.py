@@ -39,11 +39,26 @@ def search(index: VectorIndex, queries: Vectors, k: int) -> tuple[Similarity, Ne
     found = min(k, index.count)
     if found == 0:
         return similarity, neighbour
-    searcher = index.for_search(found)
     for start, block in blocks(queries, JOIN_ROWS):
         rows = slice(start, start + len(block))
-        similarity[rows, :found], neighbour[rows, :found] = searcher.search(block, found)
+        similarity[rows, :found], neighbour[rows, :found] = _search_block(index, block, found)
     similarity[neighbour < 0] = -np.inf
+    return similarity, neighbour
+
+
+def _search_block(
+    index: VectorIndex, block: NDArray[np.float32], k: int
+) -> tuple[Similarity, Neighbour]:
+    searcher = index.for_search(k)
+    try:
+        similarity, neighbour = searcher.search(block, k)
+    except RuntimeError as error:
+        if searcher is index.faiss_index:
+            raise SearchError(
+                f"FAISS cannot search ({error}); free some memory and try again"
+            ) from error
+        index.leave_gpu(error)  # another program may have taken its memory
+        similarity, neighbour = index.faiss_index.search(block, k)
     return similarity, neighbour
 
 

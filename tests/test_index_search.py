@@ -1,8 +1,10 @@
 """Searches and joins against brute force, on ordinary and on hostile vectors."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -257,11 +259,25 @@ def test_inverted_lists_of_one_vector_are_refused() -> None:
         build(unit_vectors(1), exact=False)
 
 
+def test_a_gpu_that_cannot_be_used_leaves_the_search_to_the_processor(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if faiss.get_num_gpus():
+        pytest.skip("the GPU of this machine can be used")
+    vectors = unit_vectors(300)
+    expected = self_join(vectors, 5)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)  # FAISS itself then finds no device 0
+    index = build(vectors)
+    with caplog.at_level(logging.WARNING):
+        found = self_join(vectors, 5, index=index)
+    np.testing.assert_array_equal(found[1], expected[1])
+    assert [record.message for record in caplog.records if "on the processor" in record.message]
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_gpu_finds_the_same_neighbours(exact: bool) -> None:
-    import faiss
-
     if faiss.get_num_gpus() == 0:
         pytest.skip("needs a GPU that FAISS can use")
     vectors = unit_vectors(6000, spread=0.5).astype(np.float16)
