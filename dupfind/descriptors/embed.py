@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dupfind.descriptors.backbone import Model, describe_tokens
+from dupfind.descriptors.backbone import Model, describe_tokens, suit_attention
 from dupfind.errors import DescriptorError, DupfindError, ModelError
 
 CPU_BATCH = 16
@@ -65,6 +65,7 @@ class Embedder:
         self.view_px = model.spec.view_px
         self.dimensions = model.dimensions
         self._module = model.module.to(self.device).eval().requires_grad_(False)
+        suit_attention(self._module, self.device)
         deviation = 255.0 * torch.tensor(model.spec.std).view(1, 3, 1, 1)
         self._scale = (1.0 / deviation).to(self.device)
         self._offset = -(torch.tensor(model.spec.mean).view(1, 3, 1, 1) * 255.0 / deviation).to(
