@@ -18,7 +18,8 @@ _EDITED = frozenset({Relation.EDITED})
 _PROVEN = frozenset(set(Relation) - {Relation.IDENTICAL, Relation.SAME_PIXELS, Relation.SIMILAR})
 
 # The beginning of a kind -> the relations that are right for it; the longest beginning counts.
-# A PNG of a JPEG holds the same pixels, a WebP of it only nearly so, a palette also changes tones;
+# A PNG of a JPEG holds the same pixels, a WebP of it only nearly so; a GIF has other tones and
+# often another size;
 # a perspective view has no relation of its own, and a combination may be named after any part.
 EXPECTED: Mapping[str, frozenset[Relation]] = {
     "byte_copy": _CONTENT,
@@ -28,7 +29,7 @@ EXPECTED: Mapping[str, frozenset[Relation]] = {
     "reenc": _PIXELS,
     "jpeg": _ENCODED,
     "exif_orient": _ENCODED,
-    "gif": _ENCODED | _RECOLOURED,
+    "gif": _ENCODED | _RECOLOURED | {Relation.RESIZED},
     "resize": frozenset({Relation.RESIZED}),
     "stretch": frozenset({Relation.RESIZED}),
     "crop": frozenset({Relation.CROPPED}),
