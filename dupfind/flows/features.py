@@ -65,8 +65,9 @@ class FeatureSource:
     def load(self, rows: Sequence[int]) -> list[LocalFeatures]:
         """Return the features of several photos; those that are nowhere yet are read in parallel."""
         missing = [row for row in rows if row not in self._held]
-        fresh = dict(zip(missing, self._from_cache(missing), strict=True))
-        unread = [row for row, features in fresh.items() if features is None]
+        cached = dict(zip(missing, self._from_cache(missing), strict=True))
+        fresh = {row: features for row, features in cached.items() if features is not None}
+        unread = [row for row in missing if row not in fresh]
         fresh.update(zip(unread, self._pool.map(self._read, unread), strict=True))
         self._cache.put_blobs(
             FEATURES_KIND,
@@ -76,7 +77,8 @@ class FeatureSource:
                 if row not in self.unreadable
             },
         )
-        result = [self._held.get(row) or fresh[row] or empty_features() for row in rows]
+        # Features of a flat picture are empty, and so false: only a look-up tells what is held.
+        result = [self._held[row] if row in self._held else fresh[row] for row in rows]
         self._hold(dict(zip(rows, result, strict=True)))
         return result
 

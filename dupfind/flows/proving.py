@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dupfind.flows.features import FeatureSource, OnDone
-from dupfind.matching.calibrate import Calibration, signals_of
+from dupfind.matching.calibrate import SIGNALS, Calibration, signals_of
 from dupfind.matching.compare import compare
 from dupfind.matching.features import LocalFeatures, use_one_thread
 from dupfind.matching.relation import Side, in_shares, relate
@@ -146,7 +146,8 @@ def follow_ups(
 
     A photo with many copies has more of them than it gets candidates.
     """
-    probability = calibration.probability(np.array([pair.signals for pair in proven]))
+    signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
+    probability = calibration.probability(signals)
     partners: dict[int, dict[int, Proof]] = defaultdict(dict)
     for pair, likely in zip(proven, probability, strict=True):
         if likely >= FOLLOW_UP:
