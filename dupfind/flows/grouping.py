@@ -1,7 +1,7 @@
 """Make the groups of a clustering from its scored pairs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from dupfind.matching.verify import reversed_proof
 from dupfind.records import Group, Level, Member, Photo, Relation
 
 SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the scene
-SIMILAR_COSINE = 0.9
+UNRELATED_PAIRS = 200_000
+SIMILAR_QUANTILE = 0.9999  # a look-alike is nearer than all but this share of unrelated pairs
+_SEED = 20210429
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ def make_groups(
     contents = Contents(
         contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
     )
-    preference = _ranks(contents, rules)
-    edges = _edges(scored, level)
+    edges = _edges(scored, level, contents.vectors)
+    preference = _ranks(contents, rules, edges, prover)
     stars = group(edges, photos=len(contents.photos), preference=preference)
     taken = {row for star in stars for row in star.members}
     alone = [
@@ -48,8 +50,15 @@ def make_groups(
     yield from (builder.build(number, star) for number, star in enumerate([*stars, *alone], 1))
 
 
-def _ranks(contents: Contents, rules: Sequence[Rule]) -> NDArray[np.int64]:
+def _ranks(
+    contents: Contents, rules: Sequence[Rule], edges: Edges, prover: Prover
+) -> NDArray[np.int64]:
+    """Return the rank of each row by the keep rules; a plain border does not count as resolution."""
     first = [photos[0] for photos in contents.photos]
+    for row in np.unique(np.concatenate([edges.a, edges.b])).tolist():
+        shown = float(prover.source[row].content.mean()) ** 0.5
+        width, height = round(first[row].width * shown), round(first[row].height * shown)
+        first[row] = replace(first[row], width=width, height=height)
     place = {photo.id: row for row, photo in enumerate(first)}
     ranks = np.empty(len(first), np.int64)
     for rank, photo in enumerate(order(first, rules)):
@@ -57,7 +66,7 @@ def _ranks(contents: Contents, rules: Sequence[Rule]) -> NDArray[np.int64]:
     return ranks
 
 
-def _edges(scored: Scored, level: Level) -> Edges:
+def _edges(scored: Scored, level: Level, vectors: NDArray[np.float16]) -> Edges:
     pairs = scored.pairs
     edges = Edges(
         np.array([pair.a for pair in pairs], np.int64),
@@ -69,8 +78,28 @@ def _edges(scored: Scored, level: Level) -> Edges:
     joined = scored.probability >= scored.cut
     if level is Level.SIMILAR:
         aligned = np.array([pair.inliers >= SIMILAR_INLIERS for pair in pairs], bool)
-        joined |= aligned | (scored.similarity >= SIMILAR_COSINE)
+        joined |= aligned | (scored.similarity >= similar_cut(vectors))
     return edges.select(joined)
+
+
+def similar_cut(vectors: NDArray[np.float16]) -> float:
+    """Return the cosine similarity that unrelated photos of this collection hardly ever reach.
+
+    A fixed cosine means another thing with every model and every collection, so it is read off
+    random pairs of ``vectors``, (photos, dimensions).
+    """
+    if len(vectors) < 2:
+        return 1.0
+    generator = np.random.default_rng(_SEED)
+    rows = generator.integers(len(vectors), size=(UNRELATED_PAIRS, 2))
+    rows = rows[rows[:, 0] != rows[:, 1]]
+    similarity = np.concatenate(
+        [
+            np.einsum("nd,nd->n", *(vectors[block[:, side]].astype(np.float32) for side in (0, 1)))
+            for block in np.array_split(rows, 50)
+        ]
+    )
+    return float(np.quantile(similarity, SIMILAR_QUANTILE))
 
 
 class _Builder:

@@ -3,6 +3,7 @@
 In:  photos and the names of rules. Out: the photos in order, the best first. No disk or database.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ _NO_DATE = "9999"
 Rule = Callable[[Photo], Any]
 _RULES: dict[str, Rule] = {
     "reference": lambda photo: not photo.is_reference,
-    "resolution": lambda photo: -photo.width * photo.height,
-    "smallest-resolution": lambda photo: photo.width * photo.height,
+    "resolution": lambda photo: -_steps(photo.width * photo.height),
+    "smallest-resolution": lambda photo: _steps(photo.width * photo.height),
     "format": lambda photo: _rank(photo.format),
     "bytes": lambda photo: -photo.size_bytes,
     "biggest": lambda photo: -photo.size_bytes,
@@ -86,6 +87,11 @@ def _rule(name: str) -> Rule:
             f"there is no keep rule '{name}'; choose from {', '.join(_RULES)}, folder:PATH"
         )
     return _RULES[name]
+
+
+def _steps(pixels: int) -> int:
+    """Count pixels in steps of a quarter: a stretched or turned copy has a few more and is no better."""
+    return round(math.log(max(1, pixels)) / math.log(1.25))
 
 
 def _rank(format_name: str) -> int:

@@ -15,7 +15,8 @@ _PRESENT_PAIRS = (
     "WHERE NOT a.is_missing AND NOT b.is_missing"
 )
 _PRESENT_MEMBERS = (
-    "SELECT group_id, photo_id, keep, relation, similarity, probability, evidence, size_bytes "
+    "SELECT group_id, photo_id, keep, relation, similarity, probability, evidence, "
+    "CASE WHEN is_reference THEN 0 ELSE size_bytes END "
     "FROM group_members JOIN photos ON photos.id = photo_id WHERE NOT is_missing "
     "ORDER BY group_id, position"
 )
