@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import DEFAULT_MAX_PIXELS
-from dupfind.errors import PhotoError
+from dupfind.errors import CalibrationError, PhotoError
 from dupfind.flows.contents import relation_of_same
 from dupfind.flows.features import FeatureSource
 from dupfind.flows.models import open_active_model
@@ -161,7 +161,10 @@ def _judged(photo: Photo, cosine: float, proven: Proven, calibration: Calibratio
 
 def _calibration(store: Store, stored: StoredModel) -> Calibration:
     values = store.latest_calibration(stored.id)
-    return shipped_calibration() if values is None else Calibration.from_json(values)
+    try:
+        return shipped_calibration() if values is None else Calibration.from_json(values)
+    except CalibrationError:  # of another version: the next `calibrate` makes a new one
+        return shipped_calibration()
 
 
 def _is_same(asked: Photo, photo: Photo) -> bool:

@@ -112,15 +112,26 @@ class Calibration:
         """Read what ``to_json`` made.
 
         Raises:
-            CalibrationError: It was made for other signals or by another version.
+            CalibrationError: It was made for other signals or by another version, or is damaged.
         """
         if values.get("version") != 1 or values.get("signals") != list(SIGNALS):
             raise CalibrationError(
                 "the stored calibration was made by another version of dupfind; "
                 "run `dupfind calibrate` again"
             )
+        try:
+            return cls._from_values(values)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CalibrationError(
+                f"the stored calibration is damaged ({error}); run `dupfind calibrate` again"
+            ) from error
+
+    @classmethod
+    def _from_values(cls, values: dict[str, Any]) -> "Calibration":
+        if len(values["weights"]) != len(SIGNALS):
+            raise ValueError(f"{len(values['weights'])} weights for {len(SIGNALS)} signals")
         return cls(
-            weights=tuple(values["weights"]),
+            weights=tuple(map(float, values["weights"])),
             bias=float(values["bias"]),
             slope=float(values["slope"]),
             shift=float(values["shift"]),

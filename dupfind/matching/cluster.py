@@ -155,12 +155,22 @@ def _choose_centre(
         if len(neighbours[row].keys() & members) >= QUORUM * (len(members) - 1)
     ]
     centre = min(sound, key=lambda row: int(preference[row]))
-    kept = {
-        row
-        for row in members
-        if row == centre or centre in neighbours[row] or _has_quorum(row, members, neighbours)
-    }
-    return centre, kept
+    return centre, _only_proven(centre, members, neighbours)
+
+
+def _only_proven(
+    centre: int, members: set[int], neighbours: dict[int, dict[int, float]]
+) -> set[int]:
+    """Leave out, one by one, the least proven of those that have neither the centre nor a quorum."""
+    kept = set(members)
+    doubtful = {row for row in members if row != centre and centre not in neighbours[row]}
+    while True:
+        unproven = [row for row in doubtful if not _has_quorum(row, kept, neighbours)]
+        if not unproven:
+            return kept
+        worst = min(unproven, key=lambda row: (len(neighbours[row].keys() & kept), row))
+        kept.discard(worst)
+        doubtful.discard(worst)
 
 
 def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
@@ -186,9 +196,13 @@ def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
         for index, star in enumerate(stars)
     ]
     taken = {row for star in grown for row in star.members}
-    return grown + [
-        Star(part, (part, *containers)) for part, containers in alone.items() if part not in taken
-    ]
+    for part, containers in sorted(alone.items()):
+        # A collage may itself be shown in another one: nothing is in two groups.
+        free = [row for row in containers if row not in taken]
+        if part not in taken and free:
+            grown.append(Star(part, (part, *free)))
+            taken.update((part, *free))
+    return grown
 
 
 def _home(place: dict[int, int], parts: NDArray[np.int64], mine: Edges) -> tuple[int, int]:
