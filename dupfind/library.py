@@ -9,6 +9,7 @@ with Library("album/.dupfind") as library:
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -87,7 +88,9 @@ class Library:
             LibraryError: A folder does not exist, or the library cannot be written.
             ModelError: The model cannot be loaded.
         """
-        options = options or IndexOptions(device=self.device)
+        options = options or IndexOptions()
+        if options.device == "auto":
+            options = replace(options, device=self.device)
         with self.store(write=True) as store:
             return index_photos(store, [Path(folder) for folder in folders], options, on_progress)
 
