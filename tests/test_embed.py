@@ -152,6 +152,34 @@ def test_descriptors_that_are_not_finite_are_errors(model: Model) -> None:
     assert results[4].payload == "payload 4"
 
 
+class Cramped(torch.nn.Module):
+    """A network that runs out of memory with more than ``most`` views, as a full GPU does."""
+
+    def __init__(self, inner: torch.nn.Module, most: int) -> None:
+        super().__init__()
+        self.inner, self.most, self.num_prefix_tokens = inner, most, 1
+        self.num_features = inner.num_features
+
+    def forward_features(self, views: torch.Tensor) -> torch.Tensor:
+        if len(views) > self.most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        tokens: torch.Tensor = self.inner.forward_features(views)  # type: ignore[operator]
+        return tokens
+
+
+def test_a_device_short_of_memory_gets_smaller_batches(model: Model, embedder: Embedder) -> None:
+    views = random_views(9)
+    cramped = Embedder(replace(model, module=Cramped(model.module, 2)), device="cpu", batch_size=7)
+    expected = embedder.describe(views).astype(np.float32)
+    assert ((cramped.describe(views).astype(np.float32) * expected).sum(axis=1) > 0.999).all()
+
+
+def test_a_device_without_memory_for_one_photo_is_named(model: Model) -> None:
+    full = Embedder(replace(model, module=Cramped(model.module, 0)), device="cpu")
+    with pytest.raises(ModelError, match="cpu has too little free memory"):
+        full.describe(random_views(3))
+
+
 def test_a_stream_takes_items_only_a_few_batches_ahead(embedder: Embedder) -> None:
     taken = 0
 

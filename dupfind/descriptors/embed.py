@@ -106,6 +106,19 @@ class Embedder:
         return np.concatenate([np.empty((0, self.dimensions), np.float16), *parts])
 
     def _forward(self, views: NDArray[np.uint8]) -> NDArray[np.float16]:
+        try:
+            return self._forward_at_once(views)
+        except torch.cuda.OutOfMemoryError as error:
+            if len(views) == 1:
+                raise ModelError(
+                    f"{self.device} has too little free memory for one photo with the model "
+                    f"'{self.model.name}'; close what else uses it, or take --device cpu"
+                ) from error
+        # Outside of the handler: the failed attempt's tensors are free by now.
+        middle = len(views) // 2
+        return np.concatenate([self._forward(views[:middle]), self._forward(views[middle:])])
+
+    def _forward_at_once(self, views: NDArray[np.uint8]) -> NDArray[np.float16]:
         pixels = torch.from_numpy(np.ascontiguousarray(views))
         with torch.inference_mode(), self._stream(), self._autocast():
             if self.device.type == "cuda":
