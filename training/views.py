@@ -87,17 +87,17 @@ def copy_recipe(scale: tuple[float, float] = (0.3, 1.0)) -> Recipe:
             contrast=0.6,
             saturation=0.6,
             hue=0.1,
-            gray=0.15,
+            gray=0.25,
             solarise=0.02,
             cast=0.15,
-            sepia=0.1,
+            sepia=0.15,
             gamma=0.2,
             posterise=0.05,
             negative=0.02,
         ),
         degrade=DegradeOptions(blur=0.2, blur_sigma=(0.5, 5.0), sharpen=0.1, noise=0.15, jpeg=0.3),
         overlay=OverlayOptions(text=0.15, sticker=0.15, watermark=0.07),
-        compose=ComposeOptions(frame=0.12, screen=0.12, collage=0.12),
+        compose=ComposeOptions(frame=0.15, screen=0.15, collage=0.12),
     )
 
 
