@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from dupfind import Library
 from dupfind.flows.clustering import ClusterOptions
@@ -57,3 +57,24 @@ def test_flat_and_tiny_pictures_are_no_copies_of_each_other(album: Path) -> None
     assert clustered(album) == []
     # A second run takes everything from the cache.
     assert clustered(album) == []
+
+
+def form(seed: int) -> Image.Image:
+    """One form, filled in differently for every seed."""
+    page = Image.new("L", (600, 800), 255)
+    draw = ImageDraw.Draw(page)
+    generator = np.random.default_rng(seed)
+    draw.rectangle((40, 30, 560, 90), outline=0, width=3)
+    draw.text((200, 50), "APPLICATION FORM", fill=0)
+    for y in range(130, 780, 40):
+        draw.line((40, y, 560, y), fill=0)
+        letters = "".join(chr(97 + code) for code in generator.integers(0, 26, 60))
+        draw.text((60, y - 25), letters, fill=0, font_size=14)
+    return page
+
+
+def test_pages_of_one_form_are_no_copies_but_a_copy_of_a_page_is(album: Path) -> None:
+    for seed in range(6):
+        form(seed).save(album / f"page{seed}.png")
+    form(3).save(album / "page3-again.jpg", quality=60)
+    assert clustered(album) == [{"page3.png", "page3-again.jpg"}]
