@@ -39,6 +39,7 @@ SIGNALS: dict[str, int] = {
 }
 UNPROVEN = 0.01  # the highest probability of a pair that no alignment proves
 PRIOR = 0.05  # share of candidate pairs that are copies, where nothing is known yet
+CLEAR_COPY = 0.9  # pairs of at least this probability count when that share is estimated
 LOWEST_CUT = 0.5
 MIN_EXAMPLES = 150
 MIN_PHOTOS = 30
@@ -232,16 +233,23 @@ def adapt(shipped: Calibration, examples: Examples, *, source: str) -> Calibrati
 
 
 def estimate_prior(calibration: Calibration, signals: NDArray[np.float64]) -> float:
-    """Return the share of copies among candidate pairs, (pairs, signals), by expectation maximisation.
+    """Return the share of copies among candidate pairs, (pairs, signals): an adjusted count.
 
-    Source: Saerens, Latinne and Decaestecker 2002.
+    Clear copies are counted, and the count is set right by how many of the examples are as clear. A
+    soft count would let many pairs that may be copies, such as the pages of one form, raise the
+    share, and the share their probability, until all of them pass.
+
+    Source: Forman 2008, "Quantifying counts and costs via classification".
     """
-    prior = PRIOR
     if not len(signals):
-        return prior
-    for _ in range(20):
-        prior = float(np.clip(calibration.probability(signals, prior=prior).mean(), 0.002, 0.6))
-    return prior
+        return PRIOR
+    score = _logit(CLEAR_COPY)
+    found, wrong = (
+        float((np.asarray(scores) >= score).mean()) if len(scores) else float(default)
+        for scores, default in ((calibration.copy_scores, 1), (calibration.other_scores, 0))
+    )
+    counted = float((calibration.log_odds(signals) >= score).mean())
+    return float(np.clip((counted - wrong) / max(found - wrong, 0.1), 0.002, 0.6))
 
 
 def expect(calibration: Calibration, cut: float, *, prior: float = PRIOR) -> Expectation:
