@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,7 +114,7 @@ class Trainer:
             CollapseError: The features collapsed; the last good checkpoint stays.
         """
         clock = _Clock(self.elapsed_s)
-        for batch, groups in self._batches_with_views():
+        for batch, groups in self.batches_with_views():
             result = self._step(groups, len(batch.rows))
             self.epoch, self.next_batch = batch.after
             self.elapsed_s = agree(clock.elapsed_s())
@@ -223,7 +223,7 @@ class Trainer:
         if agree(float(bool(collapse))):
             raise CollapseError(collapse or "training stopped: the first process saw a collapse")
 
-    def _batches_with_views(self) -> Iterator[tuple["_Batch", list[Tensor]]]:
+    def batches_with_views(self) -> Generator[tuple["_Batch", list[Tensor]], None, None]:
         """Yield batches and their views, made ahead in a thread while the step before runs."""
         plan = self._plan()
         with ThreadPoolExecutor(max_workers=1) as pool:

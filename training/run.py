@@ -14,7 +14,6 @@ from dupfind.records import FileError, Picture
 from dupfind.training.cache import PhotoCache, open_cache
 from dupfind.training.checkpoint import Checkpoint, read_checkpoint
 from dupfind.training.config import TrainingConfig, from_json
-from dupfind.training.curves import draw_curves
 from dupfind.training.defaults import SCRATCH_SPEC, default_config
 from dupfind.training.distributed import process_group, rank, wait_for_all
 from dupfind.training.duplicates import collection_groups
@@ -95,6 +94,9 @@ def train(
             trainer.resume()
         model = trainer.run()
         if rank() == 0:
+            # matplotlib takes a while to import, and only the end of a run needs it.
+            from dupfind.training.curves import draw_curves
+
             draw_curves(trainer.history, options.folder / "curves.png")
         held_out = tuple(cache.paths[row] for row in trainer.held_rows)
         return RunResult(model, config, len(cache), held_out, cache.failures, trainer.history)
@@ -128,10 +130,11 @@ def _shared_cache(
 ) -> PhotoCache:
     """Let the first process make the cache; the others wait, then open the same one."""
     if rank() == 0:
-        open_cache(paths, folder, decode=_decode, on_progress=on_decoded)
+        open_cache(paths, folder, decode=decode_for_cache, on_progress=on_decoded)
     wait_for_all()
-    return open_cache(paths, folder, decode=_decode)
+    return open_cache(paths, folder, decode=decode_for_cache)
 
 
-def _decode(path: Path, side_px: int) -> Picture:
+def decode_for_cache(path: Path, side_px: int) -> Picture:
+    """Decode a photo for the cache, as large as its pictures need."""
     return decode(path, needed_px=side_px)
