@@ -55,13 +55,13 @@ def main() -> None:
     album = read_album(read_truth(options.truth))
     with ExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
-        cache = resources.enter_context(BlobCache(folder / "features.db"))
+        cache = resources.enter_context(BlobCache(options.cache or folder / "features.db"))
         workers = len(os.sched_getaffinity(0))
         source = resources.enter_context(
             closing(FeatureSource(album.photos, cache, workers=workers))
         )
         prover = resources.enter_context(closing(Prover(album.photos, source, workers=workers)))
-        pairs = example_pairs(album, source)
+        pairs = example_pairs(album, source, others=options.others)
         proven = list(prover.prove(pairs, progress))
     calibration = fit(examples_of(album, proven))
     options.output.write_text(json.dumps(calibration.to_json()) + "\n", encoding="utf-8")
@@ -80,11 +80,13 @@ def read_album(truth: Truth) -> Album:
     return Album(photos, groups, list(truth.kinds), [bool(flag) for flag in truth.is_original])
 
 
-def example_pairs(album: Album, source: FeatureSource) -> NDArray[np.int64]:
-    """Return candidates of different photos, and every original with its copies, (pairs, 2)."""
+def example_pairs(album: Album, source: FeatureSource, *, others: int) -> NDArray[np.int64]:
+    """Return ``others`` candidates of different photos, and each original with its copies, (pairs, 2)."""
     local = collect_local(source, progress)
     table = vote_candidates(local, photos=len(album.photos), k=CANDIDATES)
     found = [(int(a), int(b)) for a, b in unique_pairs(table) if album.groups[a] != album.groups[b]]
+    chosen = np.random.default_rng(1).permutation(len(found))[:others]
+    found = [found[place] for place in chosen]
     original = {album.groups[row]: row for row in range(len(album.photos)) if album.originals[row]}
     for row, group in enumerate(album.groups):
         if not album.originals[row] and group in original:
@@ -134,6 +136,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help="calibration.json to write"
     )
+    parser.add_argument(
+        "--others", type=int, default=9000, help="pairs of different photos to prove"
+    )
+    parser.add_argument("--cache", type=Path, help="file to keep the local features in")
     return parser.parse_args()
 
 
