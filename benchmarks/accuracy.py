@@ -21,6 +21,7 @@ from dupfind.flows.evaluating import (
     EvaluateOptions,
     candidate_recall,
     evaluate,
+    precision_promised,
     read_labels,
 )
 from dupfind.flows.labelled import describe_files, hash_files
@@ -39,7 +40,6 @@ from dupfind.reports.accuracy import (
 from dupfind.store.store import Store
 
 PHASH = "64-bit pHash"
-PRECISIONS = (0.9, 0.99, 0.999)
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
 
@@ -83,31 +83,34 @@ def library_tables(
     model: str,
     phash: dict[str, Any],
 ) -> Iterator[TextTable]:
-    reports = {}
-    for precision in PRECISIONS:
-        options = EvaluateOptions(model, arguments.device, precision)
-        reports[precision] = evaluate(truth, options, library=library).report
-    default = reports[0.99]
+    options = EvaluateOptions(model, arguments.device)
+    default = evaluate(truth, options, library=library).report
     with Store.open(library) as store:
         at_ten = candidate_recall(store, truth)
+        promised = precision_promised(store, truth)
     yield pairs_table({"dupfind": default["pairs"], PHASH: phash})
     yield groups_table(default["groups"])
-    yield precision_table(reports)
+    yield precision_table(promised)
     yield candidates_table(default, at_ten)
     yield kinds_table(default)
     yield relations_table(default["relations"])
 
 
-def precision_table(reports: dict[float, dict[str, Any]]) -> TextTable:
-    """Compare the precision that was asked for with the one that the groups have."""
-    rows = []
-    for asked, report in reports.items():
-        groups = report["groups"]
-        wrong = groups["pairs"] - groups["true"]
-        figures = [share(groups[name]) for name in ("precision", "recall", "f1")]
-        rows.append((f"{asked:g}", *figures, f"{wrong} of {groups['pairs']}"))
-    columns = ("asked for", "precision", "recall", "F1", "wrong pairs")
-    return TextTable("Groups at the precision asked for", columns, tuple(rows))
+def precision_table(promised: list[dict[str, float]]) -> TextTable:
+    """Compare the precision that was asked for with the one that the pairs at that cut have."""
+    rows = [
+        (
+            f"{row['asked']:g}",
+            f"{row['cut']:.3f}",
+            f"{row['low']:.4f} to {row['high']:.4f}",
+            f"{row['precision']:.4f}",
+            share(row["recall"]),
+            f"{round(row['pairs'] * (1 - row['precision']))} of {row['pairs']}",
+        )
+        for row in promised
+    ]
+    columns = ("asked for", "cut", "promised", "precision", "recall", "wrong pairs")
+    return TextTable("Pairs at the precision asked for", columns, tuple(rows))
 
 
 def candidates_table(report: dict[str, Any], at_ten: dict[str, Any]) -> TextTable:

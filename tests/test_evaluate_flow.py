@@ -15,7 +15,15 @@ from dupfind.cli import cli
 from dupfind.config import LibraryPaths
 from dupfind.errors import TruthError
 from dupfind.evaluation.relations import expected_relations
-from dupfind.flows.evaluating import EvaluateOptions, evaluate, measure_library, read_labels
+from dupfind.evaluation.truth import Truth
+from dupfind.flows.evaluating import (
+    EvaluateOptions,
+    candidate_recall,
+    evaluate,
+    measure_library,
+    precision_promised,
+    read_labels,
+)
 from dupfind.photos.edits import EDITS, apply_edit
 from dupfind.records import Group, Member, Pair, Relation, ScannedFile
 from dupfind.store.photos import Batch, Content, PhotoEntry
@@ -185,6 +193,27 @@ def test_everything_is_measured_and_drawn(album: Album, tmp_path: Path) -> None:
     assert again.report["model"] == "untrained"  # the library's own
     assert again.report["pairs"]["micro_ap"] > 0.9
     assert again.report["groups"]["precision"] == 1.0
+    check_promises_and_candidates(library, truth)
+
+
+def check_promises_and_candidates(library: Path, truth: Truth) -> None:
+    with Store.open(LibraryPaths(library)) as store:
+        promised = precision_promised(store, truth, (0.6, 0.99))
+        held = candidate_recall(store, truth, k=10)
+        none = candidate_recall(store, truth, k=1)
+    assert [row["asked"] for row in promised] == [0.6, 0.99]
+    assert promised[0]["cut"] <= promised[1]["cut"]
+    assert promised[0]["recall"] >= promised[1]["recall"] > 0.8
+    assert all(row["precision"] >= row["asked"] for row in promised)
+    assert held["(all)"]["any"]["recall"] > 0.9
+    # With one candidate a photo, at most 12 of the 18 pairs of copies can be held.
+    assert none["(all)"]["any"]["found"] <= 12
+
+
+def test_nothing_is_promised_before_a_clustering(by_hand: tuple[Store, Path]) -> None:
+    store, folder = by_hand
+    with pytest.raises(TruthError, match="not clustered yet"):
+        precision_promised(store, read_labels(folder / "truth.csv"))
 
 
 def test_no_library_is_left_behind(album: Album, tmp_path: Path, monkeypatch) -> None:

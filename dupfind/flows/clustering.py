@@ -62,7 +62,10 @@ class ClusterOptions:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSummary:
-    """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why."""
+    """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
+
+    ``prior`` is the estimated share of copies among the pairs that were looked at.
+    """
 
     photos: int
     candidates: int
@@ -75,6 +78,7 @@ class ClusterSummary:
     calibration: str
     note: str = ""
     unreadable: int = 0
+    prior: float = 0.0
     timing_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -121,6 +125,7 @@ def cluster_photos(
             calibration=found.calibration.source,
             note=found.note,
             unreadable=len(source.unreadable),
+            prior=found.prior,
         )
     store.finish_run(run_id, asdict(summary))
     return summary

@@ -1,7 +1,7 @@
 """Measure a library against labels: descriptors, candidates, scored pairs and groups."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -36,6 +36,7 @@ from dupfind.flows.contents import load_contents
 from dupfind.flows.features import FeatureSource
 from dupfind.flows.indexing import IndexOptions, OnProgress, index_photos
 from dupfind.flows.labelled import hash_files
+from dupfind.matching.calibrate import Calibration, cut_for, expect, shipped_calibration
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.photos.edits import EDITS
 from dupfind.records import Group, Pair, Photo
@@ -198,6 +199,45 @@ def candidate_recall(store: Store, truth: Truth, *, k: int = CANDIDATES) -> dict
         pairs += product(labelled[a], labelled[b])
     first, second = np.array(pairs, np.int64).reshape(-1, 2).T
     return recall_by_kind(truth, np.unique(truth.keys(first, second)))
+
+
+def precision_promised(
+    store: Store, truth: Truth, precisions: Sequence[float] = (0.9, 0.99, 0.999)
+) -> list[dict[str, float]]:
+    """Compare what the last clustering promises at several precisions with what is true.
+
+    Returns:
+        For each precision ``asked`` the ``cut`` on the probability, the interval that is promised
+        (``low`` to ``high``), and of the pairs at or above the cut their number ``pairs`` and true
+        ``precision`` and ``recall``.
+
+    Raises:
+        TruthError: Nothing was clustered yet.
+    """
+    model, run = store.active_model(), store.latest_run("cluster")
+    if model is None or run is None or not run.summary:
+        raise TruthError("the library is not clustered yet; run `dupfind cluster` first")
+    stored = store.latest_calibration(model.id)
+    calibration = shipped_calibration() if stored is None else Calibration.from_json(stored)
+    prior = float(run.summary["prior"])
+    keys, scores = _scored(list(store.pairs()), _rows_of_photos(store.photos(), truth), truth)
+    is_copy = truth.are_copies(keys)
+    rows = []
+    for asked in precisions:
+        cut = cut_for(calibration, asked, prior=prior)
+        promised, taken = expect(calibration, cut, prior=prior), is_copy[scores >= cut]
+        rows.append(
+            {
+                "asked": asked,
+                "cut": cut,
+                "low": promised.precision_low,
+                "high": promised.precision_high,
+                "pairs": len(taken),
+                "precision": float(taken.mean()) if len(taken) else 1.0,
+                "recall": float(taken.sum() / max(1, len(truth.positives()))),
+            }
+        )
+    return rows
 
 
 def _to_index(truth: Truth) -> list[Path]:
