@@ -185,7 +185,10 @@ def test_a_configuration_survives_json() -> None:
     import json
 
     config = default_config(5000, SCRATCH_SPEC, from_scratch=True, on_gpu=True)
-    assert from_json(json.loads(json.dumps(as_json(config)))) == config
+    described = json.loads(json.dumps(as_json(config)))
+    assert from_json(described) == config
+    described["views"]["no_longer_an_option"] = 1
+    assert from_json(described) == config
 
 
 def test_single_options_can_be_changed_by_name() -> None:

@@ -15,7 +15,7 @@ from dupfind.cli import cli
 from dupfind.descriptors.backbone import load_model
 from dupfind.errors import ModelError, TrainingError
 from dupfind.flows.training import TrainCallbacks, TrainOptions
-from dupfind.training.comparison import Comparison, compare, score
+from dupfind.training.comparison import Comparison, compare
 from dupfind.training.heldout import Retrieval
 
 CHANGES = (
@@ -136,7 +136,7 @@ def test_both_models_are_compared_on_the_same_copies(photos: Path) -> None:
     assert found.before == found.after
     assert found.is_better
     assert (found.photos, found.copies) == (10, 40)
-    assert 0 < score(found.after) <= 1
+    assert 0 < found.after.score <= 1
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,26 @@ def test_a_run_writes_what_it_measured_and_a_model(tmp_path: Path) -> None:
     assert set(last.terms) == {"dino", "koleo", "contrastive"}
 
 
+def test_the_saved_model_is_the_better_one_of_student_and_teacher(tmp_path: Path) -> None:
+    config = tiny_config(epochs=4)
+    # A teacher that never moves learns nothing, so the student must win.
+    optimiser = replace(config.optimiser, momentum=(1.0, 1.0), drop_path=0.0)
+    losses = replace(config.losses, dino=0.0)
+    run = trainer(tmp_path, replace(config, optimiser=optimiser, losses=losses))
+    model = run.run()
+    assert json.loads((model / "model.json").read_text("utf-8"))["network"] == run.best
+    networks = {"student": run.learner.student, "teacher": run.learner.teacher}
+    assert run.held_out is not None
+    scores = {
+        name: run.held_out.evaluate(network.backbone, TINY, CPU).score
+        for name, network in networks.items()
+    }
+    assert scores[run.best] == max(scores.values())
+    saved = load_file(model / "weights.safetensors")
+    for name, value in networks[run.best].backbone.state_dict().items():
+        assert torch.allclose(saved[name].float(), value, atol=2e-3), name
+
+
 def test_held_out_photos_are_never_trained_on(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     used: set[int] = set()

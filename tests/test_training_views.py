@@ -257,3 +257,13 @@ def test_clean_views_are_normalised_photos() -> None:
     assert torch.allclose(shown, photos().float() / 255, atol=1e-4)
     mean = ViewMaker(device=CPU, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)).clean(batch(), 64)
     assert torch.allclose(mean * 0.25 + 0.5, shown, atol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_makes_the_same_views() -> None:
+    on_gpu = ViewMaker(device=torch.device("cuda"), mean=(0.0,) * 3, std=(1.0,) * 3)
+    shown = Batch(batch(16).pixels.cuda(), batch(16).aspects)
+    found = on_gpu.render(shown, copy_recipe(), 48, torch.Generator().manual_seed(4)).cpu()
+    expected = maker().render(batch(16), copy_recipe(), 48, torch.Generator().manual_seed(4))
+    assert float(((found - expected).abs() > 0.02).float().mean()) < 0.01

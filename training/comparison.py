@@ -40,12 +40,7 @@ class Comparison:
     @property
     def is_better(self) -> bool:
         """Whether the model after is at least as good, by the mean of recall@1 and micro AP."""
-        return score(self.after) >= score(self.before)
-
-
-def score(found: Retrieval) -> float:
-    """Return one figure for a model: the mean of recall@1 and micro AP."""
-    return (found.recall_at_1 + found.micro_ap) / 2
+        return self.after.score >= self.before.score
 
 
 def compare(before: Model, after: Model, paths: Sequence[Path], *, device: str) -> Comparison:

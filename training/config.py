@@ -1,6 +1,6 @@
 """All options of a training run, and the defaults that follow the size of the collection."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from dupfind.descriptors.backbone import ModelSpec
@@ -99,7 +99,6 @@ class TrainingConfig:
     held_out: int = 256
     checkpoint_minutes: float = 5.0
     monitor_minutes: float = 0.0
-    workers: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before any time is spent.
@@ -121,37 +120,35 @@ class TrainingConfig:
             )
 
 
-def as_json(value: Any) -> Any:
+def as_json(config: TrainingConfig) -> dict[str, Any]:
     """Turn a configuration into plain dicts, lists and numbers."""
-    from dataclasses import asdict, is_dataclass
-
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    return asdict(config)
 
 
 def from_json(described: dict[str, Any]) -> TrainingConfig:
-    """Read a configuration back from ``as_json``."""
-    parts = dict(described)
-    for name, kind in (
-        ("spec", ModelSpec),
-        ("views", ViewOptions),
-        ("losses", LossOptions),
-        ("optimiser", OptimiserOptions),
-    ):
-        values = {key: _tuples(value) for key, value in parts[name].items()}
-        parts[name] = kind(**values)
+    """Read a configuration back from ``as_json``; options that are no more are left out."""
+    parts = {}
+    for option in fields(TrainingConfig):
+        if option.name not in described:
+            continue
+        value = described[option.name]
+        kind = PARTS.get(option.name)
+        parts[option.name] = value if kind is None else _part(kind, value)
     return TrainingConfig(**parts)
+
+
+def _part(kind: type[Any], described: dict[str, Any]) -> Any:
+    known = {option.name for option in fields(kind)}
+    return kind(**{key: _tuples(value) for key, value in described.items() if key in known})
 
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-__all__ = [
-    "LossOptions",
-    "OptimiserOptions",
-    "TrainingConfig",
-    "ViewOptions",
-    "as_json",
-    "from_json",
-    "replace",
-]
+PARTS: dict[str, type[Any]] = {
+    "spec": ModelSpec,
+    "views": ViewOptions,
+    "losses": LossOptions,
+    "optimiser": OptimiserOptions,
+}

@@ -26,6 +26,11 @@ class Retrieval:
     recall_at_10: float
     micro_ap: float
 
+    @property
+    def score(self) -> float:
+        """One figure for a model: the mean of recall@1 and micro AP."""
+        return (self.recall_at_1 + self.micro_ap) / 2
+
 
 class HeldOut:
     """Held-out photos and altered copies of them, made once and always the same."""

@@ -26,7 +26,7 @@ from dupfind.training.checkpoint import (
 from dupfind.training.config import TrainingConfig, as_json
 from dupfind.training.distributed import agree, rank, wait_for_all, world_size
 from dupfind.training.geometry import pyramid
-from dupfind.training.heldout import HeldOut
+from dupfind.training.heldout import HeldOut, Retrieval
 from dupfind.training.monitor import (
     CollapseDetector,
     EpochMetrics,
@@ -91,6 +91,7 @@ class Trainer:
         self.detector = CollapseDetector(prototypes=config.losses.prototypes)
         self.window = Window()
         self.history: list[dict[str, Any]] = []
+        self.best = "teacher"
         self.step_number = 0
         self.epoch = 0
         self.next_batch = 0
@@ -154,7 +155,11 @@ class Trainer:
         return max(1, len(self.train_rows) // self.config.batch_size)
 
     def save(self) -> None:
-        """Write a checkpoint and the teacher as a usable model, unless it looks collapsed."""
+        """Write a checkpoint and a usable model, unless it looks collapsed.
+
+        The model is the teacher; at the end of a run, the student if that is better: in a short run
+        a teacher whose momentum nears 1 is left behind.
+        """
         if rank() == 0 and not self.detector.is_suspicious:
             state = Checkpoint(
                 self.step_number,
@@ -166,11 +171,16 @@ class Trainer:
                 len(self.cache),
             )
             save_checkpoint(self.folder, self.learner, state)
-            details = {"training": as_json(self.config), "metrics": self.history[-1:]}
+            details = {
+                "training": as_json(self.config),
+                "network": self.best,
+                "metrics": self.history[-1:],
+            }
+            network = self.learner.student if self.best == "student" else self.learner.teacher
             save_model(
                 self.folder / "model",
                 spec=self.config.spec,
-                module=self.learner.teacher.backbone,
+                module=network.backbone,
                 details=details,
             )
         wait_for_all()
@@ -218,10 +228,19 @@ class Trainer:
                 stream.write(json.dumps(metrics.as_json()) + "\n")
             if self.listener.on_metrics is not None:
                 self.listener.on_metrics(metrics)
-            collapse = self.detector.check(metrics, is_last=self.progress() >= 1)
+            is_last = self.progress() >= 1
+            if is_last:
+                self.best = self._better_network(self.held_out, found)
+            collapse = self.detector.check(metrics, is_last=is_last)
         self.window = Window()
         if agree(float(bool(collapse))):
             raise CollapseError(collapse or "training stopped: the first process saw a collapse")
+
+    def _better_network(self, held_out: HeldOut, teacher: Retrieval) -> str:
+        """Return "student" or "teacher", whichever finds more of the held-out copies."""
+        backbone = self.learner.student.backbone
+        student = held_out.evaluate(backbone, self.config.spec, self.device)
+        return "student" if student.score > teacher.score else "teacher"
 
     def batches_with_views(self) -> Generator[tuple["_Batch", list[Tensor]], None, None]:
         """Yield batches and their views, made ahead in a thread while the step before runs."""
