@@ -4,8 +4,10 @@
     python benchmarks/speed.py CAMERA_PHOTOS --copies 300
 
 Floors: decoding alone and the model alone, each with all cores. Other tools (czkawka, imagededup,
-fastdup) run when this Python, or one named by --with-python, has them installed. Every figure is the
-best of the rounds; the rounds are interleaved, so that other work on the machine hits all alike.
+fastdup) run when this Python, or one named by --with-python, has them installed. They find pairs by
+hash or descriptor alone, so what they do compares with `index`; `cluster` proves each pair besides.
+Every figure is the best of the rounds; the rounds are interleaved, so that other work on the machine
+hits all alike.
 """
 
 import argparse
@@ -27,6 +29,8 @@ PEERS = ("czkawka", "imagededup", "fastdup")
 START = "start-up and one photo"
 WHOLE = "dupfind index"
 AGAIN = "dupfind index, nothing new"
+CLUSTER = "dupfind cluster, with proofs"
+OURS = (START, WHOLE, AGAIN, CLUSTER)
 
 
 @dataclass
@@ -105,9 +109,11 @@ def one_round(results: Results, photos: Path, arguments: argparse.Namespace, wor
     results.add_floor("decode", json.loads(floor("decode", photos)))
     count = int(results.floors["decode"]["photos"])
     results.add_floor("model", json.loads(floor("model", str(count), arguments.model)))
-    results.add(START, dupfind("index", work / "one", work / "small", arguments.model))
-    results.add(WHOLE, dupfind("index", photos, work / "library", arguments.model))
-    results.add(AGAIN, dupfind("index", photos, work / "library", arguments.model))
+    model = ["--model", arguments.model]
+    results.add(START, dupfind(work / "small", "index", work / "one", *model))
+    results.add(WHOLE, dupfind(work / "library", "index", photos, *model))
+    results.add(AGAIN, dupfind(work / "library", "index", photos, *model))
+    results.add(CLUSTER, dupfind(work / "library", "cluster"))
     for name in arguments.peers:
         peer(results, name, photos, arguments.with_python, work)
 
@@ -117,11 +123,10 @@ def floor(*arguments: str | Path) -> str:
     return run([sys.executable, HERE / "speed_floor.py", *arguments]).output.splitlines()[-1]
 
 
-def dupfind(command: str, photos: Path, library: Path, model: str) -> Cost:
+def dupfind(library: Path, *arguments: str | Path) -> Cost:
     """Run a command of dupfind as a user does."""
-    options = ["--library", library, "--model", model, "--quiet"]
-    program = "from dupfind.cli import main; main()"
-    return run([sys.executable, "-c", program, command, photos, *options])
+    command = [sys.executable, "-m", "dupfind.cli", *arguments, "--library", library, "--quiet"]
+    return run(command)
 
 
 def peer(results: Results, name: str, photos: Path, pythons: Sequence[Path], work: Path) -> None:
@@ -183,12 +188,12 @@ def ratios(results: Results) -> str:
     rows += [
         [f"{name}: its seconds / ours", cost.wall_s / whole.wall_s]
         for name, cost in results.costs.items()
-        if name not in (WHOLE, START, AGAIN)
+        if name not in OURS
     ]
     rows += [
         [f"{name}: its CPU / ours", cost.cpu_s / whole.cpu_s]
         for name, cost in results.costs.items()
-        if name not in (WHOLE, START, AGAIN)
+        if name not in OURS
     ]
     text = table("Ratios", ["", "ratio"], [[name, f"{value:.2f}"] for name, value in rows])
     skipped = [f"skipped {name}: {reason}" for name, reason in results.missing.items()]

@@ -116,7 +116,7 @@ def choose_probes(index: VectorIndex, vectors: Vectors) -> None:
         index.recall = _recall(index.faiss_index, queries, true_kth, k)
         if index.recall >= RECALL_WANTED or probes >= lists:
             return
-        probes = min(2 * probes, lists)
+        probes = min(probes + max(1, probes // 4), lists)
 
 
 def _exact(vectors: Vectors) -> Any:
