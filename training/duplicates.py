@@ -100,6 +100,8 @@ def _describe(
     *,
     altered: bool,
 ) -> Tensor:
+    if start is not None:
+        start.module.to(maker.device)
     generator = torch.Generator().manual_seed(SEED)
     px = start.spec.view_px if start else THUMBNAIL_PX
     parts = []

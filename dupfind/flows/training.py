@@ -103,6 +103,8 @@ def train_model(
         LibraryLockedError: Another process is writing to the library.
     """
     started = time.monotonic()
+    # Of torchrun's processes only the first one speaks.
+    calls = callbacks if callbacks is not None and rank() == 0 else TrainCallbacks()
     name = options.name or "mine"
     run_folder = paths.models / name / RUNS_FOLDER
     _check(name, run_folder, options)
@@ -112,13 +114,9 @@ def train_model(
         store = resources.enter_context(Store.open(paths, write=True)) if rank() == 0 else None
         log = _RunLog(store, options, folders)
         images = _images(folders, options)
-        listener = Listener(
-            (callbacks or TrainCallbacks()).on_step,
-            _both(log.add, (callbacks or TrainCallbacks()).on_metrics),
-        )
+        listener = Listener(calls.on_step, _both(log.add, calls.on_metrics))
         try:
-            on_decoded = (callbacks or TrainCallbacks()).on_decoded
-            result = train(images, run_options, listener=listener, on_decoded=on_decoded)
+            result = train(images, run_options, listener=listener, on_decoded=calls.on_decoded)
             if store is None:
                 return None
             summary = _finish(store, name, result, start, options, started)
