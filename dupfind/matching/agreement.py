@@ -17,6 +17,10 @@ TEXTURE_STD = 6.0  # grey levels of 255: a block below it is flat
 AGREE_CORRELATION = 0.75
 STRIPE_STD = 3.0  # grey levels that must be left of a block without its profiles, to be compared
 STRIPE_MARGIN = 0.45  # how much less these may correlate than the whole block must
+PAPER_TONE = 8  # grey levels that paper may vary by
+PAPER_LIGHT = 160  # grey level from which on a background is taken for paper
+PHOTO_BELOW, PAPER_RAMP = 0.35, 0.25  # from these shares of background on, paper by degrees
+INK_WEIGHT = 9.0
 SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
 FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
 
@@ -162,6 +166,25 @@ def fit_tone(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> tu
         error = np.abs(gain * values_a + offset - values_b)
         keep = error <= np.percentile(error, 67)
     return gain, offset
+
+
+def ink_weight(grey_a: NDArray[np.float32], grey_b: NDArray[np.float32]) -> float:
+    """Return how much more a changed block says than in a photo: 1 of photos, up to ``INK_WEIGHT``.
+
+    On paper and screens most is background, and print or chrome may be shared by hundreds: what is
+    written there is all that tells two of them apart. ``grey_a`` and ``grey_b`` are the grey levels
+    of the overlap, (pixels,).
+    """
+    share = min(_background_share(grey_a), _background_share(grey_b))
+    return 1 + (INK_WEIGHT - 1) * float(np.clip((share - PHOTO_BELOW) / PAPER_RAMP, 0, 1))
+
+
+def _background_share(values: NDArray[np.float32]) -> float:
+    """Return the share of the pixels within ``PAPER_TONE`` of the most frequent light grey level."""
+    levels = np.bincount(np.clip(values, 0, 255).astype(np.uint8), minlength=256)
+    near = np.convolve(levels, np.ones(2 * PAPER_TONE + 1), mode="same")
+    # A night sky or the space around a planet is dark, and has no writing on it.
+    return float(near[PAPER_LIGHT:].max() / max(1, levels.sum()))
 
 
 def saturation(values: NDArray[np.float32]) -> float:

@@ -18,6 +18,7 @@ from dupfind.matching.agreement import (
     colour_shift,
     detail,
     fit_tone,
+    ink_weight,
     saturation,
     settle,
     share_of,
@@ -45,7 +46,8 @@ class Comparison:
         residual: Median absolute difference after the fit of tone, in grey levels of 255.
         parallax: 90th percentile of the remaining motion in agreeing places, in pixels of the frame.
         two_sided: Share of the blocks with texture that disagree although both photos have texture
-            there: other content, where a text or logo over a plain part is one-sided.
+            there: other content, where a text or logo over a plain part is one-sided. On paper and
+            screens it counts several times (``agreement.ink_weight``) and may exceed 1.
         largest_wrong: The largest connected region of those, as a share of the overlap.
         changed: Share of the overlap's blocks, textured or flat, that differ.
         detail: Strength of fine structure in b over that in a, after the fit of tone; 1 is equal.
@@ -169,6 +171,7 @@ def _measure(
     blocks = block_agreement(
         soften(settled), soften(grey_b), mask, soften(difference), negative=gain < -0.3
     )
+    blocks["two_sided"] *= ink_weight(grey_a[mask], grey_b[mask])
     # Colours are looked at in every fourth pixel: their means need no more.
     colours_a, colours_b = (picture[mask][::4].astype(np.float32) for picture in (warped, target))
     return Comparison(
