@@ -15,6 +15,7 @@ from dupfind.config import DEFAULT_KEEP
 from dupfind.errors import CalibrationError
 from dupfind.flows.calibrating import CalibrateOptions, calibrate_on
 from dupfind.flows.candidates import candidate_table, collect_local
+from dupfind.flows.collages import mark_collages
 from dupfind.flows.contents import Contents, load_contents, relation_of_same
 from dupfind.flows.features import FeatureSource
 from dupfind.flows.grouping import Scored, make_groups
@@ -162,6 +163,7 @@ class _Search:
         cut = self.options.threshold
         if cut is None:
             cut = cut_for(self.calibration, self.options.precision, prior=self.prior)
+        proven = mark_collages(proven, probability >= cut)
         return Scored(proven, probability, similarity, cut)
 
     def _proven(self) -> list[Proven]:

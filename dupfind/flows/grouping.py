@@ -163,6 +163,8 @@ class _Builder:
             return str(Relation.SIMILAR), similarity, probability, dict(pair.evidence)
         proof = pair.proof if pair.a == centre else reversed_proof(pair.proof)
         relation, evidence = self.prover.relate(centre, row, proof)
+        if pair.container >= 0 and relation is Relation.CROPPED:
+            relation, evidence["relations"] = Relation.COMPOSITE, pair.evidence["relations"]
         if probability < self.scored.cut:
             relation = Relation.SIMILAR
         return str(relation), similarity, probability, evidence

@@ -20,7 +20,7 @@ STRIPE_MARGIN = 0.45  # how much less these may correlate than the whole block m
 PAPER_TONE = 8  # grey levels that paper may vary by
 PAPER_LIGHT = 160  # grey level from which on a background is taken for paper
 PHOTO_BELOW, PAPER_RAMP = 0.35, 0.25  # from these shares of background on, paper by degrees
-INK_WEIGHT = 9.0
+INK_WEIGHT = 16.0
 SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
 FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
 
