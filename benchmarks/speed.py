@@ -113,7 +113,10 @@ def one_round(results: Results, photos: Path, arguments: argparse.Namespace, wor
     results.add(START, dupfind(work / "small", "index", work / "one", *model))
     results.add(WHOLE, dupfind(work / "library", "index", photos, *model))
     results.add(AGAIN, dupfind(work / "library", "index", photos, *model))
-    results.add(CLUSTER, dupfind(work / "library", "cluster"))
+    try:
+        results.add(CLUSTER, dupfind(work / "library", "cluster"))
+    except CommandError as error:  # too few photos to calibrate on, say
+        results.missing[CLUSTER] = str(error)
     for name in arguments.peers:
         peer(results, name, photos, arguments.with_python, work)
 
