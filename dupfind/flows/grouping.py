@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from dupfind.flows.contents import Contents, relation_of_same
 from dupfind.flows.proving import Proven, Prover
 from dupfind.matching.cluster import Edges, Star, group
 from dupfind.matching.keep import Rule, order
+from dupfind.matching.units import unit_of
 from dupfind.matching.verify import reversed_proof
 from dupfind.records import Group, Level, Member, Photo, Relation
 
@@ -113,6 +115,7 @@ class _Builder:
         known: dict[tuple[int, int], int],
     ) -> None:
         self.scored, self.contents, self.prover, self.known = scored, contents, prover, known
+        self._beside: dict[Path, frozenset[str]] = {}
 
     def build(self, number: int, star: Star) -> Group:
         """Return a group: the kept photo, then the others, the most probable first."""
@@ -121,7 +124,7 @@ class _Builder:
             member for row in star.members for member in self._members(star.centre, row, keep)
         ]
         members.sort(key=lambda member: (-member.probability, -member.similarity, member.photo_id))
-        first = Member(keep.id, True, "original", 1.0, 1.0)
+        first = Member(keep.id, True, "original", 1.0, 1.0, self._unit(keep))
         evidence = {"bridges": [self.contents.photos[row][0].id for row in star.bridges]}
         sizes = {photo.id: photo for row in star.members for photo in self.contents.photos[row]}
         reclaimable = sum(
@@ -142,11 +145,21 @@ class _Builder:
         if row == centre:
             for photo in photos:
                 if photo.id != keep.id:
-                    yield Member(photo.id, False, relation_of_same(keep, photo), 1.0, 1.0)
+                    relation = relation_of_same(keep, photo)
+                    yield Member(photo.id, False, relation, 1.0, 1.0, self._unit(photo))
             return
-        relation, similarity, probability, evidence = self._relation(centre, row)
+        named, similarity, probability, evidence = self._relation(centre, row)
         for photo in photos:
-            yield Member(photo.id, False, relation, similarity, probability, evidence)
+            whole = evidence | self._unit(photo)
+            yield Member(photo.id, False, named, similarity, probability, whole)
+
+    def _unit(self, photo: Photo) -> dict[str, object]:
+        """Return the evidence that a photo belongs with a file beside it (RAW, live photo)."""
+        folder = photo.path.parent
+        if folder not in self._beside:
+            self._beside[folder] = _names_in(folder)
+        unit = unit_of(photo.path, self._beside[folder])
+        return {"unit": unit} if unit else {}
 
     def _relation(self, centre: int, row: int) -> tuple[str, float, float, dict[str, object]]:
         """Return how a picture is made from the centre's, with the evidence in that direction."""
@@ -175,3 +188,11 @@ class _Builder:
         if len(vectors) < 2:
             return 1.0
         return float(np.clip(vectors @ vectors.T, -1, 1).min())
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """Return the names of a folder's files in lower case; none when it is gone or locked."""
+    try:
+        return frozenset(path.name.lower() for path in folder.iterdir())
+    except OSError:
+        return frozenset()
