@@ -1,19 +1,16 @@
 """Find the model that a command wants: by name, the library's active one, or the default."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dupfind.config import DEFAULT_MODEL, LibraryPaths
-from dupfind.descriptors.spec import BUILTIN_FOLDER, UNTRAINED, ModelIdentity, identify
+from dupfind.descriptors.spec import BUILTIN_FOLDER, ModelIdentity, identify
 from dupfind.errors import ModelError
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 
 if TYPE_CHECKING:  # torch takes seconds to import, and many commands need no network
     from dupfind.descriptors.backbone import Model
-
-log = logging.getLogger(__name__)
 
 
 def open_model(name: str, paths: LibraryPaths) -> "Model":
@@ -38,13 +35,16 @@ def identify_model(name: str, paths: LibraryPaths) -> "ModelIdentity | Model":
 
 
 def full_name(name: str, paths: LibraryPaths) -> str:
-    """Return the name that finds the same model from any folder; says when a stand-in is used."""
+    """Return the name that finds the same model from any folder.
+
+    Raises:
+        ModelError: The builtin one is asked for and is not there.
+    """
     if name == DEFAULT_MODEL and not (BUILTIN_FOLDER / "model.json").is_file():
-        log.warning(
-            "the builtin weights are not in this installation: a network with fixed random weights "
-            "stands in for them; train one with `dupfind train`, or name one with --model"
+        raise ModelError(
+            "the builtin weights are missing from this installation; install dupfind again, or name "
+            "another model with --model"
         )
-        return UNTRAINED
     if not (paths.models / name / "model.json").is_file() and Path(name).is_dir():
         return str(Path(name).absolute())
     return name
