@@ -103,7 +103,7 @@ def test_a_worse_model_changes_nothing(
     assert result.exit_code == 0, result.output
     assert "1 could not be read" in result.output
     assert "recall@1 0.800" in result.output
-    assert "worse, so nothing changes" in result.output
+    assert "not better, so nothing changes" in result.output
     library = Library(tmp_path / "lib")
     with library.store() as store:
         assert store.active_model() is None

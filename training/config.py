@@ -6,6 +6,9 @@ from typing import Any
 from dupfind.descriptors.backbone import ModelSpec
 from dupfind.errors import TrainingError
 
+# The batch that a rate is given for; the rate scales linearly with the batch.
+REFERENCE_BATCH = 256
+
 
 @dataclass(frozen=True)
 class ViewOptions:

@@ -106,6 +106,6 @@ def _say(common: Common, summary: "TrainSummary") -> None:
         )
     else:
         common.say(
-            f"The new model is worse, so nothing changes: '{summary.active}' stays active. "
+            f"The new model is not better, so nothing changes: '{summary.active}' stays active. "
             f"It lies in {summary.folder} for --model {summary.name}; more photos or more minutes may help."
         )
