@@ -68,15 +68,15 @@ class FeatureSource:
         cached = dict(zip(missing, self._from_cache(missing), strict=True))
         fresh = {row: features for row, features in cached.items() if features is not None}
         unread = [row for row in missing if row not in fresh]
-        fresh.update(zip(unread, self._pool.map(self._read, unread), strict=True))
+        packed = dict(zip(unread, self._pool.map(self._read, unread), strict=True))
         self._cache.put_blobs(
             FEATURES_KIND,
-            {
-                self.photos[row].sha256: _packed(fresh[row])
-                for row in unread
-                if row not in self.unreadable
-            },
+            {self.photos[row].sha256: data for row, data in packed.items() if data},
         )
+        # Through the cache's rounding in every run: the first finds what the next ones find.
+        for row, data in packed.items():
+            found = _unpacked(data)
+            fresh[row] = empty_features() if found is None else found
         # Features of a flat picture are empty, and so false: only a look-up tells what is held.
         result = [self._held[row] if row in self._held else fresh[row] for row in rows]
         self._hold(dict(zip(rows, result, strict=True)))
@@ -94,21 +94,18 @@ class FeatureSource:
         blobs = self._cache.get_blobs(FEATURES_KIND, [self.photos[row].sha256 for row in rows])
         return [_unpacked(blobs.get(self.photos[row].sha256)) for row in rows]
 
-    def _read(self, row: int) -> LocalFeatures:
+    def _read(self, row: int) -> bytes:
+        """Return the packed features of a photo from its file; nothing when it cannot be read."""
         try:
-            return read_features(self.photos[row].path)
+            return read_features(self.photos[row].path).to_bytes()
         except PhotoError:
             self.unreadable.add(row)
-            return empty_features()
+            return b""
 
     def _hold(self, features: dict[int, LocalFeatures]) -> None:
         self._held.update(features)
         while len(self._held) > IN_MEMORY:
             self._held.popitem(last=False)
-
-
-def _packed(features: LocalFeatures | None) -> bytes:
-    return b"" if features is None else features.to_bytes()
 
 
 def _unpacked(data: bytes | None) -> LocalFeatures | None:

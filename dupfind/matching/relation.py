@@ -1,6 +1,6 @@
 """Name how two proven photos are related, with the evidence: what was scaled, cut, turned, toned, changed.
 
-In:  a proof and the sizes of two photos. Out: relations and JSON-ready evidence (docs/relations.md).
+In:  a proof and the sizes of two photos. Out: relations and JSON-ready evidence (docs/matching.md).
 No disk, database or model.
 
 Evidence describes photo b as made from photo a. Which of the two came first is nothing that pixels
