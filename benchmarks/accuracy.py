@@ -21,6 +21,7 @@ from dupfind.flows.evaluating import (
     EvaluateOptions,
     candidate_recall,
     evaluate,
+    measure_library,
     precision_promised,
     read_labels,
 )
@@ -83,9 +84,10 @@ def library_tables(
     model: str,
     phash: dict[str, Any],
 ) -> Iterator[TextTable]:
-    options = EvaluateOptions(model, arguments.device)
-    default = evaluate(truth, options, library=library).report
+    if not arguments.reuse:
+        evaluate(truth, EvaluateOptions(model, arguments.device), library=library)
     with Store.open(library) as store:
+        default = measure_library(store, truth).report
         at_ten = candidate_recall(store, truth)
         promised = precision_promised(store, truth)
     yield pairs_table({"dupfind": default["pairs"], PHASH: phash})
@@ -133,12 +135,14 @@ def _recalls(table: dict[str, Any]) -> tuple[str, str, str]:
     by_kind = [
         (row["from_original"]["recall"], kind)
         for kind, row in table.items()
-        if row["from_original"]["recall"] is not None and not kind.startswith("real:")
+        if row["from_original"]["recall"] is not None
+        and kind != ALL_KINDS
+        and not kind.startswith("real:")
     ]
     worst, kind = min(by_kind)
     over_all = table[ALL_KINDS]
     recalls = [share(over_all[column]["recall"]) for column in ("from_original", "any")]
-    return recalls[0], recalls[1], f"{kind} {share(worst)}"
+    return recalls[0], recalls[1], "-" if worst == 1 else f"{kind} {share(worst)}"
 
 
 def replace_tables(document: Path, text: str) -> None:
@@ -156,6 +160,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", action="append", help="may be repeated; the first is clustered")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--library", type=lambda text: LibraryPaths(Path(text).absolute()))
+    parser.add_argument("--reuse", action="store_true", help="--library is clustered already")
     parser.add_argument("--descriptor-only", action="store_true", help="no library, no proofs")
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="put the tables in here")
     return parser.parse_args()

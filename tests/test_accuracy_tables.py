@@ -13,7 +13,13 @@ from rich.console import Console
 from dupfind.evaluation.report import truth_report
 from dupfind.flows.evaluating import read_labels
 from dupfind.photos.edits import EDITS
-from dupfind.reports.accuracy import TextTable, print_table, recall_table, with_real_copies_together
+from dupfind.reports.accuracy import (
+    TextTable,
+    print_table,
+    recall_table,
+    share,
+    with_real_copies_together,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,6 +44,16 @@ def test_figures_stand_right_and_words_left() -> None:
     print_table(table, Console(file=text, width=60))
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
     assert any(line.startswith(" crop") and line.endswith(" 0.5") for line in lines)
+
+
+def test_a_share_is_one_only_when_nothing_is_missing() -> None:
+    assert [share(value) for value in (1.0, 0.99951, 0.9994, 0.5, None)] == [
+        "1.000",
+        ">0.999",
+        "0.999",
+        "0.500",
+        "-",
+    ]
 
 
 def test_real_copies_are_added_up() -> None:

@@ -24,7 +24,7 @@ class TextTable:
 
     def is_text(self, column: int) -> bool:
         """Say whether a column holds words, to be set to the left."""
-        return not any(row[column][:1].isdigit() for row in self.rows)
+        return not any(row[column][:1].isdigit() or row[column][:2] == ">0" for row in self.rows)
 
     def markdown(self) -> str:
         """Return it as a Markdown table without its title."""
@@ -173,8 +173,10 @@ def with_real_copies_together(table: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def share(value: float | None) -> str:
-    """Return a share in [0, 1] with three digits, a dash for none."""
-    return "-" if value is None else f"{value:.3f}"
+    """Return a share in [0, 1] with three digits, a dash for none; 1.000 is all of it."""
+    if value is None:
+        return "-"
+    return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
 
 
 def _sums(cells: Iterable[Mapping[str, Any]], names: Sequence[str]) -> list[int]:
