@@ -29,10 +29,6 @@ def recoded(pixels: Pixels, quality: int = 40) -> Pixels:
     return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a group is a star: two windows that both overlap the kept one in part may share nothing",
-)
 def test_a_chain_of_crops_is_no_group(tmp_path: Path, small_model: Path) -> None:
     panorama = np.hstack(
         [

@@ -19,6 +19,7 @@ SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the sc
 UNRELATED_PAIRS = 200_000
 SIMILAR_QUANTILE = 0.9999  # a look-alike is nearer than all but this share of unrelated pairs
 _SEED = 20210429
+MOSTLY_HELD = 0.6  # share of one photo that the other must show to be in one group
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ def _edges(scored: Scored, level: Level, vectors: NDArray[np.float16]) -> Edges:
         np.array([pair.container for pair in pairs], np.int64),
         np.array([float(pair.evidence.get("crop_share", 1.0)) for pair in pairs]),
     )
-    joined = scored.probability >= scored.cut
+    # Two photos that each show much the other does not are parts of one picture, not copies of one
+    # another: a chain of them would lead from one end of it to the other.
+    held = np.array([float(pair.evidence.get("part_share", 1.0)) for pair in pairs])
+    joined = (scored.probability >= scored.cut) & (held >= MOSTLY_HELD)
     if level is Level.SIMILAR:
         aligned = np.array([pair.inliers >= SIMILAR_INLIERS for pair in pairs], bool)
         joined |= aligned | (scored.similarity >= similar_cut(vectors))

@@ -193,6 +193,7 @@ def _extent(
     evidence["part"] = "a" if part_is_a else "b"
     evidence["crop_box"] = [round(value, 4) for value in box]
     evidence["crop_share"] = round(share, 4)
+    evidence["part_share"] = round(max(share_a, share_b), 4)
     if max(share_a, share_b) < MOSTLY_SEEN or seam < SEAM:
         holds.add(Relation.CROPPED)
     elif share < PART_OF_COMPOSITE or (
