@@ -46,7 +46,7 @@ def test_the_demo_goes_through_all_of_it_on_a_folder(
     assert result.exit_code == 0, result.output
     assert "4 photos found" in result.stdout
     assert "part of 0.jpg" in result.stdout
-    assert "Cropped: shows" in result.stdout
+    assert "Group 1: 2 photos" in result.stdout
     report = tmp_path / "out" / "report.html"
     assert result.stdout.endswith(f"The report with pictures: {report}\n")
     assert "data:image/webp" in report.read_text(encoding="utf-8")

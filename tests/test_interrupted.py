@@ -27,6 +27,8 @@ from dupfind.cli import main
 from dupfind.store.store import Store
 
 reading.BATCH_PHOTOS = 20
+# As in a terminal: a shell that starts the tests in the background lets them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 # The process stops itself after its third batch, until somebody lets it go on or kills it.
 STOPPING = """
