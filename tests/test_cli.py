@@ -157,3 +157,18 @@ def test_names_that_could_deceive_a_terminal_are_escaped(
     output = run("query", album / "photos" / "1.jpg", "--library", library).stdout
     assert "\x1b" not in output
     assert output.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_output_to_a_full_disk_is_one_clear_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "dupfind.cli", "info"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert run.stderr.startswith("Error: no space left"), run.stderr
+    assert run.stderr.count("\n") == 1

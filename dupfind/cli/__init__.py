@@ -1,5 +1,6 @@
 """The command line: each command parses, calls one library function and prints."""
 
+import errno
 import importlib
 import sys
 import traceback
@@ -82,13 +83,15 @@ class LazyGroup(click.Group):
             ) from None
         except DupfindError as error:
             raise click.ClickException(_one_line(error)) from error
-        except Exception as error:  # the last line of defence: say it, and how to help
-            if _is_verbose():
-                traceback.print_exc()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise _unexpected(error) from error
             raise click.ClickException(
-                f"unexpected {type(error).__name__}: {_one_line(error)}; this is a defect of "
-                "dupfind: please report it with what the same command prints with -v"
+                f"no space left to write ({error.filename or 'the output'}); free some, then run the "
+                "command again"
             ) from error
+        except Exception as error:  # the last line of defence: say it, and how to help
+            raise _unexpected(error) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,6 +112,15 @@ def main() -> None:
         cli()
     except KeyboardInterrupt:
         sys.exit(Stopped.exit_code)
+
+
+def _unexpected(error: BaseException) -> click.ClickException:
+    if _is_verbose():
+        traceback.print_exc()
+    return click.ClickException(
+        f"unexpected {type(error).__name__}: {_one_line(error)}; this is a defect of "
+        "dupfind: please report it with what the same command prints with -v"
+    )
 
 
 def _one_line(error: BaseException) -> str:

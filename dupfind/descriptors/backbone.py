@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from dupfind.descriptors.spec import (
@@ -167,7 +167,8 @@ def save_model(
         key: value.detach().cpu().to(dtype).contiguous()
         for key, value in module.state_dict().items()
     }
-    save_file(state, folder / f"{WEIGHTS_FILE}.new")
+    # Written by us, so that the file gets the usual permissions: a library may be shared.
+    (folder / f"{WEIGHTS_FILE}.new").write_bytes(save(state))
     text = json.dumps({"format": 1, "spec": asdict(spec), **details}, indent=2)
     (folder / f"{SPEC_FILE}.new").write_text(text + "\n", encoding="utf-8")
     for file in (WEIGHTS_FILE, SPEC_FILE):
