@@ -57,13 +57,13 @@ def test_one_batch_can_be_overfitted(name: str) -> None:
     losses = replace(config.losses, dino=0.0, contrastive=0.0, koleo=0.0)
     losses = replace(losses, **{name: 1.0})
     optimiser = replace(config.optimiser, drop_path=0.0, rate=0.1, weight_decay=(0.0, 0.0))
-    learner = Learner(replace(config, losses=losses, optimiser=optimiser), CPU)
     torch.manual_seed(0)
+    learner = Learner(replace(config, losses=losses, optimiser=optimiser), CPU)
     views = torch.rand(8, 3, 32, 32).repeat(2, 1, 1, 1)
     first = learner.step([views], photos=8, progress=0.1).loss
-    for _ in range(25):
-        last = learner.step([views], photos=8, progress=0.1).loss
-    assert last < 0.7 * first
+    later = [learner.step([views], photos=8, progress=0.1).loss for _ in range(25)]
+    # The lowest, not the last: DINO's target moves on with the centre once the student has met it.
+    assert min(later) < 0.5 * first
 
 
 def test_a_run_writes_what_it_measured_and_a_model(tmp_path: Path) -> None:
