@@ -304,3 +304,12 @@ def test_a_picture_without_keypoints_is_the_same_in_every_run(tmp_path: Path) ->
             assert len(found) == 0
             assert found.picture.shape[:2] == (150, 224)
             assert abs(int(found.picture.mean()) - 200) <= 1
+
+
+def test_a_dark_photo_is_kept_and_not_its_dark_letterbox(tmp_path: Path, small_model: Path) -> None:
+    picture = photo("retina.jpg")
+    boxed = np.pad(picture, ((190, 190), (0, 0), (0, 0)))
+    library, _ = cluster_album(tmp_path, {"plain": picture, "boxed": boxed}, small_model)
+    names = {item.id: item.path.stem for item in library.photos()}
+    (group,) = library.groups()
+    assert names[group.keep.photo_id] == "plain"

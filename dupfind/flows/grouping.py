@@ -19,6 +19,8 @@ SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the sc
 UNRELATED_PAIRS = 200_000
 SIMILAR_QUANTILE = 0.9999  # a look-alike is nearer than all but this share of unrelated pairs
 _SEED = 20210429
+# A framed copy must show clearly more pixels than the photo without the frame to be kept.
+FRAMED_WORTH = 0.64
 MOSTLY_HELD = 0.6  # share of one photo that the other must show to be in one group
 
 
@@ -40,7 +42,7 @@ def make_groups(
         contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
     )
     edges = _edges(scored, level, contents.vectors)
-    preference = _ranks(contents, rules, edges, prover)
+    preference = _ranks(contents, rules, _shown(scored, edges, prover))
     stars = group(edges, photos=len(contents.photos), preference=preference)
     taken = {row for star in stars for row in star.members}
     alone = [
@@ -53,14 +55,27 @@ def make_groups(
     yield from (builder.build(number, star) for number, star in enumerate([*stars, *alone], 1))
 
 
-def _ranks(
-    contents: Contents, rules: Sequence[Rule], edges: Edges, prover: Prover
-) -> NDArray[np.int64]:
-    """Return the rank of each row by the keep rules; a plain border does not count as resolution."""
+def _shown(scored: Scored, edges: Edges, prover: Prover) -> dict[int, float]:
+    """Return for each row with proven pairs what share of it is picture and not frame.
+
+    A plain border shows by itself; where it runs into a dark picture only a copy without it tells.
+    """
+    rows = np.unique(np.concatenate([edges.a, edges.b])).tolist()
+    content = {row: float(prover.source[row].content.mean()) for row in rows}
+    shown = dict(content)
+    for pair, probability in zip(scored.pairs, scored.probability.tolist(), strict=True):
+        framed = {"a": pair.a, "b": pair.b}.get(str(pair.evidence.get("frame")))
+        if framed in shown and probability >= scored.cut:
+            share = float(pair.evidence.get("crop_share", 1.0))  # of its content
+            shown[framed] = min(shown[framed], FRAMED_WORTH * content[framed] * share)
+    return shown
+
+
+def _ranks(contents: Contents, rules: Sequence[Rule], shown: dict[int, float]) -> NDArray[np.int64]:
+    """Return the rank of each row by the keep rules; a frame does not count as resolution."""
     first = [photos[0] for photos in contents.photos]
-    for row in np.unique(np.concatenate([edges.a, edges.b])).tolist():
-        shown = float(prover.source[row].content.mean()) ** 0.5
-        width, height = round(first[row].width * shown), round(first[row].height * shown)
+    for row, share in shown.items():
+        width, height = (round(side * share**0.5) for side in (first[row].width, first[row].height))
         first[row] = replace(first[row], width=width, height=height)
     place = {photo.id: row for row, photo in enumerate(first)}
     ranks = np.empty(len(first), np.int64)
