@@ -281,7 +281,8 @@ def test_each_kind_of_collapse_is_named_and_ends_the_run(
 def test_a_healthy_run_is_not_called_collapsed(tmp_path: Path) -> None:
     config = tiny_config(epochs=14)
     losses = replace(config.losses, contrastive=0.0, koleo=0.1)
-    trainer(tmp_path, replace(config, losses=losses)).run()
+    model = trainer(tmp_path, replace(config, losses=losses)).run()
+    assert (model / "model.json").is_file()
 
 
 def test_the_checkpoint_before_a_collapse_stays(tmp_path: Path) -> None:

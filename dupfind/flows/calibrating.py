@@ -1,8 +1,6 @@
 """Calibrate on a library's own photos, without labels: edited copies and near neighbours."""
 
-import os
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from typing import Any
@@ -15,7 +13,7 @@ from dupfind.flows.candidates import candidate_table, collect_local
 from dupfind.flows.contents import load_contents
 from dupfind.flows.features import FeatureSource, OnDone
 from dupfind.flows.index_run import OnProgress, stage
-from dupfind.flows.proving import Proven, Prover
+from dupfind.flows.proving import Proven, open_prover
 from dupfind.matching.calibrate import (
     MIN_PHOTOS,
     SIGNALS,
@@ -111,12 +109,8 @@ def calibrate_library(
     options = options or CalibrateOptions()
     contents = load_contents(store)
     run_id = store.start_run("calibrate", asdict(options), model_id=contents.model.id)
-    with ExitStack() as resources:
-        cache = resources.enter_context(store.features())
-        workers = len(os.sched_getaffinity(0))
-        source = FeatureSource(contents.first, cache, workers=workers)
-        resources.enter_context(closing(source))
-        prover = resources.enter_context(closing(Prover(contents.first, source, workers=workers)))
+    with open_prover(store, contents.first) as prover:
+        source = prover.source
         local = collect_local(source, stage(on_progress, "features"))
         pairs = unique_pairs(candidate_table(contents.vectors, local))
         chosen = np.random.default_rng(_SEED).permutation(len(pairs))[: options.pairs]

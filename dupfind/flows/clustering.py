@@ -1,9 +1,7 @@
 """Find and record the groups of copies: candidates, proofs, probabilities, groups."""
 
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import combinations, product
 from typing import Any
@@ -17,10 +15,9 @@ from dupfind.flows.calibrating import CalibrateOptions, calibrate_on
 from dupfind.flows.candidates import candidate_table, collect_local
 from dupfind.flows.collages import mark_collages
 from dupfind.flows.contents import Contents, load_contents, relation_of_same
-from dupfind.flows.features import FeatureSource
 from dupfind.flows.grouping import Scored, make_groups
 from dupfind.flows.index_run import OnProgress, stage
-from dupfind.flows.proving import Proven, Prover, follow_ups
+from dupfind.flows.proving import Proven, Prover, follow_ups, open_prover
 from dupfind.matching.calibrate import (
     SIGNALS,
     UNPROVEN,
@@ -80,7 +77,6 @@ class ClusterSummary:
     note: str = ""
     unreadable: int = 0
     prior: float = 0.0
-    timing_s: dict[str, float] = field(default_factory=dict)
 
 
 def cluster_photos(
@@ -103,14 +99,8 @@ def cluster_photos(
     contents = load_contents(store)
     recorded = asdict(options) | {"level": str(options.level)}
     run_id = store.start_run("cluster", recorded, model_id=contents.model.id)
-    with ExitStack() as resources:
-        cache = resources.enter_context(store.features())
-        workers = options.workers or len(os.sched_getaffinity(0))
-        source = resources.enter_context(
-            closing(FeatureSource(contents.first, cache, workers=workers))
-        )
-        prover = resources.enter_context(closing(Prover(contents.first, source, workers=workers)))
-        found = _Search(store, contents, source, prover, options, on_progress)
+    with open_prover(store, contents.first, workers=options.workers) as prover:
+        found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
         groups = list(make_groups(scored, contents, prover, options.level, rules))
         written, _ = store.replace_results(run_id, _records(scored, contents), groups)
@@ -125,7 +115,7 @@ def cluster_photos(
             expectation=expect(found.calibration, scored.cut, prior=found.prior),
             calibration=found.calibration.source,
             note=found.note,
-            unreadable=len(source.unreadable),
+            unreadable=len(prover.source.unreadable),
             prior=found.prior,
         )
     store.finish_run(run_id, asdict(summary))
@@ -139,12 +129,12 @@ class _Search:
         self,
         store: Store,
         contents: Contents,
-        source: FeatureSource,
         prover: Prover,
         options: ClusterOptions,
         on_progress: OnProgress | None,
     ) -> None:
-        self.store, self.contents, self.source, self.prover = store, contents, source, prover
+        self.store, self.contents, self.prover = store, contents, prover
+        self.source = prover.source
         self.options, self.on_progress = options, on_progress
         self.calibration: Calibration = shipped_calibration()
         self.candidates = 0

@@ -1,8 +1,10 @@
 """Prove the candidate pairs of a library, in parallel, and those that follow from what is proven."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -18,6 +20,7 @@ from dupfind.matching.features import LocalFeatures, use_one_thread
 from dupfind.matching.relation import Side, in_shares, relate
 from dupfind.matching.verify import Proof, reversed_proof, verify, verify_through
 from dupfind.records import Photo, Relation
+from dupfind.store.store import Store
 
 FOLLOW_UP = 0.5  # pairs of probability above it lead to the pairs beside them
 MAX_FOLLOW_UPS = 30  # further partners of one photo, besides its candidates
@@ -137,6 +140,18 @@ class Prover:
             proof.mirrored,
             proof.inliers,
         )
+
+
+@contextmanager
+def open_prover(store: Store, photos: list[Photo], *, workers: int = 0) -> Iterator[Prover]:
+    """Open the feature cache of a library and a prover of these photos; ``workers`` 0: one a core."""
+    workers = workers or len(os.sched_getaffinity(0))
+    with (
+        store.features() as cache,
+        closing(FeatureSource(photos, cache, workers=workers)) as source,
+        closing(Prover(photos, source, workers=workers)) as prover,
+    ):
+        yield prover
 
 
 def follow_ups(
