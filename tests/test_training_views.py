@@ -36,7 +36,15 @@ from dupfind.training.geometry import (
     sample,
 )
 from dupfind.training.overlays import OverlayOptions, make_bank, overlay
-from dupfind.training.views import Batch, Recipe, ViewMaker, copy_recipe, dino_recipes
+from dupfind.training.recipes import (
+    Mixture,
+    Recipe,
+    copy_mixture,
+    copy_recipe,
+    dino_recipes,
+    original_mixture,
+)
+from dupfind.training.views import Batch, ViewMaker
 
 CPU = torch.device("cpu")
 
@@ -65,7 +73,7 @@ def exactly(**chances: float) -> GeometryOptions:
 def view_of(options: GeometryOptions, seed: int = 0) -> tuple[Tensor, Tensor]:
     shown = photos()
     matrices = random_homographies(random(seed), torch.full((4,), 1.5), options)
-    views, inside = sample(pyramid(shown), matrices, 64)
+    views, inside = sample(pyramid(shown), torch.arange(len(shown)), matrices, 64)
     assert inside.shape == (4, 1, 64, 64)
     return shown.float() / 255, views
 
@@ -98,7 +106,7 @@ def test_a_small_turn_keeps_true_proportions() -> None:
     squashed = np.asarray(Image.fromarray(disc).resize((128, 128), Image.Resampling.BILINEAR))
     pixels = torch.from_numpy(squashed.copy()).expand(1, 3, 128, 128)
     matrices = random_homographies(random(), torch.tensor([3.0]), exactly(any_rotation=1.0))
-    views, _ = sample(pyramid(pixels), matrices, 128)
+    views, _ = sample(pyramid(pixels), torch.arange(len(pixels)), matrices, 128)
     assert (
         torch.allclose(views, pixels.float() / 255, atol=0.1)
         or float((views - pixels.float() / 255).abs().mean()) < 0.01
@@ -123,7 +131,7 @@ def test_tilted_views_stay_inside_the_photo() -> None:
 def test_a_placed_photo_fills_its_box_and_nothing_else() -> None:
     half, centre = torch.tensor([0.5]), torch.tensor([0.25])
     place = placements(half, half, centre, -centre)
-    _, inside = sample(pyramid(photos(1)), place, 64)
+    _, inside = sample(pyramid(photos(1)), torch.arange(1), place, 64)
     y, x = torch.nonzero(inside[0, 0], as_tuple=True)
     assert (int(x.min()), int(x.max())) == (24, 55)
     assert (int(y.min()), int(y.max())) == (8, 39)
@@ -132,7 +140,7 @@ def test_a_placed_photo_fills_its_box_and_nothing_else() -> None:
 def test_shrinking_averages_instead_of_skipping_pixels() -> None:
     stripes = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
     stripes[:, :, :, ::2] = 255
-    views, _ = sample(pyramid(stripes), torch.eye(3)[None], 16)
+    views, _ = sample(pyramid(stripes), torch.arange(1), torch.eye(3)[None], 16)
     assert torch.allclose(views, torch.full_like(views, 0.5), atol=0.02)
 
 
@@ -156,6 +164,13 @@ def test_negatives_and_solarised_views_turn_light_to_dark() -> None:
     assert torch.allclose(negative, 1 - shown, atol=1e-5)
     solar = recolour(random(), shown.clone(), ColourOptions(jitter=0, gray=0, solarise=1.0))
     assert torch.allclose(solar, torch.where(shown >= 0.5, 1 - shown, shown), atol=1e-5)
+
+
+def test_a_turned_hue_changes_colours_and_keeps_their_mean() -> None:
+    shown = photos(8).float() / 255 * 0.5 + 0.25  # far from the ends: nothing is clipped
+    found = recolour(random(), shown.clone(), ColourOptions(jitter=0.0, gray=0.0, turned_hue=1.0))
+    assert float((found - shown).abs().mean()) > 0.01
+    assert torch.allclose(found.mean(dim=1), shown.mean(dim=1), atol=0.05)
 
 
 def test_jitter_of_hue_leaves_grey_alone() -> None:
@@ -217,9 +232,43 @@ def test_each_composition_puts_the_photo_into_a_part_of_the_view(name: str, kind
     assert float(share.max()) < 1
     reach = torch.stack([boxes.centre_x.abs() + boxes.half_x, boxes.centre_y.abs() + boxes.half_y])
     assert float(reach.max()) <= 1 + 1e-5
-    painted = backgrounds(random(), torch.rand(40, 3, 16, 16), boxes, 32)
+    painted = backgrounds(random(), torch.rand(40, 3, 16, 16), torch.rand(7, 3, 16, 16), boxes, 32)
     assert painted.shape == (40, 3, 32, 32)
     assert torch.isfinite(painted).all()
+
+
+def test_collages_show_the_photos_beside_and_none_of_the_batch() -> None:
+    black = torch.zeros(8, 3, 64, 64, dtype=torch.uint8)
+    recipe = Recipe(
+        geometry=GeometryOptions(scale=(1.0, 1.0), ratio=1.0, flip=0.0),
+        colour=ColourOptions(jitter=0.0, gray=0.0),
+        compose=ComposeOptions(collage=1.0),
+    )
+    beside = torch.full((3, 3, 64, 64), 255, dtype=torch.uint8)
+    shown = Batch(black, torch.ones(8), beside)
+    views = maker().render(shown, recipe, 64, torch.Generator().manual_seed(2))
+    bright = (views > 0.9).float().mean(dim=(1, 2, 3))
+    assert float(bright.min()) > 0.2  # at least half of the picture, less the gaps
+    alone = maker().render(
+        Batch(black, torch.ones(8)), recipe, 64, torch.Generator().manual_seed(2)
+    )
+    assert float((alone > 0.9).float().mean()) < float(bright.mean())
+
+
+def test_each_part_of_a_mixture_makes_its_share_of_the_views() -> None:
+    black = Recipe(colour=ColourOptions(jitter=0.0, brightness=0.0, gray=0.0, negative=0.0))
+    white = Recipe(colour=ColourOptions(jitter=0.0, brightness=0.0, gray=0.0, negative=1.0))
+    shown = Batch(torch.zeros(400, 3, 16, 16, dtype=torch.uint8), torch.ones(400))
+    mixture = Mixture(((0.25, white), (0.75, black)))
+    views = maker().render(shown, mixture, 16, torch.Generator().manual_seed(1))
+    share = float((views.mean(dim=(1, 2, 3)) > 0.5).float().mean())
+    assert 0.18 < share < 0.32  # three standard deviations of 400 draws
+
+
+@pytest.mark.parametrize("strong", [0.0, 0.4, 1.0])
+def test_the_shares_of_a_mixture_sum_to_one(strong: float) -> None:
+    for mixture in (copy_mixture(strong=strong), original_mixture(light=0.8, strong=strong)):
+        assert sum(share for share, _ in mixture.parts) == pytest.approx(1.0)
 
 
 def test_the_same_seed_makes_the_same_views() -> None:
@@ -233,10 +282,15 @@ def test_the_same_seed_makes_the_same_views() -> None:
 
 @pytest.mark.parametrize(
     "recipe",
-    [copy_recipe(), *dino_recipes(global_scale=(0.4, 1.0), local_scale=(0.05, 0.4))],
-    ids=["copy", "global 1", "global 2", "local"],
+    [
+        copy_recipe(),
+        copy_mixture(),
+        original_mixture(light=0.5),
+        *dino_recipes(global_scale=(0.4, 1.0), local_scale=(0.05, 0.4)),
+    ],
+    ids=["copy", "copies", "originals", "global 1", "global 2", "local"],
 )
-def test_views_are_finite_and_in_range(recipe: Recipe) -> None:
+def test_views_are_finite_and_in_range(recipe: Recipe | Mixture) -> None:
     views = maker().render(batch(16), recipe, 40, torch.Generator().manual_seed(3))
     assert views.shape == (16, 3, 40, 40)
     assert torch.isfinite(views).all()

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dupfind.errors import DupfindError, TrainingError
 from dupfind.records import FileError, Picture
@@ -25,6 +26,7 @@ CACHE_PX = 224
 CACHE_BYTES = 16 * 2**30
 AHEAD = 64
 
+Rows = Sequence[int] | NDArray[np.int64]
 Decoder = Callable[[Path, int], Picture]
 
 
@@ -43,13 +45,17 @@ class PhotoCache:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def batch(self, rows: Sequence[int] | NDArray[np.int64], device: torch.device) -> Batch:
-        """Copy some pictures to ``device``."""
-        rows = np.asarray(rows)
-        pixels = torch.from_numpy(self.pixels[rows])
+    def batch(self, rows: Rows, device: torch.device, *, beside: Rows | None = None) -> Batch:
+        """Copy some pictures to ``device``, and others that may be shown beside them."""
+        some = self._pictures(rows, device)
+        others = None if beside is None or len(beside) == 0 else self._pictures(beside, device)
+        return Batch(some, torch.from_numpy(self.aspects[np.asarray(rows)]), others)
+
+    def _pictures(self, rows: Rows, device: torch.device) -> Tensor:
+        pixels = torch.from_numpy(self.pixels[np.asarray(rows)])
         if device.type == "cuda":
             pixels = pixels.pin_memory().to(device, non_blocking=True)
-        return Batch(pixels, torch.from_numpy(self.aspects[rows]))
+        return pixels
 
 
 def open_cache(

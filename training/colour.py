@@ -20,7 +20,10 @@ SEPIA = torch.tensor([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.53
 
 @dataclass(frozen=True)
 class ColourOptions:
-    """Chances and strengths; the defaults of the first group are DINO's (arXiv 2104.14294)."""
+    """Chances and strengths; the defaults of the first group are DINO's (arXiv 2104.14294).
+
+    ``turned_hue`` is the chance that all hues turn by any angle, beyond jitter's ``hue``.
+    """
 
     jitter: float = 0.8
     brightness: float = 0.4
@@ -34,6 +37,7 @@ class ColourOptions:
     gamma: float = 0.0
     posterise: float = 0.0
     negative: float = 0.0
+    turned_hue: float = 0.0
 
 
 def recolour(random: Random, views: Tensor, options: ColourOptions) -> Tensor:
@@ -58,6 +62,8 @@ def _colour_matrices(
     contrast = _factor(random, active, options.contrast)
     saturation = _factor(random, active, options.saturation)
     angle = random.uniform(count, -1, 1) * options.hue * 2 * math.pi * active
+    turned = random.uniform(count, -1, 1) * math.pi
+    angle = torch.where(random.chance(count, options.turned_hue), turned, angle)
     matrix = identity * brightness[:, None, None]
     grey_mean = ((means * brightness[:, None]) @ LUMA)[:, None, None]
     matrix = matrix * contrast[:, None, None]

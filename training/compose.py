@@ -64,23 +64,25 @@ def choose_boxes(random: Random, count: int, options: ComposeOptions) -> Boxes:
     return Boxes(kind, *boxes.unbind(1), *grids.unbind(1))
 
 
-def backgrounds(random: Random, small: Tensor, boxes: Boxes, view_px: int) -> Tensor:
+def backgrounds(
+    random: Random, small: Tensor, beside: Tensor, boxes: Boxes, view_px: int
+) -> Tensor:
     """Paint what lies around each box: (batch, 3, view_px, view_px), black where nothing does.
 
-    ``small`` holds the photos of the batch at low resolution (batch, 3, side, side); a collage's
-    other cells and a screen's wallpaper are taken from them.
+    ``small`` holds the photos of the batch at low resolution (batch, 3, side, side), ``beside`` other
+    photos at that resolution: a collage's other cells and a screen's wallpaper are taken from these.
     """
     count = len(small)
     result = torch.zeros(count, 3, view_px, view_px, device=small.device)
-    for kind, paint in ((FRAME, _paint_frames), (SCREEN, _paint_screens)):
+    for kind, paint, photos in ((FRAME, _paint_frames, small), (SCREEN, _paint_screens, beside)):
         rows = torch.nonzero(boxes.kind == kind).flatten()
         if len(rows):
-            result[rows.to(small.device)] = paint(random, small, rows, view_px)
+            result[rows.to(small.device)] = paint(random, photos, rows, view_px)
     for grid in sorted({tuple(grid) for grid in COLLAGE_GRIDS.tolist()}):
         chosen = (boxes.kind == COLLAGE) & (boxes.cells_x == grid[0]) & (boxes.cells_y == grid[1])
         rows = torch.nonzero(chosen).flatten()
         if len(rows):
-            painted = _paint_collages(random, small, len(rows), grid, view_px)
+            painted = _paint_collages(random, beside, len(rows), grid, view_px)
             result[rows.to(small.device)] = painted
     return result
 
@@ -131,9 +133,9 @@ def _paint_frames(random: Random, small: Tensor, rows: Tensor, view_px: int) -> 
     return torch.where(is_plain, plain, blurred)
 
 
-def _paint_screens(random: Random, small: Tensor, rows: Tensor, view_px: int) -> Tensor:
+def _paint_screens(random: Random, beside: Tensor, rows: Tensor, view_px: int) -> Tensor:
     """A page in one colour with lines of text and blocks, or another photo as wallpaper."""
-    count, device = len(rows), small.device
+    count, device = len(rows), beside.device
     page = _plain(random, count).expand(count, 3, 24, 24).clone()
     ink = _plain(random, count)
     lines = random.chance(count * 24, 0.4).view(count, 1, 24, 1)
@@ -148,24 +150,24 @@ def _paint_screens(random: Random, small: Tensor, rows: Tensor, view_px: int) ->
     )
     page = torch.where(written, 0.3 * page + 0.7 * ink, page).to(device)
     page = functional.interpolate(page, (view_px, view_px), mode="nearest")
-    others = small[torch.randperm(len(small), generator=random.generator)[:count].to(device)]
+    others = beside[random.integers(count, len(beside)).to(device)]
     wallpaper = functional.interpolate(others, (view_px, view_px), mode="bilinear")
-    is_page = random.chance(count, 0.75).to(device)[:, None, None, None]
+    is_page = random.chance(count, 0.6).to(device)[:, None, None, None]
     return torch.where(is_page, page, wallpaper)
 
 
 def _paint_collages(
-    random: Random, small: Tensor, count: int, grid: tuple[int, int], view_px: int
+    random: Random, beside: Tensor, count: int, grid: tuple[int, int], view_px: int
 ) -> Tensor:
     """Fill every cell with another photo, with or without gaps."""
     columns, rows = grid
-    cells = random.integers(count * rows * columns, len(small)).to(small.device)
-    side = small.shape[-1]
-    photos = small[cells].view(count, rows, columns, 3, side, side)
+    cells = random.integers(count * rows * columns, len(beside)).to(beside.device)
+    side = beside.shape[-1]
+    photos = beside[cells].view(count, rows, columns, 3, side, side)
     gap = 1 + int(random.integers(1, 4)) if bool(random.chance(1, 0.5)) else 0
-    colour = _plain(random, count).to(small.device)[:, None, None]
+    colour = _plain(random, count).to(beside.device)[:, None, None]
     if gap:
-        edge = torch.zeros(side, dtype=torch.bool, device=small.device)
+        edge = torch.zeros(side, dtype=torch.bool, device=beside.device)
         edge[:gap] = edge[-gap:] = True
         photos = torch.where(edge[:, None] | edge[None, :], colour, photos)
     mosaic = photos.permute(0, 3, 1, 4, 2, 5).reshape(count, 3, rows * side, columns * side)

@@ -17,7 +17,8 @@ class ViewOptions:
     ``growth`` enlarges the global views during the run: pairs of (progress in [0, 1], pixels); from
     that progress on views have at least that size. ``copies`` makes global views as altered copies
     (turns, text, frames, collages, ...) instead of DINO's milder views; ``light`` is the chance
-    that a first view is hardly altered, as the original of a copy would be.
+    that a first view is hardly altered, as the original of a copy would be; ``strong`` the chance
+    that a copy is altered in every way at once rather than in one.
     """
 
     global_count: int = 2
@@ -28,7 +29,8 @@ class ViewOptions:
     local_scale: tuple[float, float] = (0.05, 0.4)
     growth: tuple[tuple[float, int], ...] = ()
     copies: bool = True
-    light: float = 0.5
+    light: float = 0.8
+    strong: float = 0.3
 
     def global_px_at(self, progress: float) -> int:
         """Return the size of global views at ``progress`` through the run."""

@@ -83,11 +83,10 @@ def jpeg(views: Tensor, quality: Tensor) -> Tensor:
     tall, wide = padded.shape[-2:]
     blocks = padded.view(count, channels, tall // BLOCK_PX, BLOCK_PX, wide // BLOCK_PX, BLOCK_PX)
     basis = _cosine_basis().to(views.device)
-    blocks = blocks.transpose(3, 4) * 255
-    table = _quality_tables(quality)[:, None, None, None]
-    coefficients = basis @ blocks @ basis.T
-    restored = basis.T @ ((coefficients / table).round() * table) @ basis
-    restored = restored.transpose(3, 4).reshape(count, channels, tall, wide) / 255
+    blocks = blocks.transpose(3, 4)
+    table = _quality_tables(quality)[:, None, None, None] / 255
+    coefficients = (basis @ blocks @ basis.T).div_(table).round_().mul_(table)
+    restored = (basis.T @ coefficients @ basis).transpose(3, 4).reshape(count, channels, tall, wide)
     return restored[:, :, :height, :width].clamp(0, 1)
 
 

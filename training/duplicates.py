@@ -14,7 +14,8 @@ from torch import Tensor
 from dupfind.descriptors.backbone import Model
 from dupfind.training.cache import PhotoCache
 from dupfind.training.heldout import describe_views
-from dupfind.training.views import LIGHT, ViewMaker
+from dupfind.training.recipes import LIGHT
+from dupfind.training.views import ViewMaker
 
 EXACT_UP_TO = 50_000
 BLOCK = 1024

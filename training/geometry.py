@@ -86,29 +86,26 @@ def placements(half_x: Tensor, half_y: Tensor, centre_x: Tensor, centre_y: Tenso
 
 def pyramid(photos: Tensor) -> list[Tensor]:
     """Halve ``photos``, uint8 (batch, 3, side, side), again and again: floats in [0, 1]."""
-    levels = [photos.float() / 255]
+    levels = [photos.float().mul_(1 / 255)]
     for _ in range(PYRAMID_LEVELS - 1):
         levels.append(functional.avg_pool2d(levels[-1], 2))
     return levels
 
 
 def sample(
-    levels: list[Tensor], homographies: Tensor, view_px: int, *, softer: Tensor | None = None
+    levels: list[Tensor], photos: Tensor, homographies: Tensor, view_px: int
 ) -> tuple[Tensor, Tensor]:
-    """Resample each photo through its homography.
+    """Resample some photos, by their rows in the pyramid (views,), each through its homography.
 
-    Each view reads the pyramid level nearest to its own scale, against aliasing; ``softer`` adds
-    to that level for those that shall be blurred (batch,).
+    Each view reads the pyramid level nearest to its own scale, against aliasing.
 
     Returns:
-        Views (batch, 3, view_px, view_px), and the share of the photo behind each pixel
-        (batch, 1, view_px, view_px): 0 where the view looks past the photo's border.
+        Views (views, 3, view_px, view_px), and the share of the photo behind each pixel
+        (views, 1, view_px, view_px): 0 where the view looks past the photo's border.
     """
     device = levels[0].device
     side = levels[0].shape[-1]
     level = _level(homographies, side / view_px)
-    if softer is not None:
-        level = level + softer
     level = level.round().clamp(0, len(levels) - 1).long()
     grid = _grid(homographies.to(device), view_px)
     inside = (grid.abs() <= 1).all(dim=-1).float().unsqueeze(1)
@@ -117,7 +114,7 @@ def sample(
         rows = torch.nonzero(level == number).flatten().to(device)
         if len(rows):
             views[rows] = functional.grid_sample(
-                pictures[rows], grid[rows], padding_mode="border", align_corners=False
+                pictures[photos[rows]], grid[rows], padding_mode="border", align_corners=False
             )
     return views, inside
 

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from dupfind.descriptors.backbone import ModelSpec, describe_tokens
 from dupfind.training.cache import PhotoCache
-from dupfind.training.views import ViewMaker, copy_recipe
+from dupfind.training.recipes import copy_mixture
+from dupfind.training.views import ViewMaker
 
 SEED = 20210429
 BLOCK = 32
 COPIES = 2
+BESIDE = 64
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,19 @@ class HeldOut:
     def __init__(
         self, cache: PhotoCache, rows: list[int], makers: ViewMaker, *, view_px: int
     ) -> None:
+        # Collages and backgrounds take photos that are not held out: no copy shows two of those.
+        beside = sorted(set(range(len(cache))) - set(rows))[:BESIDE]
         self.originals = torch.empty(len(rows), 3, view_px, view_px, dtype=torch.float16)
         self.copies = torch.empty(COPIES * len(rows), 3, view_px, view_px, dtype=torch.float16)
         self.owner = torch.arange(len(rows)).repeat(COPIES)
         generator = torch.Generator().manual_seed(SEED)
         for start in range(0, len(rows), BLOCK):
             some = rows[start : start + BLOCK]
-            batch = cache.batch(some, makers.device)
+            batch = cache.batch(some, makers.device, beside=beside)
             stop = start + len(some)
             self.originals[start:stop] = makers.clean(batch, view_px).half().cpu()
             for number in range(COPIES):
-                views = makers.render(batch, copy_recipe(), view_px, generator)
+                views = makers.render(batch, copy_mixture(), view_px, generator)
                 offset = number * len(rows)
                 self.copies[offset + start : offset + stop] = views.half().cpu()
 

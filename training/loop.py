@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from dupfind.training.checkpoint import (
 )
 from dupfind.training.config import TrainingConfig, as_json
 from dupfind.training.distributed import agree, rank, wait_for_all, world_size
-from dupfind.training.geometry import pyramid
 from dupfind.training.heldout import HeldOut, Retrieval
 from dupfind.training.monitor import (
     CollapseDetector,
@@ -34,10 +33,18 @@ from dupfind.training.monitor import (
     epoch_metrics,
     rank_me,
 )
+from dupfind.training.recipes import (
+    Mixture,
+    Recipe,
+    copy_mixture,
+    dino_recipes,
+    original_mixture,
+)
 from dupfind.training.step import Learner, StepResult
-from dupfind.training.views import Recipe, ViewMaker, copy_recipe, dino_recipes
+from dupfind.training.views import ViewMaker
 
-CHUNK = 16
+CHUNK = 32
+BESIDE = 16
 
 
 @dataclass(frozen=True)
@@ -294,27 +301,31 @@ class Trainer:
         # On a CPU a few photos at a time stay in its caches; a GPU takes the batch as a whole.
         chunk = CHUNK if self.device.type == "cpu" else len(rows)
         for start in range(0, len(rows), chunk):
-            photos = self.cache.batch(rows[start : start + chunk], self.device)
-            levels = pyramid(photos.pixels)
-            generator = torch.Generator().manual_seed(_seed(self.config.seed, step, rank(), start))
+            seed = _seed(self.config.seed, step, rank(), start)
+            generator = torch.Generator().manual_seed(seed)
+            beside = np.random.default_rng(seed).choice(self.train_rows, BESIDE)
+            photos = self.cache.batch(rows[start : start + chunk], self.device, beside=beside)
+            sources = self.maker.prepare(photos)
             for views, (recipes, px) in zip(groups, sizes, strict=True):
                 for number, recipe in enumerate(recipes):
-                    views[number, start : start + chunk] = self.maker.render_levels(
-                        levels, photos.aspects, recipe, px, generator
+                    views[number, start : start + chunk] = self.maker.render(
+                        sources, recipe, px, generator
                     )
         return [views.flatten(0, 1) for views in groups]
 
-    def _global_recipes(self) -> list[Recipe]:
+    def _global_recipes(self) -> list[Recipe | Mixture]:
         options = self.config.views
-        first, second, _ = dino_recipes(
-            global_scale=options.global_scale, local_scale=options.local_scale
-        )
+        scale, strong = options.global_scale, options.strong
+        first: Recipe | Mixture
+        second: Recipe | Mixture
         if options.copies:
-            copies = copy_recipe(options.global_scale)
-            first, second = replace(copies, light=options.light), copies
+            first = original_mixture(scale, light=options.light, strong=strong)
+            second = copy_mixture(scale, strong=strong)
+        else:
+            first, second, _ = dino_recipes(global_scale=scale, local_scale=options.local_scale)
         return [first] + [second] * (options.global_count - 1)
 
-    def _local_recipes(self) -> list[Recipe]:
+    def _local_recipes(self) -> list[Recipe | Mixture]:
         options = self.config.views
         local = dino_recipes(global_scale=options.global_scale, local_scale=options.local_scale)[2]
         return [local] * options.local_count

@@ -1,104 +1,51 @@
 """Make the views of a batch: DINO's multi-crop, and altered copies as people make them.
 
-One ``Recipe`` says how a view is made; ``ViewMaker`` renders batches of them, on the CPU and on a
-GPU with the same code and the same random numbers.
+``ViewMaker`` renders batches of views as ``recipes`` say, on the CPU and on a GPU with the same
+code and the same random numbers.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from dupfind.training.colour import ColourOptions, recolour
-from dupfind.training.compose import ComposeOptions, backgrounds, choose_boxes
-from dupfind.training.degrade import DegradeOptions, degrade
+from dupfind.training.colour import recolour
+from dupfind.training.compose import backgrounds, choose_boxes
+from dupfind.training.degrade import degrade
 from dupfind.training.geometry import (
-    GeometryOptions,
     Random,
     placements,
     pyramid,
     random_homographies,
     sample,
 )
-from dupfind.training.overlays import OverlayOptions, make_bank, overlay
+from dupfind.training.overlays import make_bank, overlay
+from dupfind.training.recipes import Mixture, Recipe
 
-BACKGROUND_LEVEL = 2  # a quarter of the cached size is plenty for the other cells of a collage
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one view of a photo is made; ``light`` is the chance that hardly anything is changed."""
-
-    geometry: GeometryOptions = field(default_factory=GeometryOptions)
-    colour: ColourOptions = field(default_factory=ColourOptions)
-    degrade: DegradeOptions = field(default_factory=DegradeOptions)
-    overlay: OverlayOptions = field(default_factory=OverlayOptions)
-    compose: ComposeOptions = field(default_factory=ComposeOptions)
-    light: float = 0.0
+BESIDE_LEVEL = 2  # a quarter of the cached size is plenty for the other cells of a collage
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Cached photos on the device: ``pixels`` uint8 (batch, 3, side, side), ``aspects`` (batch,)."""
+    """Cached photos on the device: ``pixels`` uint8 (batch, 3, side, side), ``aspects`` (batch,).
+
+    ``beside`` are other photos, uint8 (any number, 3, side, side), for collages and backgrounds; without
+    them the batch's own are taken, of which a collage is then a copy as well.
+    """
 
     pixels: Tensor
     aspects: Tensor
+    beside: Tensor | None = None
 
 
-LIGHT = Recipe(
-    geometry=GeometryOptions(scale=(0.85, 1.0), ratio=1.1, flip=0.0),
-    colour=ColourOptions(jitter=0.3, gray=0.0),
-    degrade=DegradeOptions(jpeg=0.2, blur=0.1),
-)
+@dataclass(frozen=True)
+class Sources:
+    """A batch made ready once for all its views: see ``ViewMaker.prepare``."""
 
-
-def dino_recipes(
-    *, global_scale: tuple[float, float], local_scale: tuple[float, float]
-) -> tuple[Recipe, Recipe, Recipe]:
-    """Return the recipes of global view 1, global view 2 and local views.
-
-    Source: DINO (arXiv 2104.14294), appendix; blur and solarisation as in BYOL (2006.07733).
-    """
-    first = Recipe(geometry=GeometryOptions(scale=global_scale), degrade=DegradeOptions(blur=1.0))
-    second = replace(first, colour=ColourOptions(solarise=0.2), degrade=DegradeOptions(blur=0.1))
-    local = Recipe(geometry=GeometryOptions(scale=local_scale), degrade=DegradeOptions(blur=0.5))
-    return first, second, local
-
-
-def copy_recipe(scale: tuple[float, float] = (0.3, 1.0)) -> Recipe:
-    """Return the recipe of a copy as people make them, stronger and broader than DINO's views.
-
-    Source: the list and many of the chances of SSCD (arXiv 2202.10261), and edits seen in albums:
-    frames, screenshots, collages, tints, perspective.
-    """
-    return Recipe(
-        geometry=GeometryOptions(
-            scale=scale,
-            ratio=1.5,
-            flip=0.35,
-            quarter_turn=0.2,
-            small_rotation=0.2,
-            any_rotation=0.05,
-            tilt=0.2,
-        ),
-        colour=ColourOptions(
-            jitter=0.5,
-            brightness=0.6,
-            contrast=0.6,
-            saturation=0.6,
-            hue=0.1,
-            gray=0.25,
-            solarise=0.02,
-            cast=0.15,
-            sepia=0.15,
-            gamma=0.2,
-            posterise=0.05,
-            negative=0.02,
-        ),
-        degrade=DegradeOptions(blur=0.2, blur_sigma=(0.5, 5.0), sharpen=0.1, noise=0.15, jpeg=0.3),
-        overlay=OverlayOptions(text=0.15, sticker=0.15, watermark=0.07),
-        compose=ComposeOptions(frame=0.15, screen=0.15, collage=0.12),
-    )
+    levels: list[Tensor]
+    aspects: Tensor
+    beside: Tensor
 
 
 class ViewMaker:
@@ -116,56 +63,59 @@ class ViewMaker:
         self.mean = torch.tensor(mean, device=device)[:, None, None]
         self.std = torch.tensor(std, device=device)[:, None, None]
 
-    def render(
-        self, batch: Batch, recipe: Recipe, view_px: int, generator: torch.Generator
-    ) -> Tensor:
-        """Make one view of each photo, normalised for the network: (batch, 3, px, px)."""
+    def prepare(self, batch: Batch) -> Sources:
+        """Make the pyramid of a batch and the small pictures of the photos beside it."""
         levels = pyramid(batch.pixels)
-        return self.render_levels(levels, batch.aspects, recipe, view_px, generator)
+        if batch.beside is None:
+            return Sources(levels, batch.aspects, levels[BESIDE_LEVEL])
+        # Every other pixel will do here, and is a quarter of the work.
+        half = batch.beside[:, :, ::2, ::2].float().mul_(1 / 255)
+        small = functional.avg_pool2d(half, 2 ** (BESIDE_LEVEL - 1))
+        return Sources(levels, batch.aspects, small)
 
-    def render_levels(
+    def render(
         self,
-        levels: list[Tensor],
-        aspects: Tensor,
-        recipe: Recipe,
+        batch: Batch | Sources,
+        how: Recipe | Mixture,
         view_px: int,
         generator: torch.Generator,
     ) -> Tensor:
-        """``render`` for photos whose pyramid is made already (all views of a step share it)."""
+        """Make one view of each photo, normalised for the network: (batch, 3, px, px)."""
+        sources = self.prepare(batch) if isinstance(batch, Batch) else batch
+        mixture = how if isinstance(how, Mixture) else Mixture(((1.0, how),))
         random = Random(generator)
-        light = random.chance(len(aspects), recipe.light)
-        views = torch.empty(len(aspects), 3, view_px, view_px, device=self.device)
-        for chosen, how in ((light, LIGHT), (~light, recipe)):
-            rows = torch.nonzero(chosen).flatten()
+        count = len(sources.aspects)
+        edges = torch.tensor([share for share, _ in mixture.parts]).cumsum(0)[:-1]
+        chosen = torch.bucketize(random.uniform(count), edges, right=True)
+        views = torch.empty(count, 3, view_px, view_px, device=self.device)
+        for number, (_, recipe) in enumerate(mixture.parts):
+            rows = torch.nonzero(chosen == number).flatten()
             if len(rows):
-                some = [level[rows.to(self.device)] for level in levels]
-                views[rows.to(self.device)] = self._render(
-                    random, some, aspects[rows], how, view_px
-                )
-        return (views - self.mean) / self.std
+                some = self._render(random, sources, rows, recipe, view_px)
+                views[rows.to(self.device)] = some
+        return views.sub_(self.mean).div_(self.std)
 
     def clean(self, batch: Batch, view_px: int) -> Tensor:
         """Show each whole photo, squashed and normalised, as descriptors are made from it."""
         whole = torch.eye(3).repeat(len(batch.pixels), 1, 1)
-        views, _ = sample(pyramid(batch.pixels), whole, view_px)
+        rows = torch.arange(len(whole), device=self.device)
+        views, _ = sample(pyramid(batch.pixels), rows, whole, view_px)
         return (views - self.mean) / self.std
 
     def _render(
-        self,
-        random: Random,
-        levels: list[Tensor],
-        aspects: Tensor,
-        recipe: Recipe,
-        view_px: int,
+        self, random: Random, sources: Sources, rows: Tensor, recipe: Recipe, view_px: int
     ) -> Tensor:
-        boxes = choose_boxes(random, len(aspects), recipe.compose)
+        aspects, photos = sources.aspects[rows], rows.to(self.device)
+        boxes = choose_boxes(random, len(rows), recipe.compose)
         place = placements(boxes.half_x, boxes.half_y, boxes.centre_x, boxes.centre_y)
         inner = random_homographies(random, aspects, recipe.geometry)
-        views, inside = sample(levels, inner @ place, view_px)
+        views, inside = sample(sources.levels, photos, inner @ place, view_px)
         views = recolour(random, views, recipe.colour)
         views = self._fill_corners(random, views, inside)
         if bool((boxes.kind > 0).any()):
-            behind = backgrounds(random, levels[BACKGROUND_LEVEL], boxes, view_px)
+            behind = backgrounds(
+                random, sources.levels[BESIDE_LEVEL][photos], sources.beside, boxes, view_px
+            )
             views = torch.lerp(behind, views, self._mask(place, view_px))
         views = overlay(random, views, self.bank, recipe.overlay)
         return degrade(random, views, recipe.degrade)
