@@ -135,8 +135,17 @@ def test_both_models_are_compared_on_the_same_copies(photos: Path) -> None:
     found = compare(model, model, paths, device="cpu")
     assert found.before == found.after
     assert found.is_better
-    assert (found.photos, found.copies) == (10, 40)
+    assert (found.photos, found.copies, found.rivals) == (10, 200, 0)
     assert 0 < found.after.score <= 1
+
+
+def test_copies_look_for_their_originals_among_the_other_photos_too(photos: Path) -> None:
+    paths = sorted(photos.glob("*.png"))
+    model = load_model("untrained")
+    alone = compare(model, model, paths[:10], device="cpu")
+    among = compare(model, model, paths[:10], rivals=paths[10:], device="cpu")
+    assert among.rivals == len(paths) - 10 > 0
+    assert among.after.score < alone.after.score
 
 
 @pytest.mark.parametrize(

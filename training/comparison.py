@@ -22,6 +22,7 @@ from dupfind.training.heldout import Retrieval, retrieval
 
 MOST_PHOTOS = 200
 COPIES = 4
+WANTED_COPIES = 200  # few photos are altered in more ways: fewer copies decide by chance
 SEED = 20210429
 SOURCE_PX = 256
 
@@ -30,12 +31,16 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two models find altered copies; ``photos`` and ``copies`` count what they were shown."""
+    """How two models find altered copies; ``photos`` and ``copies`` count what they were shown.
+
+    ``rivals`` counts the collection's other photos among which the originals had to be found.
+    """
 
     before: Retrieval
     after: Retrieval
     photos: int
     copies: int
+    rivals: int
 
     @property
     def is_better(self) -> bool:
@@ -43,47 +48,60 @@ class Comparison:
         return self.after.score >= self.before.score
 
 
-def compare(before: Model, after: Model, paths: Sequence[Path], *, device: str) -> Comparison:
+def compare(
+    before: Model, after: Model, paths: Sequence[Path], *, rivals: Sequence[Path] = (), device: str
+) -> Comparison:
     """Show both models the same held-out photos and altered copies of them.
 
-    Photos that cannot be read are left out; the scan has reported them.
+    Args:
+        before: The model that training started from.
+        after: The trained one.
+        paths: Held-out photos; those that cannot be read are left out (the scan has reported them).
+        rivals: Other photos of the collection, none of which is a copy of a held-out one: each copy
+            looks for its original among all of them, as in use.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     """
+    shown = _decoded(paths[:MOST_PHOTOS])
+    others = _decoded(rivals)
+    owners = torch.arange(len(shown)).repeat_interleave(_copies_of_each(len(shown)))
     embedders = [Embedder(model, device=device) for model in (before, after)]
-    originals: list[list[Pixels]] = [[], []]
+    # Copies are large, their views small: only these are kept.
     copies: list[list[Pixels]] = [[], []]
-    owners: list[int] = []
-    for number, (photo, altered) in enumerate(_altered(paths[:MOST_PHOTOS])):
-        for which, embedder in enumerate(embedders):
-            originals[which].append(make_view(photo, embedder.view_px))
-            copies[which] += [make_view(copy, embedder.view_px) for copy in altered]
-        owners += [number] * len(altered)
-    results = [
-        retrieval(_vectors(embedder, shown), _vectors(embedder, found), torch.tensor(owners))
-        for embedder, shown, found in zip(embedders, originals, copies, strict=True)
-    ]
-    return Comparison(results[0], results[1], photos=len(originals[0]), copies=len(owners))
+    for number in range(len(shown)):
+        for copy in _copies(shown, number):
+            for views, embedder in zip(copies, embedders, strict=True):
+                views.append(make_view(copy, embedder.view_px))
+    results = []
+    for views, embedder in zip(copies, embedders, strict=True):
+        originals = [make_view(photo, embedder.view_px) for photo in [*shown, *others]]
+        results.append(retrieval(_vectors(embedder, originals), _vectors(embedder, views), owners))
+    return Comparison(*results, photos=len(shown), copies=len(owners), rivals=len(others))
 
 
-def _altered(paths: Sequence[Path]) -> list[tuple[Pixels, list[Pixels]]]:
-    """Decode each photo and make its altered copies, the kinds taken in turn."""
-    names = sorted(EDITS)
+def _copies_of_each(photos: int) -> int:
+    return min(len(EDITS), max(COPIES, -(-WANTED_COPIES // max(1, photos))))
+
+
+def _decoded(paths: Sequence[Path]) -> list[Pixels]:
     photos = []
     for path in paths:
         try:
             photos.append(_shrunk(decode(path, needed_px=SOURCE_PX // 2).pixels))
         except PhotoError:
             continue
-    results = []
-    for number, photo in enumerate(photos):
-        rng = np.random.default_rng((SEED, number))
-        chosen = [names[(number * COPIES + turn) % len(names)] for turn in range(COPIES)]
-        others = [photos[int(row)] for row in rng.integers(len(photos), size=8)]
-        altered = [
-            apply_edit(name, photo, rng, other=others[: EDITS[name].others]).pixels
-            for name in chosen
-        ]
-        results.append((photo, altered))
-    return results
+    return photos
+
+
+def _copies(photos: Sequence[Pixels], number: int) -> list[Pixels]:
+    """Make the altered copies of one photo, the kinds taken in turn from photo to photo."""
+    names = sorted(EDITS)
+    count = _copies_of_each(len(photos))
+    rng = np.random.default_rng((SEED, number))
+    others = [photos[int(row)] for row in rng.integers(len(photos), size=8)]
+    return [
+        apply_edit(name, photos[number], rng, other=others[: EDITS[name].others]).pixels
+        for name in (names[(number * count + turn) % len(names)] for turn in range(count))
+    ]
 
 
 def _shrunk(pixels: Pixels) -> Pixels:

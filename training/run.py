@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dupfind.descriptors.backbone import Model
 from dupfind.errors import TrainingError
@@ -22,6 +24,7 @@ from dupfind.training.overrides import with_overrides
 from dupfind.training.views import ViewMaker
 
 FEWEST_PHOTOS = 20
+MOST_RIVALS = 500
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,15 @@ class RunOptions:
 class RunResult:
     """Folder of the trained model, what was measured, and the photos that could not be read.
 
-    ``held_out`` are photos that the run never trained on; ``config`` is what it ran with.
+    ``held_out`` are photos that the run never trained on, ``rivals`` a sample of the others that are no
+    copies of them; ``config`` is what it ran with.
     """
 
     model: Path
     config: TrainingConfig
     photos: int
     held_out: tuple[Path, ...]
+    rivals: tuple[Path, ...]
     failures: tuple[FileError, ...]
     history: list[dict[str, Any]]
 
@@ -81,13 +86,14 @@ def train(
         found = read_checkpoint(options.folder) if options.resume else None
         config = configure(len(cache), options, found[1] if found else None)
         maker = ViewMaker(device=options.device, mean=config.spec.mean, std=config.spec.std)
+        groups = collection_groups(cache, maker, options.start)
         trainer = Trainer(
             config,
             cache,
             options.folder,
             device=options.device,
             backbone=options.start.module if options.start else None,
-            groups=collection_groups(cache, maker, options.start),
+            groups=groups,
             listener=listener,
         )
         if found:
@@ -99,7 +105,19 @@ def train(
 
             draw_curves(trainer.history, options.folder / "curves.png")
         held_out = tuple(cache.paths[row] for row in trainer.held_rows)
-        return RunResult(model, config, len(cache), held_out, cache.failures, trainer.history)
+        rivals = tuple(cache.paths[row] for row in _rivals(trainer, groups))
+        return RunResult(
+            model, config, len(cache), held_out, rivals, cache.failures, trainer.history
+        )
+
+
+def _rivals(trainer: Trainer, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sample photos trained on, none of them in a held-out one's group of duplicates."""
+    rows = trainer.train_rows
+    rows = rows[~np.isin(groups[rows], groups[trainer.held_rows])]
+    if len(rows) <= MOST_RIVALS:
+        return rows
+    return np.random.default_rng(trainer.config.seed).choice(rows, MOST_RIVALS, replace=False)
 
 
 def configure(photos: int, options: RunOptions, resumed: Checkpoint | None) -> TrainingConfig:

@@ -196,7 +196,9 @@ def _finish(
     """Compare, install the model under its name, and make it the active one if it is better."""
     before = start or _yardstick()
     after = load_folder(result.model, name=name)
-    comparison = compare(before, after, result.held_out, device=options.device)
+    comparison = compare(
+        before, after, result.held_out, rivals=result.rivals, device=options.device
+    )
     folder = store.paths.models / name
     _install(result.model, folder, comparison)
     if comparison.is_better:
