@@ -15,7 +15,6 @@ from dupfind.config import LibraryPaths
 from dupfind.descriptors.embed import Embedder
 from dupfind.evaluation.phash import phash_pairs
 from dupfind.evaluation.report import figures_of_keys
-from dupfind.evaluation.retrieval import descriptor_report
 from dupfind.evaluation.truth import Truth
 from dupfind.flows.evaluating import (
     EvaluateOptions,
@@ -25,7 +24,7 @@ from dupfind.flows.evaluating import (
     precision_promised,
     read_labels,
 )
-from dupfind.flows.labelled import describe_files, hash_files
+from dupfind.flows.labelled import describe_files, hash_files, report_descriptors
 from dupfind.flows.models import open_model
 from dupfind.reports.accuracy import (
     ALL_KINDS,
@@ -74,7 +73,7 @@ def all_tables(
 
 def describe(name: str, truth: Truth, device: str, library: LibraryPaths) -> dict[str, Any]:
     embedder = Embedder(open_model(name, library), device=device)
-    return descriptor_report(describe_files(embedder, truth.paths).vectors, truth)
+    return report_descriptors(describe_files(embedder, truth.paths).vectors, truth)
 
 
 def library_tables(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dupfind.descriptors.background import background_similarity, normalise_pairs
 from dupfind.descriptors.whiten import Whitening, fit
 from dupfind.errors import DescriptorError
+from dupfind.evaluation.background import background_similarity, normalise_pairs
 
 DIMENSIONS = 12
 

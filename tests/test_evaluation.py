@@ -161,6 +161,13 @@ def test_the_descriptor_report_agrees_with_a_naive_one() -> None:
     assert report["recall_at"]["10"]["(all)"] == {"found": found, "pairs": 30, "recall": found / 30}
     pairs = [(i, j, float(similarity[i, j])) for i in range(count) for j in range(i)]
     assert report["micro_ap"] == pytest.approx(report_of(truth, pairs)["micro_ap"], abs=1e-6)
+    assert report["micro_ap_normalised"] is None
+    background = random.uniform(size=count).astype(np.float32)
+    report = descriptor_report(vectors, truth, background=background)
+    pairs = [(i, j, score - float(background[i] + background[j]) / 2) for i, j, score in pairs]
+    expected = report_of(truth, pairs)["micro_ap"]
+    assert report["micro_ap_normalised"] == pytest.approx(expected, abs=1e-6)
+    assert report["micro_ap_normalised"] != report["micro_ap"]
 
 
 def test_only_the_most_similar_pairs_are_ranked_when_there_are_too_many() -> None:

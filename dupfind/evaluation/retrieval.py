@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import DescriptorError
+from dupfind.evaluation.background import normalise_pairs
 from dupfind.evaluation.metrics import (
     ALL_KINDS,
+    Curve,
     best_f1,
     precision_recall_curve,
     recall_at_precision,
@@ -25,7 +27,9 @@ BLOCK_SIMILARITIES = 4_000_000
 Vectors = NDArray[np.float32]
 
 
-def descriptor_report(vectors: Vectors, truth: Truth) -> dict[str, Any]:
+def descriptor_report(
+    vectors: Vectors, truth: Truth, *, background: Vectors | None = None
+) -> dict[str, Any]:
     """Return recall@1, recall@10 of (original, copy) and micro AP of raw cosine similarity.
 
     recall@k: a copy asks for its original; the original is found when fewer than k files of other
@@ -36,10 +40,13 @@ def descriptor_report(vectors: Vectors, truth: Truth) -> dict[str, Any]:
         vectors: L2-normalised descriptors, float32 of shape (files, dimensions), in truth's order;
             a row of zeros stands for a file that could not be described.
         truth: The labels.
+        background: How similar each file is to files that are surely no copies of it, float32 of
+            shape (files,); it adds the micro AP of normalised scores.
 
     Returns:
-        ``recall_at`` {k: {kind: {found, pairs, recall}}}, ``micro_ap``, ``recall_at_precision``,
-        ``best_f1``, and ``mean_average_precision`` by kind (one original sought by each copy).
+        ``recall_at`` {k: {kind: {found, pairs, recall}}}, ``micro_ap``, ``micro_ap_normalised`` (None
+        without ``background``), ``recall_at_precision``, ``best_f1``, and ``mean_average_precision`` by
+        kind (one original sought by each copy).
 
     Raises:
         DescriptorError: The vectors do not have one row for each file.
@@ -49,17 +56,25 @@ def descriptor_report(vectors: Vectors, truth: Truth) -> dict[str, Any]:
             f"vectors are {vectors.shape} but the truth names {truth.count} files; give one row for each"
         )
     ranks, copies = original_ranks(vectors, truth)
-    keys, scores = similar_pairs(vectors, truth)
-    curve = precision_recall_curve(truth.are_copies(keys), scores, len(truth.positives()))
+    curve = _curve(truth, *similar_pairs(vectors, truth))
+    normalised = None
+    if background is not None:
+        scored = similar_pairs(vectors, truth, background=background)
+        normalised = _curve(truth, *scored).micro_ap
     return {
         "recall_at": {str(k): _by_kind(ranks < k, copies, truth) for k in (1, 10)},
         "micro_ap": curve.micro_ap,
+        "micro_ap_normalised": normalised,
         "recall_at_precision": {
             f"{wanted:g}": recall_at_precision(curve, wanted) for wanted in (0.9, 0.99)
         },
         "best_f1": best_f1(curve),
         "mean_average_precision": _mean_average_precision(ranks, copies, truth),
     }
+
+
+def _curve(truth: Truth, keys: Keys, scores: NDArray[np.float64]) -> Curve:
+    return precision_recall_curve(truth.are_copies(keys), scores, len(truth.positives()))
 
 
 def recall_at_k(neighbours: NDArray[np.int64], truth: Truth, k: int) -> dict[str, Any]:
@@ -111,12 +126,19 @@ def original_ranks(vectors: Vectors, truth: Truth) -> tuple[NDArray[np.int64], N
 
 
 def similar_pairs(
-    vectors: Vectors, truth: Truth, *, limit: int = PAIRS_RANKED
+    vectors: Vectors,
+    truth: Truth,
+    *,
+    background: Vectors | None = None,
+    limit: int = PAIRS_RANKED,
 ) -> tuple[Keys, NDArray[np.float64]]:
-    """Return keys and cosine similarity of all pairs that count, or of the ``limit`` most similar."""
+    """Return keys and cosine similarity of all pairs that count, or of the ``limit`` most similar.
+
+    ``background`` (files,) normalises: the mean of a pair's two is taken from its cosine.
+    """
     keys, scores = np.empty(0, np.int64), np.empty(0, np.float64)
     lowest = -math.inf
-    for more_keys, more_scores in _blocks(vectors, truth):
+    for more_keys, more_scores in _blocks(vectors, truth, background):
         better = more_scores >= lowest
         keys = np.concatenate([keys, more_keys[better]])
         scores = np.concatenate([scores, more_scores[better]])
@@ -127,7 +149,9 @@ def similar_pairs(
     return keys, scores
 
 
-def _blocks(vectors: Vectors, truth: Truth) -> Iterator[tuple[Keys, NDArray[np.float64]]]:
+def _blocks(
+    vectors: Vectors, truth: Truth, background: Vectors | None
+) -> Iterator[tuple[Keys, NDArray[np.float64]]]:
     """Yield every pair of described files that counts once, a block of rows at a time."""
     described = vectors.any(axis=1)
     with_queries = bool(truth.is_query.any())
@@ -140,9 +164,12 @@ def _blocks(vectors: Vectors, truth: Truth) -> Iterator[tuple[Keys, NDArray[np.f
         if not with_queries:  # each pair once, no file with itself
             taken = np.triu(taken, k=1)
         at, other = np.nonzero(taken)
-        keys = truth.keys(rows[block][at], others[other])
+        first, second, scores = rows[block][at], others[other], similarity[at, other]
+        if background is not None:
+            scores = normalise_pairs(scores, background[first], background[second])
+        keys = truth.keys(first, second)
         kept = truth.counted(keys)
-        yield keys[kept], similarity[at, other][kept].astype(np.float64)
+        yield keys[kept], scores[kept].astype(np.float64)
 
 
 def _row_blocks(rows: int, columns: int) -> Iterator[slice]:

@@ -28,14 +28,13 @@ from dupfind.evaluation.report import (
     scored_once,
     truth_report,
 )
-from dupfind.evaluation.retrieval import descriptor_report
 from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
 from dupfind.flows.candidates import candidate_table, collect_local
 from dupfind.flows.clustering import ClusterOptions, cluster_photos
 from dupfind.flows.contents import load_contents
 from dupfind.flows.features import FeatureSource
 from dupfind.flows.indexing import IndexOptions, OnProgress, index_photos
-from dupfind.flows.labelled import hash_files
+from dupfind.flows.labelled import hash_files, report_descriptors
 from dupfind.matching.calibrate import Calibration, cut_for, expect, shipped_calibration
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.photos.edits import EDITS
@@ -160,7 +159,7 @@ def measure_library(
         "model": model.name,
         "truth": truth_report(truth),
         "not_indexed": _not_indexed(store, rows, truth),
-        "descriptor": descriptor_report(_vectors(store, model, rows, truth), truth),
+        "descriptor": report_descriptors(_vectors(store, model, rows, truth), truth),
     }
     curves: dict[str, Curve] = {}
     if with_results:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,11 @@ from numpy.typing import NDArray
 from dupfind.descriptors.embed import Embedder, describe_stream, usable_cores
 from dupfind.descriptors.views import make_view
 from dupfind.errors import PhotoError
+from dupfind.evaluation.background import FIRST_RANK, RANKS, background_similarity
 from dupfind.evaluation.phash import BITS, phash, require_imagehash
+from dupfind.evaluation.retrieval import descriptor_report
+from dupfind.evaluation.truth import Truth
+from dupfind.index import self_join
 from dupfind.photos.decode import decode
 from dupfind.records import FileError
 
@@ -47,6 +52,15 @@ def describe_files(embedder: Embedder, paths: Sequence[Path]) -> DescribedFiles:
             vectors[row] = described.vector
             vectors[row] /= np.linalg.norm(vectors[row])
     return DescribedFiles(vectors, tuple(errors))
+
+
+def report_descriptors(vectors: NDArray[np.float32], truth: Truth) -> dict[str, Any]:
+    """Return ``descriptor_report`` with scores normalised by each file's background as well.
+
+    ``vectors`` are L2-normalised rows in truth's order, (files, dimensions).
+    """
+    similarity, _ = self_join(vectors, FIRST_RANK + RANKS)
+    return descriptor_report(vectors, truth, background=background_similarity(similarity))
 
 
 def hash_files(paths: Sequence[Path]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

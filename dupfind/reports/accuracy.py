@@ -124,13 +124,23 @@ def relations_table(relations: Mapping[str, Any]) -> TextTable:
 
 def descriptor_table(models: Mapping[str, Mapping[str, Any]]) -> TextTable:
     """Compare descriptors alone: recall of (original, copy) and micro AP, nothing proven."""
-    columns = ("descriptor alone", "recall@1", "recall@10", "micro AP", "recall at 0.9", "0.99")
+    columns = (
+        "descriptor alone",
+        "recall@1",
+        "recall@10",
+        "micro AP",
+        "normalised",
+        "recall at 0.9",
+        "0.99",
+    )
     rows = []
     for name, figures in models.items():
         ranks = figures.get("recall_at", {})
         recalls = [share(ranks[k][ALL_KINDS]["recall"]) if ranks else "" for k in ("1", "10")]
         points = [share(figures["recall_at_precision"][p]["recall"]) for p in ("0.9", "0.99")]
-        rows.append((name, *recalls, share(figures["micro_ap"]), *points))
+        normalised = figures.get("micro_ap_normalised")
+        aps = [share(figures["micro_ap"]), "" if normalised is None else share(normalised)]
+        rows.append((name, *recalls, *aps, *points))
     return TextTable("Descriptor alone (cosine, nothing proven)", columns, tuple(rows))
 
 
