@@ -128,6 +128,36 @@ def test_a_collage_never_brings_groups_together() -> None:
     assert all(star.bridges == () for star in stars if star is not home[0])
 
 
+def test_a_photo_that_is_proven_by_what_frames_it_alone_is_in_their_group() -> None:
+    # 3 is shown in 0, 1 and 2, which are proven against each other, and in no other way.
+    contained = {(3, frame): frame for frame in (0, 1, 2)}
+    found = grouped(edges(*all_pairs(0, 1, 2), *contained, container=contained), 4)
+    assert found == [{0, 1, 2, 3}]
+
+
+def test_frames_that_are_alike_are_in_the_group_of_the_photo_they_hold() -> None:
+    contained = {(photo, frame): frame for photo in (0, 1, 2) for frame in (3, 4)}
+    found = grouped(edges(*all_pairs(0, 1, 2), (3, 4), *contained, container=contained), 5)
+    assert found == [{0, 1, 2, 3, 4}]
+
+
+def test_a_frame_is_known_once_the_photos_it_holds_are_one_group() -> None:
+    # At first 2 is alone, so that 3 seems to hold two photos; but 0 frames 2.
+    contained = {(2, 0): 0, (0, 3): 3, (1, 3): 3, (2, 3): 3}
+    found = grouped(edges((0, 1), *contained, container=contained), 4)
+    assert found == [{0, 1, 2, 3}]
+
+
+def test_copies_of_a_collage_stay_apart_from_photos_of_two_groups() -> None:
+    contained = collage_of(4, 0, 1, 2, 3) | collage_of(5, 0, 1, 2, 3)
+    stars = group(
+        edges((0, 1), (2, 3), (4, 5), *contained, container=contained),
+        photos=6,
+        preference=np.arange(6),
+    )
+    assert sorted(sorted(star.members) for star in stars) == [[0, 1], [2, 3], [4, 5]]
+
+
 def test_a_collage_of_single_photos_pairs_with_one() -> None:
     contained = collage_of(3, 0, 1, 2)
     stars = group(edges(*contained, container=contained), photos=4, preference=np.arange(4))

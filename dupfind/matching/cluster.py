@@ -3,8 +3,9 @@
 In:  proven pairs as arrays of rows. Out: ``Star``: a centre and its members. No disk or database.
 
 A~B and B~C do not make A~C: groups grow around one photo, and a photo joins only when it is proven against
-that photo or against at least half of those already there. A collage contains its photos but is no copy of
-any; it joins the group that it is proven against most often and never brings two groups together.
+that photo or against at least half of those already there. What contains photos of one group only (a frame, a
+screenshot) is a copy like any other. A collage contains several but is no copy of any; it joins the group that
+it is proven against most often and never brings two groups together.
 """
 
 from collections.abc import Iterator
@@ -71,12 +72,33 @@ def group(edges: Edges, *, photos: int, preference: NDArray[np.int64]) -> list[S
         The groups, in the order of their centre's rank; each photo is in at most one.
     """
     contained = edges.container >= 0
-    peers = edges.select(~contained)
+    stars = _stars(edges.select(~contained), photos, preference)
+    # Whatever holds one photo only (a frame, a screenshot) is a copy of it like any other.
+    while (framed := contained & _holds_one(edges, contained, stars)).any():
+        contained &= ~framed
+        stars = _stars(edges.select(~contained), photos, preference)
+    stars = _with_collages(stars, edges.select(contained))
+    return sorted(stars, key=lambda star: int(preference[star.centre]))
+
+
+def _stars(peers: Edges, photos: int, preference: NDArray[np.int64]) -> list[Star]:
     stars = []
     for rows in _components(peers, photos):
         stars.extend(_split(rows, _neighbours(peers, rows), preference))
-    stars = _with_collages(stars, edges.select(contained))
-    return sorted(stars, key=lambda star: int(preference[star.centre]))
+    return stars
+
+
+def _holds_one(edges: Edges, contained: NDArray[np.bool_], stars: list[Star]) -> NDArray[np.bool_]:
+    """Return which pairs have a container whose parts are all of one group, or one photo: (pairs,)."""
+    place = {row: index for index, star in enumerate(stars) for row in star.members}
+    homes: dict[int, set[int]] = {}
+    parts = np.where(edges.a == edges.container, edges.b, edges.a)
+    for container, part in zip(
+        edges.container[contained].tolist(), parts[contained].tolist(), strict=True
+    ):
+        homes.setdefault(container, set()).add(place.get(part, -1 - part))
+    one = [container for container, found in homes.items() if len(found) == 1]
+    return np.isin(edges.container, one)
 
 
 def _components(edges: Edges, photos: int) -> Iterator[list[int]]:
