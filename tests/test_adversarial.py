@@ -204,3 +204,15 @@ def test_a_small_album_says_that_it_cannot_calibrate(tmp_path: Path, small_model
     assert group.members[1].evidence["crop_share"] == pytest.approx(
         edited.parameters["share"], abs=0.05
     )
+
+
+def test_negatives_are_found_and_proven(tmp_path: Path, small_model: Path) -> None:
+    """By local features alone: the model is an untrained one, and the photos outnumber its ten."""
+    pictures = {f"{Path(name).stem}": photo(name) for name in ALBUM}
+    pictures |= {f"{name}-flip": pixels[:, ::-1] for name, pixels in list(pictures.items())}
+    pictures["coffee-negative"] = recoded(255 - photo("coffee.png"), 60)
+    pictures["chelsea-negative"] = recoded(255 - photo("chelsea.png"), 60)
+    library, _ = cluster_album(tmp_path, pictures, small_model)
+    groups = groups_of(library)
+    assert {"coffee", "coffee-flip", "coffee-negative"} in groups
+    assert {"chelsea", "chelsea-flip", "chelsea-negative"} in groups

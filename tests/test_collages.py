@@ -43,3 +43,9 @@ def test_unlikely_pairs_and_other_photos_tell_nothing() -> None:
     crop = shown(2, MIDDLE, composite=False)
     assert marked(*parts, crop, sure=False)[-1] is Relation.CROPPED
     assert marked(*parts, shown(2, MIDDLE, composite=False, collage=8))[-1] is Relation.CROPPED
+
+
+def test_two_crops_of_a_framed_photo_do_not_make_a_collage() -> None:
+    crops = shown(0, LEFT, composite=True), shown(1, RIGHT, composite=True)
+    whole = shown(3, [0.0, 0.0, 1.0, 1.0], composite=True)
+    assert marked(*crops, whole, shown(2, MIDDLE, composite=False))[-1] is Relation.CROPPED

@@ -17,6 +17,7 @@ from dupfind.matching.features import (
     empty_features,
     extract,
     mirror_descriptors,
+    negative_descriptors,
     root_sift,
 )
 
@@ -40,6 +41,18 @@ def test_mirrored_descriptors_are_those_of_the_mirrored_picture(name: str) -> No
     foretold = plain.mirrored_root[alike]
     assert np.median((really * foretold).sum(axis=1)) > 0.98
     assert np.median((really * plain.root[alike]).sum(axis=1)) < 0.9
+
+
+@pytest.mark.parametrize("name", ["astronaut.png", "coffee.png"])
+def test_negative_descriptors_are_those_of_the_negative(name: str) -> None:
+    plain, negative = features(name), extract(255 - photo(name))
+    rows = nearest(negative.points, plain.points)
+    same_place = np.linalg.norm(negative.points[rows] - plain.points, axis=1) < 0.0015
+    turned = (plain.angles - negative.angles[rows]) % 360 - 180
+    alike = same_place & (np.abs(turned) < 2)
+    assert alike.sum() > 100
+    foretold = root_sift(negative_descriptors(plain.descriptors))[alike]
+    assert np.median((negative.root[rows[alike]] * foretold).sum(axis=1)) > 0.98
 
 
 def test_mirroring_twice_changes_nothing() -> None:

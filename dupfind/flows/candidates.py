@@ -24,6 +24,7 @@ LOCAL_BUDGET = 12_000_000  # indexed local features in all: 0.8 GB at one byte a
 _PROJECTION_SAMPLE = 400
 _VOTING_PHOTOS = 100
 _VOTES_KEPT = 3
+_NEGATIVE_FEATURES = 96
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,16 @@ class LocalIndex:
     """The projected local features of a collection.
 
     ``vectors`` is float16 (features, dimensions), ``mirrored`` the same for the mirrored photos,
-    ``owner`` int64 (features,) the row of the photo each belongs to.
+    ``owner`` int64 (features,) the row of the photo each belongs to. ``negative`` and
+    ``negative_owner`` are those of the photos' negatives, of a few features each: negatives are rare.
     """
 
     projection: Projection
     vectors: NDArray[np.float16]
     mirrored: NDArray[np.float16]
     owner: NDArray[np.int64]
+    negative: NDArray[np.float16]
+    negative_owner: NDArray[np.int64]
     per_photo: int
 
 
@@ -50,13 +54,24 @@ def collect_local(source: FeatureSource, on_done: OnDone | None = None) -> Local
     plain = np.empty((photos * per_photo, LOCAL_DIMENSIONS), np.float16)
     mirrored = np.empty_like(plain)
     owner = np.empty(photos * per_photo, np.int64)
+    negatives = [np.empty((0, LOCAL_DIMENSIONS), np.float16)]
     end = 0
     for row, features in source.stream(on_done):
         taken = slice(end, end + min(per_photo, len(features)))
         end = taken.stop
         plain[taken], mirrored[taken] = project(projection, features, per_photo)
+        negatives.append(projection.apply_negative(features.descriptors[:_NEGATIVE_FEATURES]))
         owner[taken] = row
-    return LocalIndex(projection, plain[:end], mirrored[:end], owner[:end], per_photo)
+    rows = np.repeat(np.arange(len(negatives) - 1), [len(some) for some in negatives[1:]])
+    return LocalIndex(
+        projection,
+        plain[:end],
+        mirrored[:end],
+        owner[:end],
+        np.concatenate(negatives),
+        rows,
+        per_photo,
+    )
 
 
 def project(
@@ -75,10 +90,14 @@ def vote_candidates(local: LocalIndex, *, photos: int, k: int) -> NDArray[np.int
     votes = []
     for start in range(0, photos, _VOTING_PHOTOS):
         # All features of a photo vote together.
-        first, last = np.searchsorted(local.owner, [start, start + _VOTING_PHOTOS])
-        for queries in (local.vectors[first:last], local.mirrored[first:last]):
-            similarity, neighbour = search(index, queries, LOCAL_NEIGHBOURS)
-            voted = local_votes(similarity, neighbour, local.owner, local.owner[first:last])
+        for queries, owner in (
+            (local.vectors, local.owner),
+            (local.mirrored, local.owner),
+            (local.negative, local.negative_owner),
+        ):
+            block = slice(*np.searchsorted(owner, [start, start + _VOTING_PHOTOS]))
+            similarity, neighbour = search(index, queries[block], LOCAL_NEIGHBOURS)
+            voted = local_votes(similarity, neighbour, local.owner, owner[block])
             votes.append(best_votes(*voted, k=_VOTES_KEPT * k))
     rows, columns, scores = (np.concatenate(parts) for parts in zip(*votes, strict=True))
     return strongest(rows, columns, scores, photos=photos, k=k)

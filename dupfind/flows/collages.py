@@ -26,12 +26,16 @@ def mark_collages(pairs: Sequence[Proven], sure: NDArray[np.bool_]) -> list[Prov
         pairs: Proven pairs.
         sure: (pairs,) which of them are likely enough to go by.
     """
+    parts: list[tuple[int, Box]] = [
+        (pair.container, tuple(pair.evidence["crop_box"]))
+        for pair, likely in zip(pairs, sure.tolist(), strict=True)
+        if likely and pair.container >= 0 and "crop_box" in pair.evidence
+    ]
     places: dict[int, list[Box]] = defaultdict(list)
-    for pair, likely in zip(pairs, sure.tolist(), strict=True):
-        if likely and pair.container >= 0 and "crop_box" in pair.evidence:
-            box: Box = tuple(pair.evidence["crop_box"])
-            if all(_common(box, other) <= APART for other in places[pair.container]):
-                places[pair.container].append(box)
+    # The largest first: two crops of one framed photo are not two photos.
+    for container, box in sorted(parts, key=lambda part: -_area(part[1])):
+        if all(_common(box, other) <= APART for other in places[container]):
+            places[container].append(box)
     known = {row: boxes for row, boxes in places.items() if len(boxes) >= 2}
     return [_marked(pair, known) for pair in pairs]
 
@@ -52,5 +56,8 @@ def _common(one: Box, other: Box) -> float:
     """Return the common area of two boxes as a share of the smaller one."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return max(0.0, width) * max(0.0, height) / max(min(areas), 1e-6)
+    return max(0.0, width) * max(0.0, height) / max(min(_area(one), _area(other)), 1e-6)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

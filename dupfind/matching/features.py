@@ -245,6 +245,15 @@ def mirror_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return descriptors[:, _MIRROR]
 
 
+def negative_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the SIFT descriptors of the photo's negative, (n, 128), without looking at it.
+
+    All gradients turn about, and with them the keypoint's own orientation: in its frame the 4 x 4
+    cells stand upside down, and the directions are what they were.
+    """
+    return descriptors[:, _NEGATIVE]
+
+
 def root_sift(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the square roots of the L1-normalised descriptors, (n, 128) float32 of unit length."""
     values = descriptors.astype(np.float32)
@@ -252,6 +261,7 @@ def root_sift(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(values / total), np.float32)
 
 
+_NEGATIVE = np.arange(128).reshape(4, 4, 8)[::-1, ::-1].reshape(-1)
 _MIRROR = np.arange(128).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].reshape(-1)
 
 

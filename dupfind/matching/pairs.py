@@ -15,7 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import DescriptorError
-from dupfind.matching.features import LocalFeatures, mirror_descriptors, root_sift
+from dupfind.matching.features import (
+    LocalFeatures,
+    mirror_descriptors,
+    negative_descriptors,
+    root_sift,
+)
 
 CANDIDATES = 10  # partners of a photo that are proven
 LOCAL_DIMENSIONS = 64
@@ -40,6 +45,10 @@ class Projection:
     def apply_mirrored(self, descriptors: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Project what the mirrored photo's descriptors would be."""
         return self.apply(mirror_descriptors(descriptors))
+
+    def apply_negative(self, descriptors: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Project what the negative's descriptors would be."""
+        return self.apply(negative_descriptors(descriptors))
 
 
 def learn_projection(sample: Sequence[LocalFeatures]) -> Projection:
