@@ -71,11 +71,22 @@ def compare(
         for copy in _copies(shown, number):
             for views, embedder in zip(copies, embedders, strict=True):
                 views.append(make_view(copy, embedder.view_px))
-    results = []
-    for views, embedder in zip(copies, embedders, strict=True):
-        originals = [make_view(photo, embedder.view_px) for photo in [*shown, *others]]
-        results.append(retrieval(_vectors(embedder, originals), _vectors(embedder, views), owners))
-    return Comparison(*results, photos=len(shown), copies=len(owners), rivals=len(others))
+    originals = [*shown, *others]
+    found = [
+        retrieval(
+            _vectors(embedder, [make_view(photo, embedder.view_px) for photo in originals]),
+            _vectors(embedder, views),
+            owners,
+        )
+        for views, embedder in zip(copies, embedders, strict=True)
+    ]
+    return Comparison(
+        before=found[0],
+        after=found[1],
+        photos=len(shown),
+        copies=len(owners),
+        rivals=len(others),
+    )
 
 
 def _copies_of_each(photos: int) -> int:
