@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.evaluation.truth import Truth, read_truth
-from dupfind.flows.candidates import collect_local, vote_candidates
+from dupfind.flows.candidates import vote_candidates
 from dupfind.flows.features import FeatureSource
+from dupfind.flows.local_index import collect_local
 from dupfind.flows.proving import Proven, Prover
 from dupfind.matching.calibrate import (
     SIGNALS,

@@ -6,7 +6,7 @@ there are fewer than k neighbours the rest is -inf and -1.
 """
 
 from dupfind.index.building import VectorIndex, build, gpu_count
-from dupfind.index.cache import load_or_build
+from dupfind.index.cache import keep_index, kept_index, load_or_build
 from dupfind.index.local import build_local
 from dupfind.index.searching import pairs_above, search, self_join, self_join_blocks
 
@@ -15,6 +15,8 @@ __all__ = [
     "build",
     "build_local",
     "gpu_count",
+    "keep_index",
+    "kept_index",
     "load_or_build",
     "pairs_above",
     "search",

@@ -58,15 +58,26 @@ def load_or_build(
     """
     check_vectors(vectors)
     content = content_digest(ids, vectors)
-    index = _load(folder, content, fingerprint)
-    if index is not None:
-        return index
-    index = build(vectors)
+    index = kept_index(folder, content, fingerprint)
+    if index is None:
+        index = build(vectors)
+        keep_index(folder, index, content, fingerprint)
+    return index
+
+
+def keep_index(folder: Path, index: VectorIndex, content: str, fingerprint: str) -> None:
+    """Write an index and its manifest into ``folder``, if that can be written.
+
+    Args:
+        folder: Made when missing; it holds one index.
+        index: What to keep.
+        content: What it was made from; the index is read back for the same only.
+        fingerprint: Of what made its vectors.
+    """
     try:
         _save(folder, index, content, fingerprint)
     except (OSError, RuntimeError) as error:
         log.info("the index is not kept in %s (%s)", folder, error)
-    return index
 
 
 def content_digest(ids: NDArray[np.int64], vectors: Vectors) -> str:
@@ -78,7 +89,8 @@ def content_digest(ids: NDArray[np.int64], vectors: Vectors) -> str:
     return digest.hexdigest()
 
 
-def _load(folder: Path, content: str, fingerprint: str) -> VectorIndex | None:
+def kept_index(folder: Path, content: str, fingerprint: str) -> VectorIndex | None:
+    """Return the index that ``keep_index`` wrote for the same content; None where there is none."""
     try:
         manifest = Manifest(**json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8")))
         current = (FORMAT, faiss.__version__, fingerprint, content)
@@ -90,7 +102,7 @@ def _load(folder: Path, content: str, fingerprint: str) -> VectorIndex | None:
         index: Any = faiss.read_index(os.fspath(folder / INDEX_FILE))
     except (OSError, ValueError, TypeError, RuntimeError):
         return None
-    if manifest.kind == "lists":
+    if manifest.probes:
         index.nprobe = manifest.probes
     return VectorIndex(
         index, manifest.kind, manifest.count, manifest.dimensions, manifest.probes, manifest.recall

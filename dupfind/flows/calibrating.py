@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import CalibrationError, PhotoError
-from dupfind.flows.candidates import candidate_table, collect_local
+from dupfind.flows.candidates import candidate_table
 from dupfind.flows.contents import load_contents
 from dupfind.flows.features import FeatureSource, OnDone
 from dupfind.flows.index_run import OnProgress, stage
+from dupfind.flows.local_index import collect_local
 from dupfind.flows.proving import Proven, open_prover
 from dupfind.matching.calibrate import (
     MIN_PHOTOS,

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from dupfind.config import DEFAULT_KEEP
 from dupfind.errors import CalibrationError
 from dupfind.flows.calibrating import CalibrateOptions, calibrate_on
-from dupfind.flows.candidates import candidate_table, collect_local
+from dupfind.flows.candidates import candidate_table
 from dupfind.flows.collages import mark_collages
 from dupfind.flows.contents import Contents, load_contents, relation_of_same
 from dupfind.flows.grouping import Scored, make_groups
 from dupfind.flows.index_run import OnProgress, stage
+from dupfind.flows.local_index import collect_local, keep_local
 from dupfind.flows.proving import Proven, Prover, follow_ups, open_prover
 from dupfind.matching.calibrate import (
     SIGNALS,
@@ -159,6 +160,8 @@ class _Search:
     def _proven(self) -> list[Proven]:
         rows = len(self.contents.photos)
         local = collect_local(self.source, stage(self.on_progress, "features"))
+        contents = [photo.sha256 for photo in self.contents.first]
+        keep_local(self.store.paths.index, local, contents)
         table = candidate_table(self.contents.vectors, local, k=self.options.candidates)
         del local
         pairs = unique_pairs(table)

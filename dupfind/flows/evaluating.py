@@ -29,12 +29,13 @@ from dupfind.evaluation.report import (
     truth_report,
 )
 from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
-from dupfind.flows.candidates import candidate_table, collect_local
+from dupfind.flows.candidates import candidate_table
 from dupfind.flows.clustering import ClusterOptions, cluster_photos
 from dupfind.flows.contents import load_contents
 from dupfind.flows.features import FeatureSource
 from dupfind.flows.indexing import IndexOptions, OnProgress, index_photos
 from dupfind.flows.labelled import hash_files, report_descriptors
+from dupfind.flows.local_index import collect_local
 from dupfind.matching.calibrate import Calibration, cut_for, expect, shipped_calibration
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.photos.edits import EDITS

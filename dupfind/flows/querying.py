@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dupfind.descriptors.backbone import Model
 
 SHORTLIST = 30  # contents that are proven, or three times k where that is more
+VOTED = 10  # further ones, by votes of local features
 COPY = 0.5  # probability from which a match counts as a copy and comes first
 
 
@@ -63,7 +64,7 @@ def find_nearest(
     """
     model, stored = open_active_model(store)
     asked, vector = _describe(image, model, device=device, max_pixels=max_pixels)
-    near = _nearest_contents(store, stored, vector, count=max(SHORTLIST, 3 * k))
+    near = _shortlist(store, stored, asked, vector, count=max(SHORTLIST, 3 * k))
     matches = [
         replace(match, photo=photo)
         for match in _prove(store, stored, asked, near)
@@ -106,22 +107,42 @@ def _describe(
     return photo, Embedder(model, device=device).describe(view)
 
 
-def _nearest_contents(
-    store: Store, stored: StoredModel, vector: NDArray[np.float16], *, count: int
+def _shortlist(
+    store: Store, stored: StoredModel, asked: Photo, vector: NDArray[np.float16], *, count: int
 ) -> list[tuple[Photo, float]]:
-    """Return the first photo of each of the nearest contents, with its similarity."""
+    """Return the first photo of each content worth a proof, with its similarity.
+
+    These are the nearest by descriptor, and those that local features vote for: the photo that the
+    image is a part of, or that is a part of it, need not be near.
+    """
     from dupfind.index import load_or_build, search
 
     ids, vectors = store.vectors(stored.id)
     index = load_or_build(store.paths.index, ids, vectors, stored.fingerprint)
     similarity, neighbour = search(index, vector, count)
-    near = [
-        (int(ids[row]), float(np.clip(cosine, -1, 1)))
-        for cosine, row in zip(similarity[0], neighbour[0], strict=True)
-        if row >= 0
-    ]
-    photos = store.photos_by_id(photo_id for photo_id, _ in near)
-    return [(photos[photo_id], cosine) for photo_id, cosine in near]
+    rows = {
+        int(row): float(cosine) for cosine, row in zip(similarity[0], neighbour[0], strict=True)
+    }
+    rows.pop(-1, None)
+    voted = np.array(_voted(store, asked), np.int64)
+    for row in np.searchsorted(ids, voted[np.isin(voted, ids)]).tolist():
+        if row not in rows:
+            rows[row] = float(vectors[row].astype(np.float32) @ vector[0].astype(np.float32))
+    photos = store.photos_by_id(int(ids[row]) for row in rows)
+    return [(photos[int(ids[row])], float(np.clip(cosine, -1, 1))) for row, cosine in rows.items()]
+
+
+def _voted(store: Store, asked: Photo) -> list[int]:
+    """Return the ids of photos that the image's local features vote for, the most voted first."""
+    from dupfind.flows.local_index import open_local
+
+    kept = open_local(store.paths.index)
+    if kept is None:
+        return []
+    with store.features() as cache, closing(FeatureSource([asked], cache, workers=1)) as source:
+        contents = kept.vote(source[0], k=VOTED)
+    found = [store.photos_of_content(content) for content in contents]
+    return [photos[0].id for photos in found if photos]
 
 
 def _prove(

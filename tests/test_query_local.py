@@ -1,0 +1,81 @@
+"""Queries by local features: what a photo is a part of, and what is a part of it."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from cluster_helpers import cluster_album, save_album
+from matching_helpers import photo
+from numpy.typing import NDArray
+
+from dupfind import Library
+from dupfind.flows import querying
+from dupfind.flows.indexing import IndexOptions
+from dupfind.records import Relation
+
+Pixels = NDArray[np.uint8]
+NAMES = ("astronaut.png", "brick.png", "chelsea.png", "coffee.png", "coins.png", "gravel.png")
+
+
+@pytest.fixture
+def one_by_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let descriptors name a single photo, so that the others come from local features."""
+    monkeypatch.setattr(querying, "SHORTLIST", 1)
+
+
+def square(name: str) -> Pixels:
+    return np.ascontiguousarray(cv2.resize(photo(name), (320, 320)), np.uint8)
+
+
+def collage(folder: Path) -> Path:
+    """Save a collage of two of the album's photos and two others."""
+    cells = [square(name) for name in ("rocket.jpg", "coffee.png", "chelsea.png", "camera.png")]
+    pixels = np.vstack([np.hstack(cells[:2]), np.hstack(cells[2:])])
+    save_album(folder, {"collage": pixels})
+    return folder / "collage.jpg"
+
+
+@pytest.mark.usefixtures("one_by_descriptor")
+def test_a_collage_finds_its_photos_once_the_library_is_clustered(
+    tmp_path: Path, small_model: Path
+) -> None:
+    asked = collage(tmp_path)
+    library, _ = cluster_album(tmp_path, {Path(n).stem: square(n) for n in NAMES}, small_model)
+    found = [match for match in library.query(asked, k=4) if match.probability > 0.9]
+    assert {match.photo.path.stem for match in found} == {"coffee", "chelsea"}
+    assert {match.relation for match in found} == {Relation.COMPOSITE}
+    assert len(library.query(asked, k=9)) <= len(NAMES), "nothing is listed twice"
+
+
+@pytest.mark.usefixtures("one_by_descriptor")
+def test_what_is_kept_is_only_a_cache(tmp_path: Path, small_model: Path) -> None:
+    asked = collage(tmp_path)
+    library, _ = cluster_album(tmp_path, {Path(n).stem: square(n) for n in NAMES}, small_model)
+    kept = library.paths.index / "local"
+    assert {path.name for path in kept.iterdir()} == {
+        "manifest.json",
+        "owners.npz",
+        "vectors.faiss",
+    }
+    whole = (kept / "owners.npz").read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"PK\x03\x04 nothing"):
+        (kept / "owners.npz").write_bytes(damaged)
+        assert len(library.query(asked, k=1)) == 1
+    (kept / "owners.npz").write_bytes(whole)
+    index = (kept / "vectors.faiss").read_bytes()
+    (kept / "vectors.faiss").write_bytes(index[:-9])
+    assert len(library.query(asked, k=1)) == 1
+
+
+@pytest.mark.usefixtures("one_by_descriptor")
+def test_photos_that_are_gone_or_new_do_no_harm(tmp_path: Path, small_model: Path) -> None:
+    asked = collage(tmp_path)
+    library, _ = cluster_album(tmp_path, {Path(n).stem: square(n) for n in NAMES}, small_model)
+    (tmp_path / "album" / "coffee.jpg").unlink()
+    save_album(tmp_path / "album", {"rocket": square("rocket.jpg")})
+    library.index([tmp_path / "album"], IndexOptions(model=str(small_model), device="cpu"))
+    again = Library(library.paths.root, device="cpu")
+    found = {match.photo.path.stem for match in again.query(asked, k=4) if match.probability > 0.9}
+    assert "chelsea" in found
+    assert "coffee" not in found
