@@ -21,6 +21,7 @@ PAPER_TONE = 8  # grey levels that paper may vary by
 PAPER_LIGHT = 160  # grey level from which on a background is taken for paper
 PHOTO_BELOW, PAPER_RAMP = 0.35, 0.25  # from these shares of background on, paper by degrees
 INK_WEIGHT = 16.0
+TONE_PIXELS, TONE_CURVE_PIXELS = 16_000, 32_000  # looked at for the fits of tone
 SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
 FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
 
@@ -111,38 +112,44 @@ def settle(
     gain, offset = fit_tone(grey_a[mask], grey_b[mask])
     toned = np.clip(gain * grey_a + offset, 0, 255).astype(np.uint8)
     flow = _flow().calc(np.clip(grey_b, 0, 255).astype(np.uint8), toned, None)
+    smooth = np.clip(_smooth(flow, mask), -2, 2)
     height, width = grey_a.shape
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    smooth = np.stack([_quadratic(flow[..., axis], rows, columns, mask) for axis in (0, 1)], -1)
-    smooth = np.clip(smooth, -2, 2)
     moved = cv2.remap(
         grey_a,
-        columns + smooth[..., 0],
-        rows + smooth[..., 1],
+        smooth[..., 0] + np.arange(width, dtype=np.float32),
+        smooth[..., 1] + np.arange(height, dtype=np.float32)[:, None],
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return moved, np.linalg.norm(flow - smooth, axis=-1).astype(np.float32)
+    apart = flow - smooth
+    return moved, cv2.magnitude(apart[..., 0], apart[..., 1])
 
 
-def _quadratic(
-    values: NDArray[np.float32],
-    rows: NDArray[np.float32],
-    columns: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """Fit a quadratic surface to the flow within ``mask``; outliers are cut off twice."""
-    y, x = rows / rows.shape[0] - 0.5, columns / rows.shape[1] - 0.5
-    surface = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1)
-    points = surface[mask][::7]
-    wanted = values[mask][::7]
+def _smooth(flow: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Fit a quadratic surface to each axis of the flow within ``mask``, (height, width, 2)."""
+    height, width = mask.shape
+    y = (np.arange(height, dtype=np.float32) / height - 0.5)[:, None]
+    x = np.arange(width, dtype=np.float32) / width - 0.5
+    rows, columns = (places[::7] for places in np.nonzero(mask))
+    at_y, at_x = y[rows, 0], x[columns]
+    points = np.stack([np.ones_like(at_x), at_x, at_y, at_x * at_y, at_x**2, at_y**2], -1)
+    smooth = np.empty_like(flow)
+    for axis in (0, 1):
+        one, c_x, c_y, c_xy, c_xx, c_yy = _quadratic(points, flow[rows, columns, axis])
+        smooth[..., axis] = (one + c_y * y + c_yy * y * y) + x * (c_x + c_xy * y) + c_xx * x * x
+    return smooth
+
+
+def _quadratic(points: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Solve for the coefficients, (6,); outliers are cut off twice."""
     keep = np.abs(wanted) < 4
+    solution = np.zeros(points.shape[1], np.float32)
     for _ in range(2):
         if keep.sum() < 30:
-            return np.zeros_like(values)
+            return np.zeros_like(solution)
         solution = np.linalg.lstsq(points[keep], wanted[keep], rcond=None)[0]
         keep = np.abs(points @ solution - wanted) < 0.7
-    return np.asarray(surface @ solution, np.float32)
+    return np.asarray(solution, np.float32)
 
 
 def _flow() -> Any:
@@ -153,6 +160,7 @@ def _flow() -> Any:
 
 def fit_tone(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> tuple[float, float]:
     """Return gain and offset of b = gain * a + offset, fitted twice, without the worst third."""
+    values_a, values_b = _some(values_a, TONE_PIXELS), _some(values_b, TONE_PIXELS)
     keep = np.ones(len(values_a), bool)
     gain, offset = 1.0, 0.0
     for _ in range(2):
@@ -166,6 +174,11 @@ def fit_tone(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> tu
         error = np.abs(gain * values_a + offset - values_b)
         keep = error <= np.percentile(error, 67)
     return gain, offset
+
+
+def _some(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Return values spread over all of them, about ``most``: a fit of two numbers needs no more."""
+    return values[:: max(1, len(values) // most)]
 
 
 def ink_weight(grey_a: NDArray[np.float32], grey_b: NDArray[np.float32]) -> float:
@@ -211,7 +224,7 @@ def toned(
 ) -> NDArray[np.float32]:
     """Return picture a with the tone of b: the median of b at each level of a, interpolated."""
     levels = np.linspace(0, 255, 18)
-    values_a, values_b = grey_a[mask], grey_b[mask]
+    values_a, values_b = (_some(grey[mask], TONE_CURVE_PIXELS) for grey in (grey_a, grey_b))
     place = np.digitize(values_a, levels[1:-1])
     known, medians = [], []
     for level in range(len(levels) - 1):

@@ -173,7 +173,10 @@ def _measure(
     )
     blocks["two_sided"] *= ink_weight(grey_a[mask], grey_b[mask])
     # Colours are looked at in every fourth pixel: their means need no more.
-    colours_a, colours_b = (picture[mask][::4].astype(np.float32) for picture in (warped, target))
+    places = np.flatnonzero(mask)[::4]
+    colours_a, colours_b = (
+        picture.reshape(-1, 3)[places].astype(np.float32) for picture in (warped, target)
+    )
     return Comparison(
         **blocks,
         residual=float(np.median(difference[mask])),
