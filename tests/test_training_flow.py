@@ -54,7 +54,7 @@ def set_winner(monkeypatch: pytest.MonkeyPatch, *, is_better: bool) -> None:
     """Decide who wins; who does is a matter of luck in a run of seconds."""
     low, high = Retrieval(0.2, 0.3, 0.1), Retrieval(0.8, 0.9, 0.7)
     before, after = (low, high) if is_better else (high, low)
-    found = Comparison(before, after, photos=8, copies=32)
+    found = Comparison(before, after, photos=8, copies=32, rivals=20)
     monkeypatch.setattr("dupfind.flows.training.compare", lambda *_, **__: found)
 
 
