@@ -4,8 +4,9 @@
     python benchmarks/fit_calibration.py ALBUM/truth.csv -o dupfind/matching/calibration.json
 
 Copies are pairs of an original and an edited copy; the other examples are candidate pairs of different
-photos. Pairs of different photos that agree almost wholly are left out as copies that the labels do not
-know (two crops of one picture among the photos): they are printed.
+photos, without those of ``neutral.csv`` (two collages with a cell in common). Pairs of different photos that
+agree almost wholly are left out as copies that the labels do not know (two crops of one picture among the
+photos): they are printed.
 """
 
 import argparse
@@ -53,7 +54,8 @@ class Album:
 
 def main() -> None:
     options = parse()
-    album = read_album(read_truth(options.truth))
+    truth = read_truth(options.truth, neutral=options.truth.with_name("neutral.csv"))
+    album = read_album(truth)
     with ExitStack() as resources:
         folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
         cache = resources.enter_context(BlobCache(options.cache or folder / "features.db"))
@@ -62,7 +64,7 @@ def main() -> None:
             closing(FeatureSource(album.photos, cache, workers=workers))
         )
         prover = resources.enter_context(closing(Prover(album.photos, source, workers=workers)))
-        pairs = example_pairs(album, source, others=options.others)
+        pairs = example_pairs(album, source, truth, others=options.others)
         proven = list(prover.prove(pairs, progress))
     calibration = fit(examples_of(album, proven))
     options.output.write_text(json.dumps(calibration.to_json()) + "\n", encoding="utf-8")
@@ -81,11 +83,15 @@ def read_album(truth: Truth) -> Album:
     return Album(photos, groups, list(truth.kinds), [bool(flag) for flag in truth.is_original])
 
 
-def example_pairs(album: Album, source: FeatureSource, *, others: int) -> NDArray[np.int64]:
+def example_pairs(
+    album: Album, source: FeatureSource, truth: Truth, *, others: int
+) -> NDArray[np.int64]:
     """Return ``others`` candidates of different photos, and each original with its copies, (pairs, 2)."""
     local = collect_local(source, progress)
     table = vote_candidates(local, photos=len(album.photos), k=CANDIDATES)
-    found = [(int(a), int(b)) for a, b in unique_pairs(table) if album.groups[a] != album.groups[b]]
+    pairs = unique_pairs(table)
+    pairs = pairs[truth.counted(truth.keys(pairs[:, 0], pairs[:, 1]))]
+    found = [(int(a), int(b)) for a, b in pairs if album.groups[a] != album.groups[b]]
     chosen = np.random.default_rng(1).permutation(len(found))[:others]
     found = [found[place] for place in chosen]
     original = {album.groups[row]: row for row in range(len(album.photos)) if album.originals[row]}

@@ -1,7 +1,7 @@
 """Make a labelled album from any folder of photos, to measure accuracy on other photos than usual.
 
     python benchmarks/make_set.py ~/Pictures ALBUM --originals 300 --edits 4 --distractors 700
-    dupfind evaluate ALBUM/truth.csv --hard-negatives ALBUM/hard_negatives.csv
+    dupfind evaluate ALBUM/truth.csv --hard-negatives ALBUM/hard_negatives.csv --neutral ALBUM/neutral.csv
 
 The album holds originals, altered copies of them (each kind of ``dupfind.photos.edits`` about
 equally often), distractors, and two sorts of look-alikes that are no copies: parts of one photo
@@ -12,6 +12,7 @@ import argparse
 import csv
 import itertools
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,12 +38,16 @@ PART_SHARE = 0.46
 
 @dataclass
 class Album:
-    """The album being written: where, its randomness, and the rows of its two CSV files."""
+    """The album being written: where, its randomness, and the rows of its CSV files.
+
+    ``beside`` holds, for each photo shown beside others, the names and groups of the files it is in.
+    """
 
     folder: Path
     rng: np.random.Generator
     rows: list[tuple[object, ...]] = field(default_factory=list)
     look_alikes: list[tuple[str, str, str]] = field(default_factory=list)
+    beside: dict[int, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, pixels: Pixels, group: str, kind: str, *, source: Path, params: str = "") -> str:
         """Write one picture under a name that tells nothing; return its path in the album."""
@@ -62,11 +67,18 @@ class Album:
         return name
 
     def write(self) -> None:
-        """Write ``truth.csv`` and ``hard_negatives.csv``, in an order that tells nothing."""
+        """Write the labels, the files in an order that tells nothing."""
         order = self.rng.permutation(len(self.rows))
         _write(self.folder / "truth.csv", COLUMNS, [self.rows[row] for row in order])
         columns = ("path_a", "path_b", "reason")
         _write(self.folder / "hard_negatives.csv", columns, self.look_alikes)
+        shared = {
+            tuple(sorted((name, other)))
+            for files in self.beside.values()
+            for (name, group), (other, other_group) in itertools.combinations(files, 2)
+            if group != other_group
+        }
+        _write(self.folder / "neutral.csv", ("path_a", "path_b"), sorted(shared))
 
 
 def main() -> None:
@@ -107,10 +119,12 @@ def add_copies(
         group = f"g{number:04d}"
         album.add(pixels, group, "original", source=source)
         for name in itertools.islice(names, edits):
-            chosen = album.rng.permutation(len(others))[: EDITS[name].others]
+            chosen = album.rng.permutation(len(others))[: EDITS[name].others].tolist()
             edited = apply_edit(name, pixels, album.rng, other=[others[row] for row in chosen])
             params = json.dumps(edited.parameters, default=str)
-            album.add(edited.pixels, group, name, source=source, params=params)
+            written = album.add(edited.pixels, group, name, source=source, params=params)
+            for row in chosen:
+                album.beside[row].append((written, group))
 
 
 def add_parts(album: Album, photos: Iterator[tuple[Path, Pixels]]) -> None:

@@ -100,6 +100,30 @@ def test_a_labelled_album_is_made_and_made_again(make_picture: Callable, tmp_pat
     assert truth == (tmp_path / "again" / "truth.csv").read_text()
 
 
+def test_files_that_show_a_third_photo_beside_theirs_count_neither_way(
+    make_picture: Callable, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(50):
+        Image.fromarray(make_picture(seed, (64, 48))).save(photos / f"{seed}.png")
+    sizes = ["--originals", "8", "--edits", "13", "--distractors", "0", "--look-alikes", "0"]
+    assert make_set(photos, tmp_path / "album", *sizes).returncode == 0
+    with (tmp_path / "album" / "truth.csv").open(encoding="utf-8") as file:
+        rows = {row["path"]: row for row in csv.DictReader(file)}
+    with (tmp_path / "album" / "neutral.csv").open(encoding="utf-8") as file:
+        pairs = [(rows[row["path_a"]], rows[row["path_b"]]) for row in csv.DictReader(file)]
+    assert pairs
+    for one, other in pairs:
+        assert one["group_id"] != other["group_id"]
+        assert EDITS[one["kind"]].others
+        assert EDITS[other["kind"]].others
+    labels = read_labels(
+        tmp_path / "album" / "truth.csv", neutral=tmp_path / "album" / "neutral.csv"
+    )
+    assert len(labels.neutral) == len(pairs)
+
+
 def test_each_photo_is_used_once(make_picture: Callable, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
