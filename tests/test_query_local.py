@@ -22,6 +22,7 @@ NAMES = ("astronaut.png", "brick.png", "chelsea.png", "coffee.png", "coins.png",
 def one_by_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let descriptors name a single photo, so that the others come from local features."""
     monkeypatch.setattr(querying, "SHORTLIST", 1)
+    monkeypatch.setattr(querying, "SHORTLIST_PER_MATCH", 0)
 
 
 def square(name: str) -> Pixels:

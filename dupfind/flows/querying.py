@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dupfind.descriptors.backbone import Model
 
 SHORTLIST = 30  # contents that are proven, or three times k where that is more
+SHORTLIST_PER_MATCH = 3
 VOTED = 10  # further ones, by votes of local features
 COPY = 0.5  # probability from which a match counts as a copy and comes first
 
@@ -64,7 +65,7 @@ def find_nearest(
     """
     model, stored = open_active_model(store)
     asked, vector = _describe(image, model, device=device, max_pixels=max_pixels)
-    near = _shortlist(store, stored, asked, vector, count=max(SHORTLIST, 3 * k))
+    near = _shortlist(store, stored, asked, vector, count=max(SHORTLIST, SHORTLIST_PER_MATCH * k))
     matches = [
         replace(match, photo=photo)
         for match in _prove(store, stored, asked, near)
