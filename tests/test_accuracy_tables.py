@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
@@ -74,11 +76,21 @@ def make_set(photos: Path, album: Path, *options: str) -> subprocess.CompletedPr
     return subprocess.run([*command, *options], capture_output=True, text=True)
 
 
-def test_a_labelled_album_is_made_and_made_again(make_picture: Callable, tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
+def save_photos(folder: Path, pictures: list[NDArray[np.uint8]]) -> Path:
+    photos = folder / "photos"
     photos.mkdir()
-    for seed in range(60):
-        Image.fromarray(make_picture(seed, (64, 48))).save(photos / f"{seed}.png")
+    for number, pixels in enumerate(pictures):
+        Image.fromarray(pixels).save(photos / f"{number}.png")
+    return photos
+
+
+def rows_of(table: Path) -> list[dict[str, str]]:
+    with table.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_labelled_album_is_made_and_made_again(make_picture: Callable, tmp_path: Path) -> None:
+    photos = save_photos(tmp_path, [make_picture(seed, (64, 48)) for seed in range(60)])
     (photos / "notes.txt").write_text("no photo")
     sizes = ["--originals", "4", "--edits", "3", "--distractors", "5", "--look-alikes", "4"]
     done = make_set(photos, tmp_path / "album", *sizes)
@@ -103,36 +115,26 @@ def test_a_labelled_album_is_made_and_made_again(make_picture: Callable, tmp_pat
 def test_files_that_show_a_third_photo_beside_theirs_count_neither_way(
     make_picture: Callable, tmp_path: Path
 ) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for seed in range(50):
-        Image.fromarray(make_picture(seed, (64, 48))).save(photos / f"{seed}.png")
+    photos = save_photos(tmp_path, [make_picture(seed, (64, 48)) for seed in range(50)])
     sizes = ["--originals", "8", "--edits", "13", "--distractors", "0", "--look-alikes", "0"]
     assert make_set(photos, tmp_path / "album", *sizes).returncode == 0
-    with (tmp_path / "album" / "truth.csv").open(encoding="utf-8") as file:
-        rows = {row["path"]: row for row in csv.DictReader(file)}
-    with (tmp_path / "album" / "neutral.csv").open(encoding="utf-8") as file:
-        pairs = [(rows[row["path_a"]], rows[row["path_b"]]) for row in csv.DictReader(file)]
+    album = tmp_path / "album"
+    rows = {row["path"]: row for row in rows_of(album / "truth.csv")}
+    pairs = [(rows[row["path_a"]], rows[row["path_b"]]) for row in rows_of(album / "neutral.csv")]
     assert pairs
     for one, other in pairs:
         assert one["group_id"] != other["group_id"]
         assert EDITS[one["kind"]].others
         assert EDITS[other["kind"]].others
-    labels = read_labels(
-        tmp_path / "album" / "truth.csv", neutral=tmp_path / "album" / "neutral.csv"
-    )
+    labels = read_labels(album / "truth.csv", neutral=album / "neutral.csv")
     assert len(labels.neutral) == len(pairs)
 
 
 def test_each_photo_is_used_once(make_picture: Callable, tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for seed in range(50):
-        Image.fromarray(make_picture(seed, (48, 48))).save(photos / f"{seed}.png")
+    photos = save_photos(tmp_path, [make_picture(seed, (48, 48)) for seed in range(50)])
     sizes = ["--originals", "3", "--edits", "1", "--distractors", "3", "--look-alikes", "2"]
     assert make_set(photos, tmp_path / "album", *sizes).returncode == 0
-    with (tmp_path / "album" / "truth.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(tmp_path / "album" / "truth.csv")
     groups = {}
     for row in rows:
         groups.setdefault(row["source"], set()).add(row["group_id"])

@@ -23,9 +23,8 @@ from dupfind.training.geometry import (
 from dupfind.training.overlays import make_bank, overlay
 from dupfind.training.recipes import Mixture, Recipe
 
-BESIDE_LEVEL = (
-    2  # of the pyramid: a quarter of the cached size is plenty for the other cells of a collage
-)
+# The pyramid's level for photos beside others: a quarter of the cached size is plenty for a cell.
+BESIDE_LEVEL = 2
 
 
 @dataclass(frozen=True)

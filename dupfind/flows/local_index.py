@@ -95,10 +95,8 @@ def collect_local(source: FeatureSource, on_done: OnDone | None = None) -> Local
         largest = features.descriptors[:per_photo]
         taken = slice(end, end + len(largest))
         end = taken.stop
-        plain[taken], mirrored[taken] = (
-            projection.apply(largest),
-            projection.apply_mirrored(largest),
-        )
+        plain[taken] = projection.apply(largest)
+        mirrored[taken] = projection.apply_mirrored(largest)
         negatives.append(projection.apply_negative(largest[:_NEGATIVE_FEATURES]))
         owner[taken] = row
     rows = np.repeat(np.arange(len(negatives) - 1), [len(some) for some in negatives[1:]])
