@@ -71,14 +71,17 @@ def grey(pixels: Pixels) -> Plane:
     return np.asarray(Image.fromarray(pixels).convert("L"), np.float32)
 
 
-def seen_difference(a: Pixels, b: Pixels) -> bool:
-    """Say whether a person sees two pictures of one size differ in place."""
+def seen_difference(a: Pixels, b: Pixels, *, share: float = SEEN_SHARE) -> bool:
+    """Say whether a person sees two pictures of one size differ in place.
+
+    ``share`` is how much of them must differ; of writing a few letters are enough.
+    """
     calm = [
         np.asarray(Image.fromarray(pixels).filter(ImageFilter.BoxBlur(1)), np.int16)
         for pixels in (a, b)
     ]
     count = int((np.abs(calm[0] - calm[1]).max(axis=2) > SEEN_LEVELS).sum())
-    return bool(count >= max(SEEN_PIXELS, SEEN_SHARE * a.shape[0] * a.shape[1]))
+    return bool(count >= max(SEEN_PIXELS, share * a.shape[0] * a.shape[1]))
 
 
 def relit(pixels: Pixels, rng: np.random.Generator, *, light: float, noise: float) -> Pixels:

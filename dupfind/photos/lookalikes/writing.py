@@ -137,7 +137,7 @@ def _rewritten(pixels: Pixels, writing: Writing | None) -> Scene | None:
             source = _alike(writing, row, content)
             if source is not None:
                 _copy_writing(page, pixels, writing, source, row)
-        return page if seen_difference(page, pixels) else None
+        return page if seen_difference(page, pixels, share=0) else None
 
     return shoot
 
