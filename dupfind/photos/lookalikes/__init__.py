@@ -18,7 +18,7 @@ from dupfind.photos.lookalikes.kind import (
     of_nothing,
     saved_again,
 )
-from dupfind.photos.lookalikes.layouts import LAYOUTS
+from dupfind.photos.lookalikes.layouts import LAYOUTS, LONGEST
 
 __all__ = ["LOOKALIKES", "LookAlike", "make_lookalike", "make_pair", "make_series", "names_of"]
 
@@ -150,7 +150,10 @@ _TEMPLATE = [
     LookAlike("repeated", "template", scenes.repeated, 2),
     LookAlike("pan", "template", scenes.pan, 0, 3),
 ]
-_MADE = [LookAlike(name, "made", of_nothing(layout)) for name, layout in LAYOUTS.items()]
+_MADE = [
+    LookAlike(name, "made", of_nothing(layout), longest=LONGEST.get(name, 1000))
+    for name, layout in LAYOUTS.items()
+]
 
 LOOKALIKES: Mapping[str, LookAlike] = MappingProxyType(
     {kind.name: kind for kind in (*_PHOTO, *_TEMPLATE, *_MADE)}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dupfind.photos.lookalikes import documents
+from dupfind.photos.lookalikes import documents, figures, screens, skies
 from dupfind.photos.lookalikes.kind import Layout
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
@@ -17,5 +17,28 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "business_card": documents.business_card,
         "calendar": documents.calendar,
         "text_page": documents.text_page,
+        "activity": screens.activity,
+        "dashboard": screens.dashboard,
+        "settings": screens.settings,
+        "chat": screens.chat,
+        "keyboard": screens.keyboard,
+        "shop": screens.shop,
+        "chess_board": figures.chess_board,
+        "chart": figures.chart,
+        "icon": figures.icon,
+        "code": figures.code,
+        "playing_card": figures.playing_card,
+        "drawing": figures.drawing,
+        "portrait": figures.portrait,
+        "shirt": figures.shirt,
+        "clouds": skies.clouds,
+        "gradient": skies.gradient,
+        "stars": skies.stars,
+        "landscape": skies.landscape,
     }
+)
+
+# How many pictures of one layout stay different from each other, where that is few.
+LONGEST: Mapping[str, int] = MappingProxyType(
+    {"playing_card": 36, "portrait": 6, "slide_build": 200}
 )
