@@ -107,14 +107,16 @@ class Judge:
         if values.get("version") != 1 or values.get("signals") != list(LOOK_SIGNALS):
             raise CalibrationError("the judge was made for other signals; install dupfind anew")
         try:
-            whole = {
-                name: np.array(values[name], np.int64) for name in ("feature", "left", "right")
-            }
-            real = {
-                name: np.array(values[name], np.float64)
-                for name in ("threshold", "value", "copy_scores", "other_scores")
-            }
-            return cls(bias=float(values["bias"]), **whole, **real)
+            return cls(
+                feature=np.array(values["feature"], np.int64),
+                threshold=np.array(values["threshold"], np.float64),
+                left=np.array(values["left"], np.int64),
+                right=np.array(values["right"], np.int64),
+                value=np.array(values["value"], np.float64),
+                bias=float(values["bias"]),
+                copy_scores=np.array(values["copy_scores"], np.float64),
+                other_scores=np.array(values["other_scores"], np.float64),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise CalibrationError(
                 f"the judge is damaged ({error}); install dupfind anew"
