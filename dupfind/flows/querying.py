@@ -3,13 +3,14 @@
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import CalibrationError, PhotoError
+from dupfind.evidence import Evidence
 from dupfind.flows.contents import relation_of_same
 from dupfind.flows.features import FeatureSource
 from dupfind.flows.models import open_active_model
@@ -42,7 +43,7 @@ class Match:
     similarity: float
     probability: float
     relation: Relation
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 def find_nearest(
