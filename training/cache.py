@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dupfind.errors import DupfindError, TrainingError
+from dupfind.progress import OnDone
 from dupfind.records import FileError, Picture
 from dupfind.training.views import Batch
 
@@ -66,7 +67,7 @@ def open_cache(
     side_px: int = CACHE_PX,
     limit_bytes: int = CACHE_BYTES,
     seed: int = 0,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_done: OnDone | None = None,
 ) -> PhotoCache:
     """Open the cache of ``paths`` in ``folder``, making it first if it is missing or stale.
 
@@ -79,7 +80,7 @@ def open_cache(
     manifest = folder / "training.json"
     key = _key(paths, side_px)
     if not _is_current(manifest, key, 3 * side_px**2):
-        _build(paths, folder, key, side_px, decode, on_progress)
+        _build(paths, folder, key, side_px, decode, on_done)
     described = json.loads(manifest.read_text(encoding="utf-8"))
     readable = [Path(os.fsdecode(bytes.fromhex(item))) for item in described["paths"]]
     failures = tuple(
@@ -131,7 +132,7 @@ def _build(
     key: str,
     side_px: int,
     decode: Decoder,
-    on_progress: Callable[[int, int], None] | None,
+    on_done: OnDone | None,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "training.json").unlink(missing_ok=True)
@@ -146,8 +147,8 @@ def _build(
                 stream.write(result[0].tobytes())
                 aspects.append(result[1])
                 readable.append(os.fsencode(path).hex())
-            if on_progress is not None:
-                on_progress(done, len(paths))
+            if on_done is not None:
+                on_done(done, len(paths))
     (folder / "training.u8.new").replace(folder / "training.u8")
     described = {"key": key, "paths": readable, "aspects": aspects, "failures": failures}
     (folder / "training.json.new").write_text(json.dumps(described), encoding="utf-8")

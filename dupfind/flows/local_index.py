@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.flows.features import FEATURES_KIND, FeatureSource, OnDone, features_per_photo
+from dupfind.flows.features import FEATURES_KIND, FeatureSource, features_per_photo
 from dupfind.index import VectorIndex, build_local, keep_index, kept_index, search
 from dupfind.matching.features import LocalFeatures
 from dupfind.matching.pairs import (
@@ -25,6 +25,7 @@ from dupfind.matching.pairs import (
     learn_projection,
     local_votes,
 )
+from dupfind.progress import OnDone
 
 LOCAL_BUDGET = 12_000_000  # indexed local features in all: 0.8 GB at one byte a dimension
 KEPT_FOLDER = "local"

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dupfind.flows.features import FeatureSource, OnDone
+from dupfind.flows.features import FeatureSource
 from dupfind.matching.calibrate import SIGNALS, Calibration, signals_of
 from dupfind.matching.compare import compare
 from dupfind.matching.features import LocalFeatures, use_one_thread
 from dupfind.matching.relation import Side, in_shares, relate
 from dupfind.matching.verify import Proof, reversed_proof, verify, verify_through
+from dupfind.progress import OnDone
 from dupfind.records import Photo, Relation
 from dupfind.store.store import Store
 

@@ -15,6 +15,7 @@ from dupfind.errors import PhotoError, TrainingError
 from dupfind.flows.models import open_model
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.photos.sniff import classify
+from dupfind.progress import OnDone
 from dupfind.records import ScannedFile
 from dupfind.store.store import Store
 from dupfind.training.comparison import Comparison, compare
@@ -83,7 +84,7 @@ class TrainSummary:
 class TrainCallbacks:
     """What a caller wants to hear of: photos decoded (done, total), steps, looks of the monitor."""
 
-    on_decoded: Callable[[int, int], None] | None = None
+    on_decoded: OnDone | None = None
     on_step: Callable[[Progress], None] | None = None
     on_metrics: Callable[[EpochMetrics], None] | None = None
 
