@@ -21,6 +21,7 @@ from torch import Tensor
 from dupfind.errors import DupfindError, TrainingError
 from dupfind.progress import OnDone
 from dupfind.records import FileError, Picture
+from dupfind.system import usable_cores, write_whole, written_whole
 from dupfind.training.views import Batch
 
 CACHE_PX = 224
@@ -139,7 +140,7 @@ def _build(
     readable: list[str] = []
     aspects: list[float] = []
     failures: list[tuple[str, str]] = []
-    with (folder / "training.u8.new").open("wb") as stream:
+    with written_whole(folder / "training.u8") as draft, draft.open("wb") as stream:
         for done, (path, result) in enumerate(_decoded(paths, side_px, decode), start=1):
             if isinstance(result, str):
                 failures.append((os.fsencode(path).hex(), result))
@@ -149,10 +150,8 @@ def _build(
                 readable.append(os.fsencode(path).hex())
             if on_done is not None:
                 on_done(done, len(paths))
-    (folder / "training.u8.new").replace(folder / "training.u8")
     described = {"key": key, "paths": readable, "aspects": aspects, "failures": failures}
-    (folder / "training.json.new").write_text(json.dumps(described), encoding="utf-8")
-    (folder / "training.json.new").replace(folder / "training.json")
+    write_whole(folder / "training.json", json.dumps(described).encode())
 
 
 Small = tuple[NDArray[np.uint8], float]
@@ -162,7 +161,7 @@ def _decoded(
     paths: Sequence[Path], side_px: int, decode: Decoder
 ) -> Iterator[tuple[Path, Small | str]]:
     """Decode in threads, a bounded number ahead, in order."""
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, usable_cores())) as pool:
         for start in range(0, len(paths), AHEAD):
             some = paths[start : start + AHEAD]
             yield from zip(

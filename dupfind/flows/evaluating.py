@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import LIBRARY_FOLDER, LibraryPaths
-from dupfind.descriptors.embed import usable_cores
 from dupfind.errors import TruthError
 from dupfind.evaluation.bounds import bounds_report
 from dupfind.evaluation.curve import draw_curve
@@ -43,6 +42,7 @@ from dupfind.progress import OnProgress
 from dupfind.records import Group, Pair, Photo
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 VERSION = 1
 Scored = tuple[Keys, NDArray[np.float64]]

@@ -26,6 +26,7 @@ from dupfind.matching.pairs import (
     local_votes,
 )
 from dupfind.progress import OnDone
+from dupfind.system import write_whole
 
 LOCAL_BUDGET = 12_000_000  # indexed local features in all: 0.8 GB at one byte a dimension
 KEPT_FOLDER = "local"
@@ -134,9 +135,7 @@ def keep_local(folder: Path, local: LocalIndex, contents: Sequence[str]) -> None
     place = folder / KEPT_FOLDER
     try:
         place.mkdir(parents=True, exist_ok=True)
-        part = place / f"{OWNERS_FILE}.new"
-        part.write_bytes(data)
-        part.replace(place / OWNERS_FILE)
+        write_whole(place / OWNERS_FILE, data)
     except OSError as error:
         log.info("the local features are not kept in %s (%s)", place, error)
         return

@@ -1,7 +1,6 @@
 """Small pictures of photos for pages: made in several threads, kept in the library's cache."""
 
 import io
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +14,7 @@ from dupfind.photos.decode import decode, fit
 from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
+from dupfind.system import usable_cores
 
 CACHE_FILE = "thumbnails.db"
 _BATCH = 64
@@ -39,7 +39,7 @@ def make_thumbnails(
     Yields:
         The bytes, or None where the file is gone or cannot be read any more.
     """
-    with ThreadPoolExecutor(os.cpu_count() or 1, "thumbnail") as pool:
+    with ThreadPoolExecutor(usable_cores(), "thumbnail") as pool:
         for done, thumbnail in enumerate(_in_order(photos, cache, side_px, pool), start=1):
             if on_done is not None:
                 on_done(done, len(photos))

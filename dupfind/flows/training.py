@@ -18,6 +18,7 @@ from dupfind.photos.sniff import classify
 from dupfind.progress import OnDone
 from dupfind.records import ScannedFile
 from dupfind.store.store import Store
+from dupfind.system import write_whole, written_whole
 from dupfind.training.comparison import Comparison, compare
 from dupfind.training.distributed import pick_device, rank
 from dupfind.training.loop import Listener, Progress
@@ -232,10 +233,9 @@ def _install(trained: Path, folder: Path, comparison: Comparison) -> None:
     """Copy a trained model to its place, weights first: it counts once ``model.json`` is there."""
     described = json.loads((trained / "model.json").read_text(encoding="utf-8"))
     described["comparison"] = asdict(comparison)
-    shutil.copyfile(trained / "weights.safetensors", folder / "weights.safetensors.new")
-    (folder / "weights.safetensors.new").replace(folder / "weights.safetensors")
-    (folder / "model.json.new").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
-    (folder / "model.json.new").replace(folder / "model.json")
+    with written_whole(folder / "weights.safetensors") as draft:
+        shutil.copyfile(trained / "weights.safetensors", draft)
+    write_whole(folder / "model.json", f"{json.dumps(described, indent=2)}\n".encode())
 
 
 def _as_json(summary: TrainSummary) -> dict[str, Any]:
