@@ -159,7 +159,7 @@ def test_thumbnails_are_small_kept_and_none_for_what_cannot_be_read(
     done: list[tuple[int, int]] = []
     with BlobCache(tmp_path / "cache.db") as cache:
         made = list(
-            make_thumbnails(photos, cache, side_px=64, on_progress=lambda *step: done.append(step))
+            make_thumbnails(photos, cache, side_px=64, on_done=lambda *step: done.append(step))
         )
         good.unlink()
         again = list(make_thumbnails(photos, cache, side_px=64))

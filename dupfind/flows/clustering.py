@@ -15,7 +15,6 @@ from dupfind.flows.candidates import candidate_table
 from dupfind.flows.collages import mark_collages
 from dupfind.flows.contents import Contents, load_contents, relation_of_same
 from dupfind.flows.grouping import Scored, make_groups
-from dupfind.flows.index_run import OnProgress, stage
 from dupfind.flows.local_index import collect_local, keep_local
 from dupfind.flows.proving import Proven, Prover, follow_ups, open_prover
 from dupfind.matching.calibrate import (
@@ -30,6 +29,7 @@ from dupfind.matching.calibrate import (
 )
 from dupfind.matching.keep import parse_rules
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.progress import OnProgress, stage
 from dupfind.records import Level, Pair, Photo, Relation
 from dupfind.store.store import Store
 

@@ -1,6 +1,5 @@
 """Prove the candidate pairs of a library, in parallel, and those that follow from what is proven."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +12,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dupfind.evidence import Evidence
-from dupfind.flows.features import FeatureSource, OnDone
+from dupfind.flows.features import FeatureSource
 from dupfind.matching.calibrate import SIGNALS, Calibration, signals_of
 from dupfind.matching.features import LocalFeatures, use_one_thread
 from dupfind.matching.relation import Side, relate
 from dupfind.matching.verify import Proof, reversed_proof, verify, verify_through
+from dupfind.progress import OnDone
 from dupfind.records import Photo, Relation
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 FOLLOW_UP = 0.5  # pairs of probability above it lead to the pairs beside them
 MAX_FOLLOW_UPS = 30  # further partners of one photo, besides its candidates
@@ -122,7 +123,7 @@ class Prover:
 @contextmanager
 def open_prover(store: Store, photos: list[Photo], *, workers: int = 0) -> Iterator[Prover]:
     """Open the feature cache of a library and a prover of these photos; ``workers`` 0: one a core."""
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or usable_cores()
     with (
         store.features() as cache,
         closing(FeatureSource(photos, cache, workers=workers)) as source,

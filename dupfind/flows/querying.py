@@ -21,6 +21,7 @@ from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo, Relation
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 if TYPE_CHECKING:
     from dupfind.descriptors.backbone import Model
@@ -154,8 +155,6 @@ def _prove(
     same = [_is_same(asked, photo) for photo, _ in near]
     doubtful = [photo for (photo, _), is_same in zip(near, same, strict=True) if not is_same]
     photos = [asked, *doubtful]
-    from dupfind.descriptors.embed import usable_cores
-
     workers = usable_cores()
     with (
         store.features() as cache,

@@ -67,11 +67,6 @@ class ResultTables:
         )
         return [row_to_pair(row) for row in rows]
 
-    def count_pairs(self) -> int:
-        """Return how many pairs were scored."""
-        count: int = self.db.execute("SELECT count(*) FROM pairs").fetchone()[0]
-        return count
-
     def groups(self) -> Iterator[Group]:
         """Yield the groups, each without the photos that are gone since; none of less than two."""
         heads = {
