@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.copies.contents import Contents, relation_of_same
+from dupfind.copies.features import FeatureSource
 from dupfind.evidence import QUORUM, Evidence
-from dupfind.flows.contents import Contents, relation_of_same
-from dupfind.flows.features import FeatureSource
-from dupfind.flows.proving import Proven
 from dupfind.matching.cluster import Edges, Star, group
 from dupfind.matching.keep import Rule, order
+from dupfind.matching.proven import Proven
 from dupfind.matching.units import unit_of
 from dupfind.records import Group, Level, Member, Photo, Relation
 
