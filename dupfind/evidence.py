@@ -37,6 +37,8 @@ class Relation(StrEnum):
     RECOLOURED = "recoloured"
     EDITED = "edited"
     COMPOSITE = "composite"
+    VARIANT = "variant"
+    OVERLAPPING = "overlapping"
     SIMILAR = "similar"
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
 from dupfind.evidence import QUORUM, Evidence
-from dupfind.matching.cluster import Edges, Star, group
+from dupfind.matching.cluster import Apart, Edges, Star, group
 from dupfind.matching.keep import Rule, order
-from dupfind.matching.proven import Proven
+from dupfind.matching.proven import Proven, unjoined
 from dupfind.matching.units import unit_of
 from dupfind.records import Group, Level, Member, Photo, Relation
 
@@ -27,12 +27,16 @@ MOSTLY_HELD = 0.6  # share of one photo that the other must show to be in one gr
 
 @dataclass(frozen=True)
 class Scored:
-    """Pairs of distinct pictures with their probability and cosine similarity, all of one length."""
+    """Pairs of distinct pictures with their probability and cosine similarity, all of one length.
+
+    ``apart`` are the pairs that a closer look told apart: they are never in one group.
+    """
 
     pairs: list[Proven]
     probability: NDArray[np.float64]
     similarity: NDArray[np.float64]
     cut: float
+    apart: Apart = frozenset()
 
 
 def make_groups(
@@ -44,7 +48,7 @@ def make_groups(
     )
     edges = _edges(scored, level, contents.vectors)
     preference = _ranks(contents, rules, _shown(scored, edges, source))
-    stars = group(edges, photos=len(contents.photos), preference=preference)
+    stars = group(edges, photos=len(contents.photos), preference=preference, apart=scored.apart)
     taken = {row for star in stars for row in star.members}
     alone = [
         Star(row, (row,))
@@ -191,7 +195,7 @@ class _Builder:
             return Relation.SIMILAR, similarity, self.scored.cut, Evidence(QUORUM)
         pair = self.scored.pairs[place]
         probability = float(self.scored.probability[place])
-        relation = pair.relation if probability >= self.scored.cut else Relation.SIMILAR
+        relation = pair.relation if probability >= self.scored.cut else unjoined(pair.relation)
         evidence = pair.evidence if pair.a == centre else pair.evidence.reversed()
         return relation, similarity, probability, evidence
 

@@ -49,6 +49,11 @@ class Settling:
             (a, b): place for place, (a, b) in enumerate(pairs.rows.tolist())
         }
 
+    @property
+    def waiting(self) -> int:
+        """How many pairs are neither looked at nor settled."""
+        return int(self._pending.sum())
+
     def next_batch(self) -> list[int]:
         """Return the places of the pairs to look at next; none when all is settled.
 

@@ -25,6 +25,8 @@ _NAMES: dict[str, str] = {
     Relation.RECOLOURED: "recoloured",
     Relation.EDITED: "edited",
     Relation.COMPOSITE: "composite",
+    Relation.VARIANT: "variant",
+    Relation.OVERLAPPING: "overlapping",
     Relation.SIMILAR: "similar",
 }
 
@@ -152,6 +154,10 @@ def _detail(relation: str, member: Member, photo: Photo, kept: Photo) -> str:
             return _change(evidence)
         case Relation.COMPOSITE:
             return _composite(evidence, whole=copy_shows_more(member, photo, kept))
+        case Relation.VARIANT:
+            return "the same layout or scene, but each shows something that the other lacks"
+        case Relation.OVERLAPPING:
+            return "two shots that share a part"
         case Relation.SIMILAR:
             return _unproven(evidence)
     return ""
