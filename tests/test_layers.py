@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Third-party library -> the only parts that may import it.
 HOMES: dict[str, set[str]] = {
     "faiss": {"index"},
+    "filelock": {"store"},
     "sqlite_utils": {"store"},
     "click": {"cli"},
     "cv2": {"matching"},
