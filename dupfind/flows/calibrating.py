@@ -109,8 +109,10 @@ def calibrate_library(
     """
     options = options or CalibrateOptions()
     contents = load_contents(store)
-    run_id = store.start_run("calibrate", asdict(options), model_id=contents.model.id)
-    with open_prover(store, contents.first) as prover:
+    with (
+        store.run("calibrate", asdict(options), model_id=contents.model.id) as run,
+        open_prover(store, contents.first) as prover,
+    ):
         source = prover.source
         local = collect_local(source, stage(on_progress, "features"))
         pairs = unique_pairs(candidate_table(contents.vectors, local))
@@ -124,8 +126,8 @@ def calibrate_library(
             edits=options.edits,
             on_done=stage(on_progress, "calibrate"),
         )
-    store.save_calibration(contents.model.id, calibration.to_json())
-    store.finish_run(run_id, {"source": calibration.source, "copies": len(calibration.copy_scores)})
+        store.save_calibration(contents.model.id, calibration.to_json())
+        run.summary = {"source": calibration.source, "copies": len(calibration.copy_scores)}
     return calibration
 
 

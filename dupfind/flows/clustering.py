@@ -99,12 +99,14 @@ def cluster_photos(
     rules = parse_rules(options.keep)
     contents = load_contents(store)
     recorded = asdict(options) | {"level": str(options.level)}
-    run_id = store.start_run("cluster", recorded, model_id=contents.model.id)
-    with open_prover(store, contents.first, workers=options.workers) as prover:
+    with (
+        store.run("cluster", recorded, model_id=contents.model.id) as run,
+        open_prover(store, contents.first, workers=options.workers) as prover,
+    ):
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
         groups = list(make_groups(scored, contents, prover, options.level, rules))
-        written, _ = store.replace_results(run_id, _records(scored, contents), groups)
+        written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         summary = ClusterSummary(
             photos=sum(map(len, contents.photos)),
             candidates=found.candidates,
@@ -119,7 +121,7 @@ def cluster_photos(
             unreadable=len(prover.source.unreadable),
             prior=found.prior,
         )
-    store.finish_run(run_id, asdict(summary))
+        run.summary = asdict(summary)
     return summary
 
 

@@ -60,18 +60,16 @@ def index_photos(
     if store.active_model() is None:
         # Another model takes over at the end; the first one serves from its first batch.
         store.set_active_model(run.model_id)
-    run_id = store.start_run("index", what, model_id=run.model_id)
-    try:
-        _compare(run, roots)
-        Reading(run).go()
-        run.summary.removed = store.remove_unseen(roots, unreadable=run.unreadable)
-        store.set_active_model(run.model_id)
-    except BaseException:
-        store.finish_run(run_id, asdict(run.summary), status="failed")
-        raise
-    run.summary.photos = store.count_photos()
-    run.summary.seconds = round(time.monotonic() - run.started, 3)
-    store.finish_run(run_id, asdict(run.summary))
+    with store.run("index", what, model_id=run.model_id) as recorded:
+        try:
+            _compare(run, roots)
+            Reading(run).go()
+            run.summary.removed = store.remove_unseen(roots, unreadable=run.unreadable)
+            store.set_active_model(run.model_id)
+            run.summary.photos = store.count_photos()
+            run.summary.seconds = round(time.monotonic() - run.started, 3)
+        finally:
+            recorded.summary = asdict(run.summary)
     return run.summary
 
 

@@ -17,6 +17,7 @@ from dupfind.photos.scan import ScanOptions, scan
 from dupfind.photos.sniff import classify
 from dupfind.progress import OnDone
 from dupfind.records import ScannedFile
+from dupfind.store.runs import CurrentRun
 from dupfind.store.store import Store
 from dupfind.system import write_whole, written_whole
 from dupfind.training.comparison import Comparison, compare
@@ -112,39 +113,28 @@ def train_model(
     _check(name, run_folder, options)
     start = None if options.init == SCRATCH else open_model(options.init, paths)
     run_options = _run_options(paths, run_folder, start, options)
+    what = {**asdict(options), "folders": [str(folder) for folder in folders]}
     with ExitStack() as resources:
+        # Of torchrun's processes only the first one writes.
         store = resources.enter_context(Store.open(paths, write=True)) if rank() == 0 else None
-        log = _RunLog(store, options, folders)
+        run = resources.enter_context(store.run("train", what)) if store else None
         images = _images(folders, options)
-        listener = Listener(calls.on_step, _both(log.add, calls.on_metrics))
-        try:
-            result = train(images, run_options, listener=listener, on_decoded=calls.on_decoded)
-            if store is None:
-                return None
-            summary = _finish(store, name, result, start, options, started)
-        except BaseException as error:
-            log.finish({"error": str(error)}, "failed")
-            raise
-        log.finish(_as_json(summary), "done")
+        listener = Listener(calls.on_step, _both(_recorder(store, run), calls.on_metrics))
+        result = train(images, run_options, listener=listener, on_decoded=calls.on_decoded)
+        if store is None or run is None:
+            return None
+        summary = _finish(store, name, result, start, options, started)
+        run.summary = _as_json(summary)
         return summary
 
 
-class _RunLog:
-    """The run's rows in the database; does nothing in torchrun's other processes."""
-
-    def __init__(self, store: Store | None, options: TrainOptions, folders: Sequence[Path]) -> None:
-        self.store = store
-        what = {**asdict(options), "folders": [str(folder) for folder in folders]}
-        self.run_id = store.start_run("train", what) if store else 0
-
-    def add(self, metrics: EpochMetrics) -> None:
-        if self.store is not None:
+def _recorder(store: Store | None, run: CurrentRun | None) -> Callable[[EpochMetrics], None]:
+    def record(metrics: EpochMetrics) -> None:
+        if store is not None and run is not None:
             known = {key: value for key, value in metrics.as_json().items() if value is not None}
-            self.store.add_metrics(self.run_id, metrics.step, known)
+            store.add_metrics(run.id, metrics.step, known)
 
-    def finish(self, summary: dict[str, Any], status: str) -> None:
-        if self.store is not None:
-            self.store.finish_run(self.run_id, summary, status=status)
+    return record
 
 
 def _check(name: str, run_folder: Path, options: TrainOptions) -> None:
