@@ -24,7 +24,7 @@ from dupfind.training.defaults import (
 )
 from dupfind.training.duplicates import collection_groups, group_alike
 from dupfind.training.overrides import as_changes, with_overrides
-from dupfind.training.views import ViewMaker
+from dupfind.training.views.maker import ViewMaker
 
 
 def read(path: Path, side_px: int) -> Picture:

@@ -9,10 +9,8 @@ from torch import Tensor
 from dupfind.descriptors.backbone import ModelSpec
 from dupfind.training import schedule
 from dupfind.training.config import OptimiserOptions
-from dupfind.training.contrastive_loss import contrastive_loss
-from dupfind.training.dino_loss import DinoLoss
 from dupfind.training.heldout import average_precision, retrieval
-from dupfind.training.koleo_loss import koleo_loss
+from dupfind.training.losses import DinoLoss, contrastive_loss, koleo_loss
 from dupfind.training.monitor import rank_me
 from dupfind.training.network import DinoHead, make_pair, update_teacher
 from dupfind.training.optimiser import clip_gradients, parameter_groups, set_rates

@@ -10,8 +10,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from dupfind.training.colour import LUMA, ColourOptions, recolour
-from dupfind.training.compose import (
+from dupfind.training.views.colour import LUMA, ColourOptions, recolour
+from dupfind.training.views.compose import (
     COLLAGE,
     FRAME,
     SCREEN,
@@ -19,7 +19,7 @@ from dupfind.training.compose import (
     backgrounds,
     choose_boxes,
 )
-from dupfind.training.degrade import (
+from dupfind.training.views.degrade import (
     BLOCK_PX,
     QUANTISATION,
     DegradeOptions,
@@ -27,7 +27,7 @@ from dupfind.training.degrade import (
     gaussian_blur,
     jpeg,
 )
-from dupfind.training.geometry import (
+from dupfind.training.views.geometry import (
     GeometryOptions,
     Random,
     placements,
@@ -35,8 +35,9 @@ from dupfind.training.geometry import (
     random_homographies,
     sample,
 )
-from dupfind.training.overlays import OverlayOptions, make_bank, overlay
-from dupfind.training.recipes import (
+from dupfind.training.views.maker import Batch, ViewMaker
+from dupfind.training.views.overlays import OverlayOptions, make_bank, overlay
+from dupfind.training.views.recipes import (
     Mixture,
     Recipe,
     copy_mixture,
@@ -44,7 +45,6 @@ from dupfind.training.recipes import (
     dino_recipes,
     original_mixture,
 )
-from dupfind.training.views import Batch, ViewMaker
 
 CPU = torch.device("cpu")
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dupfind.errors import DupfindError, TrainingError
 from dupfind.records import FileError, Picture
-from dupfind.training.views import Batch
+from dupfind.training.views.maker import Batch
 
 CACHE_PX = 224
 CACHE_BYTES = 16 * 2**30

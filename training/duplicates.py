@@ -14,8 +14,8 @@ from torch import Tensor
 from dupfind.descriptors.backbone import Model
 from dupfind.training.cache import PhotoCache
 from dupfind.training.heldout import describe_views
-from dupfind.training.recipes import LIGHT
-from dupfind.training.views import ViewMaker
+from dupfind.training.views.maker import ViewMaker
+from dupfind.training.views.recipes import LIGHT
 
 EXACT_UP_TO = 50_000
 BLOCK = 1024

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from dupfind.descriptors.backbone import ModelSpec, describe_tokens
 from dupfind.training.cache import PhotoCache
-from dupfind.training.recipes import copy_mixture
-from dupfind.training.views import ViewMaker
+from dupfind.training.views.maker import ViewMaker
+from dupfind.training.views.recipes import copy_mixture
 
 SEED = 20210429
 BLOCK = 32

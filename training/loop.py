@@ -33,15 +33,15 @@ from dupfind.training.monitor import (
     epoch_metrics,
     rank_me,
 )
-from dupfind.training.recipes import (
+from dupfind.training.step import Learner, StepResult
+from dupfind.training.views.maker import ViewMaker
+from dupfind.training.views.recipes import (
     Mixture,
     Recipe,
     copy_mixture,
     dino_recipes,
     original_mixture,
 )
-from dupfind.training.step import Learner, StepResult
-from dupfind.training.views import ViewMaker
 
 CHUNK = 32
 BESIDE = 16

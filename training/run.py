@@ -21,7 +21,7 @@ from dupfind.training.distributed import process_group, rank, wait_for_all
 from dupfind.training.duplicates import collection_groups
 from dupfind.training.loop import Listener, Trainer
 from dupfind.training.overrides import with_overrides
-from dupfind.training.views import ViewMaker
+from dupfind.training.views.maker import ViewMaker
 
 FEWEST_PHOTOS = 20
 MOST_RIVALS = 500

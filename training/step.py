@@ -9,10 +9,8 @@ from torch.nn.parallel import DistributedDataParallel
 from dupfind.descriptors.backbone import create_backbone, suit_attention
 from dupfind.training import schedule
 from dupfind.training.config import REFERENCE_BATCH, TrainingConfig
-from dupfind.training.contrastive_loss import contrastive_loss
-from dupfind.training.dino_loss import DinoLoss
 from dupfind.training.distributed import gather_rows, mean_over_processes, world_size
-from dupfind.training.koleo_loss import koleo_loss
+from dupfind.training.losses import DinoLoss, contrastive_loss, koleo_loss
 from dupfind.training.network import DinoHead, Outputs, make_pair, update_teacher
 from dupfind.training.optimiser import clip_gradients, make_optimiser, set_rates
 
