@@ -107,10 +107,11 @@ def test_a_small_turn_keeps_true_proportions() -> None:
     pixels = torch.from_numpy(squashed.copy()).expand(1, 3, 128, 128)
     matrices = random_homographies(random(), torch.tensor([3.0]), exactly(any_rotation=1.0))
     views, _ = sample(pyramid(pixels), torch.arange(len(pixels)), matrices, 128)
-    assert (
-        torch.allclose(views, pixels.float() / 255, atol=0.1)
-        or float((views - pixels.float() / 255).abs().mean()) < 0.01
-    )
+    # A disc turned is the same disc; only pixels on its rim may differ. Turned in the squashed
+    # square it would be an ellipse that covers other pixels.
+    differing = ((views - pixels.float() / 255).abs() > 0.5).float().mean()
+    assert float(differing) < 0.005
+    assert 0.1 < float(views.mean()) < 0.3
 
 
 def test_crops_show_the_share_that_was_asked_for() -> None:
