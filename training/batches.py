@@ -22,13 +22,22 @@ def epoch_batches(
     if groups is None:
         count = len(order) // batch_size
         return list(order[: count * batch_size].reshape(count, batch_size))
-    batches: list[NDArray[np.int64]] = []
-    waiting = order
-    while len(waiting) >= batch_size:
-        _, first = np.unique(groups[waiting], return_index=True)
-        chosen = np.sort(first)[:batch_size]
-        if len(chosen) < batch_size:
-            break
-        batches.append(waiting[chosen])
-        waiting = np.delete(waiting, chosen)
-    return batches
+    batches: list[list[int]] = []
+    following: dict[int, int] = {}  # the first batch that a group has no photo in
+    first_open = 0
+    for row, group in zip(order.tolist(), groups[order].tolist(), strict=True):
+        number = max(first_open, following.get(group, 0))
+        while number < len(batches) and len(batches[number]) == batch_size:
+            number += 1
+        if number == len(batches):
+            batches.append([])
+        batches[number].append(row)
+        following[group] = number + 1
+        while first_open < len(batches) and len(batches[first_open]) == batch_size:
+            first_open += 1
+    return [np.array(batch, np.int64) for batch in batches if len(batch) == batch_size]
+
+
+def different_photos(rows: NDArray[np.int64], groups: NDArray[np.int64] | None) -> int:
+    """Count the photos that may share a batch: one of each group."""
+    return len(rows) if groups is None else len(np.unique(groups[rows]))

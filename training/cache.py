@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,12 @@ class PhotoCache:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def digest(self) -> str:
+        """Name this list of photos by their file names: the folder may move."""
+        names = "\0".join(path.name for path in self.paths)
+        return hashlib.sha256(os.fsencode(names)).hexdigest()
 
     def batch(self, rows: Rows, device: torch.device, *, beside: Rows | None = None) -> Batch:
         """Copy some pictures to ``device``, and others that may be shown beside them."""
@@ -126,6 +133,29 @@ def _is_current(manifest: Path, key: str, picture_bytes: int) -> bool:
 
 
 def _build(
+    paths: Sequence[Path],
+    folder: Path,
+    key: str,
+    side_px: int,
+    decode: Decoder,
+    on_progress: Callable[[int, int], None] | None,
+) -> None:
+    try:
+        _write(paths, folder, key, side_px, decode, on_progress)
+    except BaseException as error:
+        for name in ("training.u8.new", "training.json.new"):
+            with suppress(OSError):
+                (folder / name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            needed = len(paths) * 3 * side_px**2 / 2**20
+            raise TrainingError(
+                f"cannot write the small pictures to train on into {folder} ({error.strerror or error}); "
+                f"they need {needed:,.0f} MB there"
+            ) from error
+        raise
+
+
+def _write(
     paths: Sequence[Path],
     folder: Path,
     key: str,
