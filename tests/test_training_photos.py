@@ -7,14 +7,14 @@ import pytest
 import torch
 from conftest import SavePicture, picture
 from PIL import Image
-from training_samples import TINY, made_up_cache, tiny_config
+from training_samples import TINY, grouped, made_up_cache, tiny_config
 
 from dupfind.descriptors.backbone import Model, create_backbone, load_model
 from dupfind.errors import TrainingError
 from dupfind.training.batches import epoch_batches
 from dupfind.training.cache import open_cache
 from dupfind.training.comparison import Exam
-from dupfind.training.duplicates import collection_groups, group_alike
+from dupfind.training.duplicates import group_alike
 from dupfind.training.feed import Feed
 from dupfind.training.heldout import LookUp, look_up, retrieval
 from dupfind.training.loop import Trainer
@@ -185,7 +185,7 @@ def test_blank_pictures_are_one_group(save_picture: SavePicture, tmp_path: Path)
         Image.fromarray(np.zeros((64, 96, 3), np.uint8)).save(paths[-1])
     cache = open_cache(paths, tmp_path / "cache", decode=decode_for_cache, side_px=32)
     for start in (None, load_model("untrained")):
-        groups = collection_groups(cache, maker(), start)
+        groups = grouped(cache, maker(), start)
         is_black = np.array([path.name.startswith("black") for path in cache.paths])
         assert len(set(groups[is_black])) == 1
         assert len(set(groups[~is_black])) == 10

@@ -28,17 +28,20 @@ BLANK = 0.1
 SEED = 11
 
 
+def describe_collection(cache: PhotoCache, maker: ViewMaker, start: Model | None) -> Tensor:
+    """Describe all photos by ``start``; without one, by tiny pictures: (photos, dimensions)."""
+    return _describe(cache, maker, start, np.arange(len(cache)), altered=False)
+
+
 def collection_groups(
-    cache: PhotoCache, maker: ViewMaker, start: Model | None
+    cache: PhotoCache, maker: ViewMaker, start: Model | None, descriptors: Tensor
 ) -> NDArray[np.int64]:
     """Number the groups of near-duplicates of a collection, (photos,).
 
-    Photos are compared by the descriptors of ``start``; without one, by tiny pictures. How alike
-    two photos must be is measured on this collection: as alike as a photo and a slightly altered
-    copy of it are in 19 of 20 cases.
+    ``descriptors`` are those of ``describe_collection``. How alike two photos must be is measured
+    on this collection: as alike as a photo and a slightly altered copy of it are in 19 of 20 cases.
     """
     rows = np.arange(len(cache))
-    descriptors = _describe(cache, maker, start, rows, altered=False)
     sample = np.random.default_rng(SEED).permutation(rows)[:SAMPLE]
     altered = _describe(cache, maker, start, sample, altered=True)
     own = (descriptors[torch.from_numpy(sample)] * altered).sum(dim=1)

@@ -92,6 +92,7 @@ class Feed:
                 epoch=epoch,
                 seed=self.config.seed,
                 groups=self.photos.groups,
+                alike=self.photos.alike,
             )
             for number in range(first, len(batches)):
                 everyone = batches[number]

@@ -12,13 +12,14 @@ from dupfind.descriptors.backbone import Model
 from dupfind.errors import TrainingError
 from dupfind.photos.decode import decode
 from dupfind.records import FileError, Picture
+from dupfind.training.alike import NO_FAMILY, keep_apart, look_alikes, read_families
 from dupfind.training.batches import different_photos
 from dupfind.training.cache import CACHE_PX, PhotoCache, open_cache
 from dupfind.training.checkpoint import Checkpoint, read_checkpoint
 from dupfind.training.config import TrainingConfig, from_json
 from dupfind.training.defaults import SCRATCH_PATCH_PX, SCRATCH_SPEC, default_config
 from dupfind.training.distributed import agree, process_group, rank, wait_for_all, world_size
-from dupfind.training.duplicates import collection_groups
+from dupfind.training.duplicates import collection_groups, describe_collection
 from dupfind.training.loop import Listener, Trainer
 from dupfind.training.network import patch_size
 from dupfind.training.overrides import with_overrides
@@ -36,6 +37,7 @@ class RunOptions:
     ``start`` gives the first weights (None: random). ``resume`` goes on from the newest checkpoint
     of ``folder`` with that run's own options. ``changes`` are ``name=value`` as in
     ``views.global_px=96``. ``threads`` is the number of CPU threads of each process (None: torch's choice).
+    ``families`` is a CSV of look-alikes that are no copies (``alike.read_families``).
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class RunOptions:
     changes: tuple[str, ...] = ()
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threads: int | None = None
+    families: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,12 @@ def prepare(
         )
     config = configure(len(cache), options, state)
     maker = ViewMaker(device=options.device, mean=config.spec.mean, std=config.spec.std)
-    groups = collection_groups(cache, maker, options.start)
+    descriptors = describe_collection(cache, maker, options.start)
+    groups = collection_groups(cache, maker, options.start, descriptors)
+    families = np.full(len(cache), NO_FAMILY, np.int64)
+    if options.families is not None:
+        families = read_families(options.families, cache.paths)
+        groups = keep_apart(groups, families)
     _check_enough(different_photos(np.arange(len(cache)), groups), "are different")
     split = split_photos(groups, config) if state is None else split_again(groups, state.held)
     different = different_photos(split.train, groups)
@@ -120,7 +128,10 @@ def prepare(
         fitting = max(world_size(), 1 << (max(different // 2, 2).bit_length() - 1))
         options = replace(options, changes=(*options.changes, f"batch_size={fitting}"))
         config = configure(len(cache), options, state)
-    return Prepared(config, Collection(cache, groups, split), options)
+    alike = None
+    if config.losses.hard_negatives:
+        alike = look_alikes(descriptors, groups, families, config.losses.hard_negatives)
+    return Prepared(config, Collection(cache, groups, split, alike), options)
 
 
 def fit(

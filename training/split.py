@@ -31,11 +31,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Collection:
-    """The photos of a run. ``groups`` is a number for each, the same for near-duplicates."""
+    """The photos of a run. ``groups`` is a number for each, the same for near-duplicates.
+
+    ``alike`` are the look-alikes of each that may share its batch (``alike.look_alikes``), if any.
+    """
 
     cache: PhotoCache
     groups: NDArray[np.int64]
     split: Split
+    alike: NDArray[np.int64] | None = None
 
 
 def split_collection(

@@ -140,7 +140,9 @@ class Learner:
         peak = options.rate * self.config.batch_size / REFERENCE_BATCH
         set_rates(
             self.optimiser,
-            rate=schedule.warmup_cosine(peak, options.final_rate, options.warmup, progress),
+            rate=schedule.warmup_cosine(
+                peak, options.final_rate, options.warmup, progress, hold=options.hold
+            ),
             weight_decay=schedule.cosine(*options.weight_decay, progress),
             frozen=frozen,
         )
