@@ -27,7 +27,7 @@ from dupfind.training.config import TrainingConfig
 from dupfind.training.distributed import process_group
 from dupfind.training.feed import Batch
 from dupfind.training.heldout import HeldOut
-from dupfind.training.loop import Listener, Trainer
+from dupfind.training.loop import Listener, Progress, Trainer
 from dupfind.training.monitor import EpochMetrics
 from dupfind.training.run import RunOptions, train
 from dupfind.training.split import split_collection, split_photos
@@ -112,6 +112,84 @@ def test_the_saved_model_is_the_better_one_of_student_and_teacher(tmp_path: Path
     saved = load_file(model / "weights.safetensors")
     for name, value in networks[run.best].backbone.state_dict().items():
         assert torch.allclose(saved[name].float(), value, atol=2e-3), name
+
+
+def stale(run: Trainer, score_at: dict[int, float]) -> None:
+    """Let the monitor find what the test says at each step (and 0.1 of the student's)."""
+
+    def found(*_: object) -> tuple[torch.Tensor, torch.Tensor]:
+        share = score_at.get(run.step_number, 0.1)
+        right = torch.arange(len(run.held_out.owner)) < share * len(run.held_out.owner)  # type: ignore[union-attr]
+        copies = torch.eye(len(run.held_out.originals))[run.held_out.owner]  # type: ignore[union-attr]
+        copies[~right] = torch.roll(copies[~right], 1, dims=1)
+        return torch.eye(len(copies.T)), copies
+
+    assert run.held_out is not None
+    run.held_out.describe = found  # type: ignore[method-assign,assignment]
+
+
+def test_a_run_that_gets_worse_ends_early_with_its_best_look(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config(epochs=10, patience=0.4))
+    stale(run, {4: 0.3, 8: 0.8, 12: 0.7, 28: 0.5})
+    kept: dict[str, torch.Tensor] = {}
+
+    def at_look(metrics: EpochMetrics) -> None:
+        if metrics.step == 8:
+            state = run.learner.teacher.backbone.state_dict()
+            kept.update({name: value.clone() for name, value in state.items()})
+
+    run.listener = Listener(on_metrics=at_look)
+    model = run.run()
+    # The best look was at 20% of 40 steps; the first more than 40% later was at 28.
+    assert (run.step_number, run.best) == (28, "earlier")
+    saved = load_file(model / "weights.safetensors")
+    assert all(torch.allclose(saved[name].float(), kept[name], atol=2e-3) for name in saved)
+    assert json.loads((model / "model.json").read_text("utf-8"))["look"]["progress"] == 0.2
+
+
+def test_without_patience_a_run_goes_to_its_end(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config(epochs=6))
+    stale(run, {4: 0.8})
+    run.run()
+    assert (run.step_number, run.best) == (24, "earlier")
+
+
+def test_the_best_look_survives_a_stop(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config(epochs=3))
+    stale(run, {4: 0.9})
+    run.run()
+    resumed = trainer(tmp_path, tiny_config(epochs=6))
+    assert resumed.resume()
+    assert resumed.best_look.score == run.best_look.score > 0.8
+    (tmp_path / "best" / "model.json").write_text("{", "utf-8")
+    assert resumed.resume()
+    again = trainer(tmp_path, tiny_config(epochs=6))
+    assert again.resume()
+    assert again.best_look.score == 0
+
+
+@pytest.mark.parametrize("minutes", [None, 5.0])
+def test_the_time_left_is_told_when_it_is_known(minutes: float | None, tmp_path: Path) -> None:
+    told: list[float | None] = []
+    config = tiny_config(epochs=14, minutes=minutes)
+    run = trainer(tmp_path, config)
+
+    class StopError(Exception):
+        pass
+
+    def on_step(progress: Progress) -> None:
+        told.append(progress.remaining_s)
+        if len(told) == 53:
+            raise StopError
+
+    run.listener = Listener(on_step=on_step)
+    with pytest.raises(StopError):
+        run.run()
+    if minutes is None:
+        assert told[:49] == [None] * 49
+        assert all(left is not None and 0 < left < 60 for left in told[49:])
+    else:
+        assert all(left is not None and left < 300 for left in told)
 
 
 def test_held_out_photos_are_never_trained_on(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ class TrainingConfig:
 
     ``minutes``, if given, is the budget of time that all schedules fit themselves to; otherwise
     ``epochs`` is. ``batch_size`` counts photos over all processes. ``checkpoint_minutes`` is the time between
-    checkpoints within an epoch. ``held_out`` photos are never trained on: the monitor's.
+    checkpoints within an epoch, ``monitor_minutes`` the least between two looks. ``patience`` is the share
+    of the run after which it ends when no look was better than the best one (0: never).
+    ``held_out`` photos are never trained on: the monitor's and the comparison's.
     """
 
     spec: ModelSpec = field(default_factory=ModelSpec)
@@ -108,6 +110,7 @@ class TrainingConfig:
     held_out: int = 256
     checkpoint_minutes: float = 5.0
     monitor_minutes: float = 0.0
+    patience: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before any time is spent.

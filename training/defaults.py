@@ -33,6 +33,8 @@ PROTOTYPES = (
 )
 MOST_PROTOTYPES = 65536
 SCRATCH_VIEWS = 4_000_000  # photos shown in a run from scratch
+LOOK_MINUTES = 0.5  # a look takes seconds, and epochs of a small album no longer
+TUNING_PATIENCE = 0.4
 TUNING_VIEWS = 60_000  # photos shown in a run that starts from trained weights
 
 
@@ -91,6 +93,8 @@ def default_config(
         batch_size=batch_size,
         epochs=epochs_for(photos, from_scratch=from_scratch),
         held_out=held_out_for(photos),
+        monitor_minutes=LOOK_MINUTES,
+        patience=0.0 if from_scratch else TUNING_PATIENCE,
     )
 
 

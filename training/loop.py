@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from dupfind.descriptors.backbone import save_model
 from dupfind.errors import CollapseError, TrainingError
+from dupfind.training.best import BestLook
 from dupfind.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -34,19 +36,24 @@ from dupfind.training.split import Collection
 from dupfind.training.step import NOT_FINITE, Learner, StepResult
 from dupfind.training.views.maker import ViewMaker
 
+PACE_STEPS = 50
 LOOKS_AT_THE_END = 2.5  # teacher, student, and writing the model
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is, for a live line; ``share`` in [0, 1]."""
+    """Where a run is, for a live line; ``share`` in [0, 1].
+
+    ``remaining_s`` is None until it can be told: a run without a budget knows its pace after
+    ``PACE_STEPS`` steps.
+    """
 
     step: int
     epoch: int
     share: float
     loss: float
     photos_per_s: float
-    remaining_s: float
+    remaining_s: float | None
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,8 @@ class Trainer:
         self.window = Window()
         self.history: list[dict[str, Any]] = []
         self.best = "teacher"
+        self.best_look = BestLook(folder)
+        self.is_over = False
         self.step_number = 0
         self.epoch = 0
         self.next_batch = 0
@@ -130,6 +139,7 @@ class Trainer:
         load_checkpoint(path, self.learner)
         self.step_number, self.epoch, self.next_batch = state.step, state.epoch, state.batch
         self.elapsed_s, self.history = state.elapsed_s, state.history
+        self.best_look.recall()
         return True
 
     def run(self) -> Path:
@@ -139,6 +149,8 @@ class Trainer:
             CollapseError: The features collapsed; the last good checkpoint stays.
         """
         clock = _Clock(self.elapsed_s)
+        if self.step_number == 0 and rank() == 0:
+            self.best_look.forget()
         batches = self.feed.batches(self.step_number, self.epoch, self.next_batch, self.progress)
         with closing(batches):
             for batch, groups in batches:
@@ -146,15 +158,16 @@ class Trainer:
                 self.epoch, self.next_batch = batch.after
                 self.elapsed_s = agree(clock.elapsed_s())
                 clock.count(len(batch.rows) * world_size())
-                self._report(result, clock.photos_per_s())
-                done = self.progress() >= 1
-                if done or (batch.ends_epoch and clock.is_due("look", self.config.monitor_minutes)):
+                self._report(result, clock)
+                self.is_over = self.progress() >= 1
+                is_due = batch.ends_epoch and clock.is_due("look", self.config.monitor_minutes)
+                if self.is_over or is_due:
                     self._look(clock.photos_per_s())
                     clock.restart("look")
-                if done or clock.is_due("save", self._save_every(batch)):
+                if self.is_over or clock.is_due("save", self._save_every(batch)):
                     self.save()
                     clock.restart("save")
-                if done:
+                if self.is_over:
                     break
         return self.folder / "model"
 
@@ -183,8 +196,8 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint and a usable model, unless it looks collapsed.
 
-        The model is the teacher; at the end of a run, the student if that is better: in a short run
-        a teacher whose momentum nears 1 is left behind.
+        The model is the teacher; at the end of a run, the student if that is better (in a short run
+        a teacher whose momentum nears 1 is left behind), or an earlier teacher if that was.
 
         Raises:
             CollapseError: A weight is not a finite number; the checkpoint before stays.
@@ -209,12 +222,15 @@ class Trainer:
                 "metrics": self.history[-1:],
             }
             network = self.learner.student if self.best == "student" else self.learner.teacher
-            save_model(
-                self.folder / "model",
-                spec=self.config.spec,
-                module=network.backbone,
-                details=details,
-            )
+            if self.best == "earlier":
+                self.best_look.take(self.folder / "model")
+            else:
+                save_model(
+                    self.folder / "model",
+                    spec=self.config.spec,
+                    module=network.backbone,
+                    details=details,
+                )
         wait_for_all()
 
     def _step(self, groups: list[Tensor], photos: int) -> StepResult:
@@ -231,14 +247,29 @@ class Trainer:
         self.step_number += 1
         return result
 
-    def _report(self, result: StepResult, rate: float) -> None:
-        if self.listener.on_step is None:
-            return
+    def _report(self, result: StepResult, clock: "_Clock") -> None:
+        if self.listener.on_step is not None:
+            share, left_s = self.progress(), self._remaining_s(clock)
+            rate = clock.photos_per_s()
+            self.listener.on_step(
+                Progress(self.step_number, self.epoch, share, result.loss, rate, left_s)
+            )
+
+    def _remaining_s(self, clock: "_Clock") -> float | None:
+        """Return how long the rest will take: by the budget, or by the pace of the last steps.
+
+        Views that grow later cost more, by their pixels.
+        """
         share = self.progress()
-        remaining = self.elapsed_s * (1 - share) / max(share, 1e-6)
-        self.listener.on_step(
-            Progress(self.step_number, self.epoch, share, result.loss, rate, remaining)
-        )
+        if self.config.minutes is not None:
+            return max(0.0, 60 * self.config.minutes - self.reserve_s - self.elapsed_s)
+        pace = clock.seconds_per_step()
+        if pace is None:
+            return None
+        px_at = self.config.views.global_px_at
+        rest = [share + (1 - share) * (part + 0.5) / 20 for part in range(20)]
+        growth = sum((px_at(point) / px_at(share)) ** 2 for point in rest) / len(rest)
+        return pace * growth * (self.steps_per_epoch() * self.config.epochs - self.step_number)
 
     def _look(self, rate: float) -> None:
         """Measure on the held-out photos, tell the listener, and stop a collapsed run."""
@@ -265,18 +296,25 @@ class Trainer:
                 stream.write(json.dumps(metrics.as_json()) + "\n")
             if self.listener.on_metrics is not None:
                 self.listener.on_metrics(metrics)
-            is_last = self.progress() >= 1
-            if is_last:
-                self.best = self._better_network(self.held_out, found)
-            collapse = self.detector.check(metrics, is_last=is_last)
+            patience = self.config.patience
+            self.is_over |= self.best_look.has_peaked(self.progress(), patience)
+            if self.is_over:
+                self.best = self._best_network(self.held_out, found)
+            collapse = self.detector.check(metrics, is_last=self.is_over)
+            if not collapse and not self.detector.is_suspicious:
+                spec, training = self.config.spec, as_json(self.config)
+                self.best_look.add(found, self.progress(), spec, backbone, training)
         self.window = Window()
+        self.is_over = bool(agree(float(self.is_over)))
         if agree(float(bool(collapse))):
             raise CollapseError(collapse or "training stopped: the first process saw a collapse")
 
-    def _better_network(self, held_out: HeldOut, teacher: Retrieval) -> str:
-        """Return "student" or "teacher", whichever finds more of the held-out copies."""
+    def _best_network(self, held_out: HeldOut, teacher: Retrieval) -> str:
+        """Return "student", "teacher" or "earlier", whichever finds most of the held-out copies."""
         backbone = self.learner.student.backbone
         student = held_out.evaluate(backbone, self.config.spec, self.device)
+        if self.best_look.score > max(student.score, teacher.score):
+            return "earlier"
         return "student" if student.score > teacher.score else "teacher"
 
 
@@ -287,12 +325,19 @@ class _Clock:
         self._start = time.monotonic() - elapsed_s
         self._marks = {"look": time.monotonic(), "save": time.monotonic()}
         self._photos = 0
+        self._steps: deque[float] = deque(maxlen=PACE_STEPS)
 
     def elapsed_s(self) -> float:
         return time.monotonic() - self._start
 
     def count(self, photos: int) -> None:
         self._photos += photos
+        self._steps.append(time.monotonic())
+
+    def seconds_per_step(self) -> float | None:
+        if len(self._steps) < PACE_STEPS:
+            return None
+        return (self._steps[-1] - self._steps[0]) / (PACE_STEPS - 1)
 
     def photos_per_s(self) -> float:
         return self._photos / max(1e-9, time.monotonic() - self._marks["look"])
