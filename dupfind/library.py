@@ -101,7 +101,7 @@ class Library:
         options: "TrainOptions | None" = None,
         callbacks: "TrainCallbacks | None" = None,
     ) -> "TrainSummary | None":
-        """Train a model on the photos of folders; it becomes the active one if it is better.
+        """Train a model on the photos of folders; the next ``index`` takes it if it is better.
 
         Under torchrun, only the first process gets a summary; the others get None.
 
@@ -112,7 +112,9 @@ class Library:
         """
         from dupfind.flows.training import TrainOptions, train_model
 
-        options = options or TrainOptions(device=self.device)
+        options = options or TrainOptions()
+        if options.device == "auto":
+            options = replace(options, device=self.device)
         return train_model(self.paths, [Path(folder) for folder in folders], options, callbacks)
 
     def query(self, image: AnyPath, *, k: int = 10) -> "list[Match]":

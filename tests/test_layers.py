@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "photos": set(),
     "descriptors": set(),
     "index": set(),
-    "training": {"photos", "descriptors"},
+    "training": {"photos", "descriptors", "index"},
     "matching": set(),
     "store": set(),
     "evaluation": set(),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import SavePicture, picture
 from PIL import Image
+from training_samples import grouped
 
 from dupfind.errors import TrainingError
 from dupfind.photos.decode import decode
@@ -22,9 +23,9 @@ from dupfind.training.defaults import (
     prototypes_for,
     teacher_temperature_for,
 )
-from dupfind.training.duplicates import collection_groups, group_alike
+from dupfind.training.duplicates import group_alike
 from dupfind.training.overrides import as_changes, with_overrides
-from dupfind.training.views import ViewMaker
+from dupfind.training.views.maker import ViewMaker
 
 
 def read(path: Path, side_px: int) -> Picture:
@@ -160,7 +161,7 @@ def test_copies_in_a_collection_end_up_in_one_group(
     paths.append(save_picture("99.jpg", 3, quality=80))
     cache = opened(paths, tmp_path / "cache")
     maker = ViewMaker(device=torch.device("cpu"), mean=(0.5,) * 3, std=(0.25,) * 3)
-    groups = collection_groups(cache, maker, None)
+    groups = grouped(cache, maker, None)
     assert groups[3] == groups[12]
     assert len(set(groups.tolist())) == 12
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
-    help="A budget of time; all schedules fit themselves to it.",
+    help="A budget for all that the command does; the schedules fit themselves to it.",
 )
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="[default: fits the size of the collection]"
@@ -60,8 +60,8 @@ def train(
 ) -> None:
     """Learn features on your own photos, without labels, and use them if they are better.
 
-    Starts from the builtin model. At the end the new model and the one it started from look for
-    altered copies of photos that were held out; the better one is what `dupfind index` uses next.
+    Starts from the builtin model. At the end the new model and those before look for altered copies
+    of photos that were held out; if it is better, and not by chance, `dupfind index` uses it next.
     A run that is stopped goes on with --resume. Under torchrun it uses every GPU or process.
 
     Example: dupfind train ~/Pictures --minutes 20
@@ -99,13 +99,14 @@ def _say(common: Common, summary: "TrainSummary") -> None:
             f"  {name:<12} recall@1 {found['recall_at_1']:.3f}   "
             f"recall@10 {found['recall_at_10']:.3f}   micro AP {found['micro_ap']:.3f}"
         )
+    gain = f"{summary.gain:+.3f}, at least {summary.least_gain:+.3f} at 95% confidence"
     if summary.is_better:
         common.say(
-            f"'{summary.name}' is the active model now; run `dupfind index PHOTOS` to describe "
-            "your photos with it."
+            f"'{summary.name}' is better ({gain}). Run `dupfind index PHOTOS` to describe your photos "
+            f"with it; until then '{summary.active}' stays active."
         )
     else:
         common.say(
-            f"The new model is not better, so nothing changes: '{summary.active}' stays active. "
-            f"It lies in {summary.folder} for --model {summary.name}; more photos or more minutes may help."
+            f"The new model is not better ({gain}), so nothing changes: '{summary.active}' stays "
+            f"active. It lies in {summary.folder}; more photos or more minutes may help."
         )

@@ -52,11 +52,13 @@ class TrainingDisplay:
         self._show(f"Reading photos: {done:,} of {total:,}")
 
     def _step(self, progress: "Progress") -> None:
-        self._show(
+        line = (
             f"Training: {progress.share:.1%}, epoch {progress.epoch + 1}, step {progress.step:,}, "
-            f"loss {progress.loss:.3f}, {progress.photos_per_s:,.0f} photos/s, "
-            f"{_duration(progress.remaining_s)} left"
+            f"loss {progress.loss:.3f}, {progress.photos_per_s:,.0f} photos/s"
         )
+        if progress.remaining_s is not None:
+            line += f", {_duration(progress.remaining_s)} left"
+        self._show(line)
 
     def _metrics(self, metrics: "EpochMetrics") -> None:
         line = (

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dupfind.errors import LibraryError
 from dupfind.flows.index_run import IndexOptions, IndexRun, IndexSummary
-from dupfind.flows.models import identify_model, open_model, wanted_model
+from dupfind.flows.models import identify_model, model_to_index, open_model
 from dupfind.flows.reading import Reading, is_same
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.progress import OnProgress, Step
@@ -66,6 +66,7 @@ def index_photos(
             Reading(run).go()
             run.summary.removed = store.remove_unseen(roots, unreadable=run.unreadable)
             store.set_active_model(run.model_id)
+            store.set_next_model(None)
             run.summary.photos = store.count_photos()
             run.summary.seconds = round(time.monotonic() - run.started, 3)
         finally:
@@ -75,7 +76,7 @@ def index_photos(
 
 def _begin(store: Store, options: IndexOptions, on_progress: OnProgress | None) -> IndexRun:
     started = time.monotonic()
-    model = identify_model(wanted_model(store, options.model), store.paths)
+    model = identify_model(model_to_index(store, options.model), store.paths)
     stored = store.add_model(
         model.name, model.fingerprint, spec=asdict(model.spec), dimensions=model.dimensions
     )
