@@ -249,6 +249,8 @@ def luck(gain: float, seed: int, photos: int = 60) -> tuple[LookUp, LookUp]:
         LookUp(
             torch.from_numpy((~found).astype(np.int64).ravel()),
             torch.from_numpy(found.astype(float).ravel()),
+            torch.zeros(found.size),
+            torch.zeros(1, 1),
         )
         for found in (before, after)
     )

@@ -111,6 +111,14 @@ class Exam:
         """Count the altered copies."""
         return len(self.owners)
 
+    def original(self, row: int) -> Pixels:
+        """Return a judged photo, or after those a rival, as the first size of view shows it."""
+        return next(iter(self._views.values()))[row]
+
+    def copy(self, number: int) -> Pixels:
+        """Return an altered copy, as the first size of view shows it."""
+        return next(iter(self._views.values()))[self.photos + self.rivals + number]
+
     def sit(self, model: Model, *, device: str) -> LookUp:
         """Let a model look up each copy; ``device`` is auto, cpu, cuda or cuda:N.
 

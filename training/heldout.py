@@ -105,15 +105,18 @@ def retrieval(originals: Tensor, copies: Tensor, owner: Tensor) -> Retrieval:
 
 @dataclass(frozen=True)
 class LookUp:
-    """What came of each copy; all fields have shape (copies,).
+    """What came of each copy; the first three fields have shape (copies,).
 
     ``place`` counts the other photos that are at least as similar as its original, ``precision`` is
     that of the ranking of all pairs down to the pair of the copy and its original: its mean is
-    micro AP.
+    micro AP. ``first`` is the row of the photo, its original excepted, that is most similar.
+    ``originals`` are the descriptors that were searched.
     """
 
     place: Tensor
     precision: Tensor
+    first: Tensor
+    originals: Tensor
 
     def retrieval(self) -> Retrieval:
         """Return the shares over all copies."""
@@ -151,7 +154,8 @@ def look_up(
         is_above &= ~ignored
     place = (is_above & ~is_own).sum(dim=1)
     precision = precisions(similarity.flatten(), is_own.flatten())
-    return LookUp(place, precision.view_as(similarity)[rows, owner])
+    first = similarity.masked_fill(is_own, lowest).argmax(dim=1)
+    return LookUp(place, precision.view_as(similarity)[rows, owner], first, originals)
 
 
 def precisions(score: Tensor, is_true: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def train(
     if summary is None:
         return  # one of torchrun's other processes: the first one speaks
     if as_json:
-        print_json({**asdict(summary), "folder": str(summary.folder)})
+        print_json({**asdict(summary), "folder": str(summary.folder), "page": str(summary.page)})
     else:
         _say(common, summary)
 
@@ -99,6 +99,13 @@ def _say(common: Common, summary: "TrainSummary") -> None:
             f"  {name:<12} recall@1 {found['recall_at_1']:.3f}   "
             f"recall@10 {found['recall_at_10']:.3f}   micro AP {found['micro_ap']:.3f}"
         )
+    common.say("Copies found first:")
+    for row in summary.relations:
+        common.say(
+            f"  {row.kind:<24} {row.before / row.copies:>6.0%} -> {row.after / row.copies:>4.0%}   "
+            f"of {row.copies:,}"
+        )
+    common.say(f"Before and after in pictures: {summary.page}")
     gain = f"{summary.gain:+.3f}, at least {summary.least_gain:+.3f} at 95% confidence"
     if summary.is_better:
         common.say(

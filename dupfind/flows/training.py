@@ -13,18 +13,19 @@ from dupfind.config import DEFAULT_MODEL, LibraryPaths
 from dupfind.descriptors.backbone import BUILTIN_FOLDER, UNTRAINED, Model, load_folder, load_model
 from dupfind.descriptors.spec import SPEC_FILE, WEIGHTS_FILE
 from dupfind.errors import ModelError, PhotoError, TrainingError
+from dupfind.flows.before_after import Side, kind_rows, take_side, write_page
 from dupfind.flows.models import FORMER_FOLDER, open_active_model, open_model
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.photos.sniff import classify
 from dupfind.progress import OnDone
 from dupfind.records import ScannedFile
+from dupfind.reports.before_after import KindRow, by_relation, page_path
 from dupfind.store.runs import CurrentRun
 from dupfind.store.store import Store
 from dupfind.system import written_whole
 from dupfind.training.checkpoint import read_checkpoint
 from dupfind.training.comparison import Comparison, Exam
 from dupfind.training.distributed import pick_device, process_group, rank, wait_for_all
-from dupfind.training.heldout import LookUp
 from dupfind.training.loop import Listener, Progress
 from dupfind.training.monitor import EpochMetrics
 from dupfind.training.overrides import as_changes
@@ -76,6 +77,7 @@ class TrainSummary:
     altered copies of them; ``compared_with`` is the model before: where training started or the
     library's active one, whichever is harder to beat. ``gain`` is how much better the new one is
     (the mean of recall@1 and micro AP), ``least_gain`` the lower end of its 95% interval.
+    ``relations`` count the copies found first by what was done to them, ``page`` shows all of it.
     ``active`` is the model whose descriptors the library uses; a better one takes its place when
     ``index`` has described all photos with it.
     """
@@ -92,6 +94,8 @@ class TrainSummary:
     least_gain: float
     is_better: bool
     active: str
+    relations: tuple[KindRow, ...]
+    page: Path
 
 
 @dataclass(frozen=True)
@@ -216,16 +220,15 @@ class _Rivals:
         sizes = {model.spec.view_px for model in models} | {prepared.config.spec.view_px}
         self.device = options.device
         self.exam = Exam(prepared.photos, sorted(sizes))
-        self.found: list[tuple[str, LookUp]] = []
+        self.sides: list[Side] = []
         for model in by_fingerprint.values():
             began = time.monotonic()
-            self.found.append((model.name, self.exam.sit(model, device=self.device)))
+            self.sides.append(take_side(self.exam, model, device=self.device))
             self.last_s = time.monotonic() - began
 
-    def compare(self, after: Model) -> tuple[str, Comparison]:
+    def compare(self, after: Side) -> tuple[Side, Comparison]:
         """Compare the new model with each; return the one that is hardest to beat."""
-        found = self.exam.sit(after, device=self.device)
-        compared = [(name, self.exam.compare(before, found)) for name, before in self.found]
+        compared = [(side, self.exam.compare(side.found, after.found)) for side in self.sides]
         return min(compared, key=lambda item: item[1].least_gain)
 
 
@@ -247,8 +250,12 @@ def _finish(
     started: float,
 ) -> TrainSummary:
     """Compare; a better model gets its place under its name, and is what ``index`` takes next."""
-    after = load_folder(result.model, name=name)
+    model = load_folder(result.model, name=name)
+    after = take_side(rivals.exam, model, device=rivals.device)
     rival, comparison = rivals.compare(after)
+    kinds = kind_rows(rivals.exam, rival.found, after.found)
+    page = page_path(result.model.parent)
+    write_page(page, rivals.exam, rival, after, comparison, kinds)
     folder = result.model
     if comparison.is_better:
         folder = store.paths.models / name
@@ -261,13 +268,15 @@ def _finish(
         photos=result.photos,
         errors=len(result.failures),
         seconds=round(time.monotonic() - started, 1),
-        compared_with=rival,
+        compared_with=rival.name,
         before=asdict(comparison.before),
         after=asdict(comparison.after),
         gain=comparison.gain,
         least_gain=comparison.least_gain,
         is_better=comparison.is_better,
         active=active.name if active else DEFAULT_MODEL,
+        relations=tuple(by_relation(kinds)),
+        page=page,
     )
 
 
@@ -303,7 +312,7 @@ def _keep_former(folder: Path) -> None:
 
 
 def _as_json(summary: TrainSummary) -> dict[str, Any]:
-    return {**asdict(summary), "folder": str(summary.folder)}
+    return {**asdict(summary), "folder": str(summary.folder), "page": str(summary.page)}
 
 
 def _both(
