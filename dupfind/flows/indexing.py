@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dupfind.errors import LibraryError
 from dupfind.flows.index_run import (
-    IndexOptions,
     IndexProgress,
     IndexRun,
     IndexSummary,
@@ -25,6 +24,7 @@ from dupfind.flows.index_run import (
 )
 from dupfind.flows.models import identify_model, open_model, wanted_model
 from dupfind.flows.reading import Reading, is_same
+from dupfind.options import IndexOptions
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.records import FileError, ScannedFile
 from dupfind.store.photos import Batch, ErrorEntry, KnownFile
@@ -33,7 +33,7 @@ from dupfind.store.store import Store
 if TYPE_CHECKING:
     from dupfind.descriptors.embed import Embedder
 
-__all__ = ["IndexOptions", "IndexProgress", "IndexSummary", "OnProgress", "index_photos"]
+__all__ = ["IndexProgress", "IndexSummary", "OnProgress", "index_photos"]
 
 _CHUNK = 500
 log = logging.getLogger(__name__)

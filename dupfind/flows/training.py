@@ -13,50 +13,29 @@ from dupfind.config import DEFAULT_MODEL, LibraryPaths
 from dupfind.descriptors.backbone import BUILTIN_FOLDER, UNTRAINED, Model, load_folder, load_model
 from dupfind.errors import PhotoError, TrainingError
 from dupfind.flows.models import open_model
+from dupfind.options import TrainOptions
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.photos.sniff import classify
 from dupfind.records import ScannedFile
 from dupfind.store.store import Store
 from dupfind.training.comparison import Comparison, compare
 from dupfind.training.distributed import pick_device, rank
-from dupfind.training.loop import Listener, Progress
+from dupfind.training.loop import Listener
+from dupfind.training.loop import Progress as TrainProgress
 from dupfind.training.monitor import EpochMetrics
 from dupfind.training.overrides import as_changes
 from dupfind.training.run import RunOptions, RunResult, train
 
 __all__ = [
     "EpochMetrics",
-    "Progress",
     "TrainCallbacks",
-    "TrainOptions",
+    "TrainProgress",
     "TrainSummary",
     "train_model",
 ]
 
 SCRATCH = "scratch"
 RUNS_FOLDER = "training"
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """How to train. ``init`` is builtin, scratch, a model of the library, a timm name or a folder.
-
-    ``name`` is the new model's (None: ``mine``). ``minutes`` is a budget that all schedules fit
-    themselves to, instead of ``epochs``; None takes what suits the size of the collection.
-    ``changes`` are further options by name, like ``views.local_count=6``.
-    """
-
-    init: str = DEFAULT_MODEL
-    name: str | None = None
-    minutes: float | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    seed: int | None = None
-    resume: bool = False
-    device: str = "auto"
-    threads: int | None = None
-    exclude: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +63,7 @@ class TrainCallbacks:
     """What a caller wants to hear of: photos decoded (done, total), steps, looks of the monitor."""
 
     on_decoded: Callable[[int, int], None] | None = None
-    on_step: Callable[[Progress], None] | None = None
+    on_step: Callable[[TrainProgress], None] | None = None
     on_metrics: Callable[[EpochMetrics], None] | None = None
 
 
@@ -105,7 +84,7 @@ def train_model(
     started = time.monotonic()
     # Of torchrun's processes only the first one speaks.
     calls = callbacks if callbacks is not None and rank() == 0 else TrainCallbacks()
-    name = options.name or "mine"
+    name = options.name
     run_folder = paths.models / name / RUNS_FOLDER
     _check(name, run_folder, options)
     start = None if options.init == SCRATCH else open_model(options.init, paths)
