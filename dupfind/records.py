@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # for the type alone: `dupfind --help` need not load numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Relation(StrEnum):
@@ -60,7 +61,7 @@ class Picture:
     ``taken_at`` is local time in ISO 8601; ``exif_tags`` counts the EXIF entries.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: "NDArray[np.uint8]"
     width: int
     height: int
     format: str

@@ -1,6 +1,7 @@
 """`dupfind train`."""
 
 import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,22 +9,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
+from dupfind.options import TrainOptions
+from dupfind.reports.words import count, safe_name
 
 if TYPE_CHECKING:
-    from dupfind.flows.training import TrainSummary
+    from dupfind import TrainSummary
+
+_DEFAULTS = TrainOptions()
 
 
 @click.command(short_help="Learn features on your own photos.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--init",
-    default="builtin",
+    default=_DEFAULTS.init,
     show_default=True,
     metavar="builtin|scratch|NAME|PATH",
     help="What to start from: the builtin model, random weights, a model of this library or of timm, "
     "or a folder with weights.",
 )
-@click.option("--name", default="mine", show_default=True, help="Name of the new model.")
+@click.option("--name", default=_DEFAULTS.name, show_default=True, help="Name of the new model.")
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
@@ -67,7 +72,6 @@ def train(
     Example: dupfind train ~/Pictures --minutes 20
     """
     from dupfind.cli.training_display import TrainingDisplay
-    from dupfind.flows.training import TrainOptions
 
     views = {
         "views.global_count": given.pop("global_views"),
@@ -76,7 +80,7 @@ def train(
         "views.local_px": given.pop("local_px"),
     }
     named = tuple(f"{name}={value}" for name, value in views.items() if value is not None)
-    options = TrainOptions(device=common.device, changes=(*named, *changes), **given)
+    options = TrainOptions(changes=(*named, *changes), **given)
     with TrainingDisplay(quiet=common.quiet or as_json) as display:
         summary = common.library().train(photos, options, display.callbacks)
     if summary is None:
@@ -90,7 +94,7 @@ def train(
 def _say(common: Common, summary: "TrainSummary") -> None:
     minutes = max(1, math.ceil(summary.seconds / 60))
     common.say(
-        f"Trained '{summary.name}' on {summary.photos:,} photos in {minutes} min; "
+        f"Trained '{summary.name}' on {count(summary.photos, 'photo')} in {minutes} min; "
         f"{summary.errors:,} could not be read."
     )
     common.say("Held-out photos and altered copies of them:")
@@ -113,7 +117,8 @@ def _say(common: Common, summary: "TrainSummary") -> None:
             f"with it; until then '{summary.active}' stays active."
         )
     else:
+        folder = safe_name(os.fspath(summary.folder))
         common.say(
             f"The new model is not better ({gain}), so nothing changes: '{summary.active}' stays "
-            f"active. It lies in {summary.folder}; more photos or more minutes may help."
+            f"active. It lies in {folder}; more photos or more minutes may help."
         )

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.config import DEFAULT_KEEP
 from dupfind.errors import CalibrationError
-from dupfind.flows.calibrating import CalibrateOptions, calibrate_on
+from dupfind.flows.calibrating import calibrate_on
 from dupfind.flows.candidates import candidate_table
 from dupfind.flows.collages import mark_collages
 from dupfind.flows.contents import Contents, load_contents, relation_of_same
@@ -29,34 +28,14 @@ from dupfind.matching.calibrate import (
     shipped_calibration,
 )
 from dupfind.matching.keep import parse_rules
-from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.matching.pairs import unique_pairs
+from dupfind.options import CalibrateOptions, ClusterOptions
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Level, Pair, Relation
 from dupfind.store.store import Store
 
 BURST_SECONDS = 10.0
 MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterOptions:
-    """What to group and how sure to be.
-
-    Attributes:
-        precision: Share of the grouped pairs that must be right, in (0.5, 1].
-        threshold: Smallest probability to group; None finds it from ``precision``.
-        level: Which relations join a group.
-        keep: Stacked rules for the photo to keep (``matching.keep``).
-        candidates: Partners of a photo that are proven.
-        workers: Threads; 0 takes one for each core.
-    """
-
-    precision: float = 0.99
-    threshold: float | None = None
-    level: Level = Level.COPY
-    keep: str = DEFAULT_KEEP
-    candidates: int = CANDIDATES
-    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

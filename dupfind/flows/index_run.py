@@ -6,29 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dupfind.config import DEFAULT_MAX_PIXELS
+from dupfind.options import IndexOptions
 from dupfind.progress import OnProgress, Step
 from dupfind.store.store import Store
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing new
     from dupfind.descriptors.embed import Embedder
-
-
-@dataclass(frozen=True, slots=True)
-class IndexOptions:
-    """How to index. ``reference`` folders are scanned too and their photos are kept before others.
-
-    ``model`` None means the library's active model, or the builtin one. ``workers`` are threads
-    that decode and describe; None chooses. ``batch_size`` is the model's, in photos.
-    """
-
-    model: str | None = None
-    device: str = "auto"
-    exclude: tuple[str, ...] = ()
-    reference: tuple[Path, ...] = ()
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    batch_size: int | None = None
-    workers: int | None = None
 
 
 @dataclass(slots=True)

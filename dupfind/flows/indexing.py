@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dupfind.errors import LibraryError
-from dupfind.flows.index_run import IndexOptions, IndexRun, IndexSummary
+from dupfind.flows.index_run import IndexRun, IndexSummary
 from dupfind.flows.models import identify_model, model_to_index, open_model
 from dupfind.flows.reading import Reading, is_same
+from dupfind.options import IndexOptions
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.progress import OnProgress, Step
 from dupfind.records import FileError, ScannedFile
@@ -28,7 +29,7 @@ from dupfind.store.store import Store
 if TYPE_CHECKING:
     from dupfind.descriptors.embed import Embedder
 
-__all__ = ["IndexOptions", "IndexSummary", "index_photos"]
+__all__ = ["IndexSummary", "index_photos"]
 
 _CHUNK = 500
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from dupfind.flows.features import FeatureSource
 from dupfind.flows.models import open_active_model
 from dupfind.flows.proving import Proven, Prover
 from dupfind.matching.calibrate import UNPROVEN, Calibration, shipped_calibration
+from dupfind.options import DEFAULT_MATCHES
 from dupfind.photos.decode import decode, pixels_sha256, same_pixels
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo, Relation
@@ -50,7 +51,7 @@ def find_nearest(
     store: Store,
     image: Path,
     *,
-    k: int = 10,
+    k: int = DEFAULT_MATCHES,
     device: str = "auto",
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> list[Match]:

@@ -15,6 +15,7 @@ from dupfind.descriptors.spec import SPEC_FILE, WEIGHTS_FILE
 from dupfind.errors import ModelError, PhotoError, TrainingError
 from dupfind.flows.before_after import Side, kind_rows, take_side, write_page
 from dupfind.flows.models import FORMER_FOLDER, open_active_model, open_model
+from dupfind.options import TrainOptions
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.photos.sniff import classify
 from dupfind.progress import OnDone
@@ -26,16 +27,16 @@ from dupfind.system import written_whole
 from dupfind.training.checkpoint import read_checkpoint
 from dupfind.training.comparison import Comparison, Exam
 from dupfind.training.distributed import pick_device, process_group, rank, wait_for_all
-from dupfind.training.loop import Listener, Progress
+from dupfind.training.loop import Listener
+from dupfind.training.loop import Progress as TrainProgress
 from dupfind.training.monitor import EpochMetrics
 from dupfind.training.overrides import as_changes
 from dupfind.training.run import Prepared, RunOptions, RunResult, fit, prepare
 
 __all__ = [
     "EpochMetrics",
-    "Progress",
     "TrainCallbacks",
-    "TrainOptions",
+    "TrainProgress",
     "TrainSummary",
     "train_model",
 ]
@@ -44,29 +45,6 @@ SCRATCH = "scratch"
 RUNS_FOLDER = "training"
 # How much longer than the model before the new one may take to be compared and put in its place.
 SLACK = 1.5
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """How to train. ``init`` is builtin, scratch, a model of the library, a timm name or a folder.
-
-    ``name`` is the new model's (None: ``mine``). ``minutes`` is a budget for all of the command, which
-    all schedules fit themselves to, instead of ``epochs``; None takes what suits the size of the
-    collection.
-    ``changes`` are further options by name, like ``views.local_count=6``.
-    """
-
-    init: str = DEFAULT_MODEL
-    name: str | None = None
-    minutes: float | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    seed: int | None = None
-    resume: bool = False
-    device: str = "auto"
-    threads: int | None = None
-    exclude: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +81,7 @@ class TrainCallbacks:
     """What a caller wants to hear of: photos decoded (done, total), steps, looks of the monitor."""
 
     on_decoded: OnDone | None = None
-    on_step: Callable[[Progress], None] | None = None
+    on_step: Callable[[TrainProgress], None] | None = None
     on_metrics: Callable[[EpochMetrics], None] | None = None
 
 
@@ -124,7 +102,7 @@ def train_model(
     started = time.monotonic()
     # Of torchrun's processes only the first one speaks.
     calls = callbacks if callbacks is not None and rank() == 0 else TrainCallbacks()
-    name = options.name or "mine"
+    name = options.name
     run_folder = paths.models / name / RUNS_FOLDER
     _check(name, run_folder, options)
     start = None if options.init == SCRATCH else open_model(options.init, paths)

@@ -66,7 +66,8 @@ def group_object(report: Report, group: Group) -> dict[str, Any]:
 def write_csv(report: Report, stream: TextIO) -> None:
     """Write one row a member, with what the row needs to know about its group.
 
-    Paths are exact, so a spreadsheet may take a name that begins with ``=`` for a formula.
+    A text that a spreadsheet would run as a formula gets an apostrophe before it; JSON and the pairs
+    have it as it is.
     """
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(MEMBER_COLUMNS)
@@ -80,7 +81,7 @@ def write_csv(report: Report, stream: TextIO) -> None:
                 "lowest_similarity": group.lowest_similarity,
                 "reclaimable_bytes": group.reclaimable_bytes,
             }
-            writer.writerow([row[column] for column in MEMBER_COLUMNS])
+            writer.writerow([_harmless(row[column]) for column in MEMBER_COLUMNS])
 
 
 def write_pairs(pairs: Iterable[PairLine], stream: TextIO) -> None:
@@ -91,6 +92,15 @@ def write_pairs(pairs: Iterable[PairLine], stream: TextIO) -> None:
         (os.fspath(path_a), os.fspath(path_b), similarity, probability, str(relation))
         for path_a, path_b, similarity, probability, relation in pairs
     )
+
+
+def _harmless(value: Any) -> Any:
+    """Put an apostrophe before what a spreadsheet would take for a formula.
+
+    Source: OWASP, "CSV Injection".
+    """
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else value
 
 
 def _member_object(report: Report, group: Group, index: int) -> dict[str, Any]:

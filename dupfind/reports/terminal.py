@@ -12,7 +12,6 @@ from dupfind.records import FileError, Group, Member, Photo
 from dupfind.reports.contents import Report, kept_member, most_reclaimable_first
 from dupfind.reports.words import count, explain, readable_bytes, readable_date, safe_name
 
-DEFAULT_LIMIT = 30
 MEMBERS_SHOWN = 20
 ERRORS_SHOWN = 20
 # Nothing is cut where no person looks: a file or another program gets whole lines.
@@ -20,14 +19,22 @@ _PIPE_WIDTH = 1_000_000
 _INDENT = 7
 
 
+class _Console(Console):
+    """Leaves it to its caller to end when nobody reads any more; rich would end with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on with the BrokenPipeError that is being handled."""
+        raise
+
+
 def make_console(stream: TextIO, *, width: int | None = None) -> Console:
     """Return a console that colours only terminals (and honours NO_COLOR), and never reads markup."""
     if width is None and not stream.isatty():
         width = _PIPE_WIDTH
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    return _Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
-def print_report(report: Report, console: Console, *, limit: int = DEFAULT_LIMIT) -> None:
+def print_report(report: Report, console: Console, *, limit: int = 0) -> None:
     """Print the groups that free most (``limit`` of them; 0: all), unreadable files and totals."""
     groups = most_reclaimable_first(report.groups)
     shown = groups[:limit] if limit else groups
