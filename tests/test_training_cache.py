@@ -82,6 +82,24 @@ def test_a_damaged_cache_is_made_again(save_picture: SavePicture, tmp_path: Path
     assert np.array_equal(opened(paths, tmp_path / "cache").pixels, good)
 
 
+def test_a_full_disk_ends_in_one_line_and_leaves_nothing_behind(
+    save_picture: SavePicture, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    paths = [save_picture(f"{number}.png", number) for number in range(6)]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (10_000, before[1])
+    )  # files end there, as on a full disk
+    try:
+        with pytest.raises(TrainingError, match=r"cannot write the small pictures.*need 0 MB"):
+            opened(paths, tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert len(opened(paths, tmp_path / "cache")) == 6
+
+
 def test_photos_that_cannot_be_read_are_reported(save_picture: SavePicture, tmp_path: Path) -> None:
     good = save_picture("good.png")
     bad = tmp_path / "bad.jpg"

@@ -68,7 +68,8 @@ def read_checkpoint(folder: Path) -> tuple[Path, Checkpoint] | None:
         return found[-1], Checkpoint(**described)
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(
-            f"the checkpoint {found[-1]} cannot be read ({error}); remove it, or train without --resume"
+            f"the checkpoint {found[-1]} cannot be read ({error}); remove that folder, or train anew "
+            "under another --name"
         ) from error
 
 

@@ -24,7 +24,7 @@ from dupfind.reports.before_after import KindRow, by_relation, page_path
 from dupfind.store.runs import CurrentRun
 from dupfind.store.store import Store
 from dupfind.system import written_whole
-from dupfind.training.checkpoint import read_checkpoint
+from dupfind.training.checkpoint import PREFIX
 from dupfind.training.comparison import Comparison, Exam
 from dupfind.training.distributed import pick_device, process_group, rank, wait_for_all
 from dupfind.training.loop import Listener
@@ -139,15 +139,13 @@ def _recorder(store: Store | None, run: CurrentRun | None) -> Callable[[EpochMet
 def _check(name: str, run_folder: Path, options: TrainOptions) -> None:
     if Path(name).name != name or name in (DEFAULT_MODEL, UNTRAINED, SCRATCH, ".", ".."):
         raise TrainingError(f"'{name}' cannot be a model's name; choose another with --name")
-    exists = any(run_folder.glob("step-*"))
-    if options.resume and not exists:
+    steps = [path.name.removeprefix(PREFIX) for path in run_folder.glob(f"{PREFIX}*")]
+    if options.resume and not steps:
         raise TrainingError(f"there is no run of '{name}' to resume; train without --resume")
-    if exists and not options.resume and rank() == 0:
-        found = read_checkpoint(run_folder)
-        steps = found[1].step if found else 0
+    if steps and not options.resume and rank() == 0:
         raise TrainingError(
-            f"there is a run of '{name}' already, {steps:,} steps long; go on with it by --resume, "
-            "or give the new one another name with --name"
+            f"there is a run of '{name}' already, {int(max(steps)):,} steps long; go on with it by "
+            "--resume, or give the new one another name with --name"
         )
 
 
