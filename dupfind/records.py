@@ -35,11 +35,18 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """A file that the scan found. ``path`` is absolute; bytes that are not UTF-8 are surrogate-escaped."""
+    """A file that the scan found. ``path`` is absolute; bytes that are not UTF-8 are surrogate-escaped.
+
+    ``ctime_ns`` is when the system last saw a change of the file, ``device`` and ``inode`` its
+    number; 0 where the system does not tell.
+    """
 
     path: Path
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int = 0
+    device: int = 0
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)

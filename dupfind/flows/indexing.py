@@ -117,7 +117,7 @@ def _say_nothing(progress: IndexProgress) -> None:
 
 def _existing(folder: Path) -> Path:
     path = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
         raise LibraryError(f"there is no folder {path}; check its name")
     return path
 
@@ -134,7 +134,8 @@ def _compare(run: IndexRun, roots: Sequence[Path]) -> None:
 
 def _note_errors(run: IndexRun, found: Sequence[FileError]) -> None:
     if found:
-        run.unreadable.extend(error.path for error in found if error.path.is_dir())
+        # Whether it was a folder cannot always be told: what lies below was not looked for.
+        run.unreadable.extend(error.path for error in found)
         run.summary.errors += len(found)
         entries = [ErrorEntry(error.path, error.reason) for error in found]
         run.store.add_batch(Batch(errors=entries))
