@@ -62,9 +62,10 @@ class Picture:
     """A decoded photo.
 
     ``pixels`` is uint8 sRGB of shape (height, width, 3), upright (EXIF orientation applied),
-    transparency composited on white, possibly smaller than the file (see ``photos.decode``).
-    ``width`` and ``height`` are those of the upright picture at full size, in pixels.
-    ``taken_at`` is local time in ISO 8601; ``exif_tags`` counts the EXIF entries.
+    transparency composited on white (or black), possibly smaller than the file (see
+    ``photos.decode``). ``width`` and ``height`` are those of the upright picture at full size, in
+    pixels. ``taken_at`` is local time in ISO 8601; ``exif_tags`` counts the EXIF entries;
+    ``frames`` counts frames or pages; ``has_alpha``: something of it can be seen through.
     """
 
     pixels: NDArray[np.uint8]
@@ -73,11 +74,18 @@ class Picture:
     format: str
     taken_at: str | None = None
     exif_tags: int = 0
+    frames: int = 1
+    has_alpha: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo of the library, as the table ``photos`` holds it."""
+    """A photo of the library, as the table ``photos`` holds it.
+
+    ``frames`` counts frames or pages (0: not looked for yet) and ``extras`` names what the file has
+    besides its first picture (see ``photos.extras``). ``device`` and ``inode`` are equal for two
+    names of one file, and 0 where the file system has no such numbers.
+    """
 
     id: int
     path: Path
@@ -91,6 +99,11 @@ class Photo:
     exif_tags: int = 0
     pixels_sha256: str = ""
     is_reference: bool = False
+    frames: int = 0
+    has_alpha: bool = False
+    extras: tuple[str, ...] = ()
+    device: int = 0
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
