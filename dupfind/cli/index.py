@@ -44,6 +44,11 @@ _WORDS = {"scan": "Scanning", "describe": "Describing"}
     type=click.IntRange(min=1),
     help="Photos in one pass of the model [default: auto].",
 )
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Photos of a folder that is all of a sudden empty were deleted: do not keep them as away.",
+)
 @json_option
 @common_options
 def index(
@@ -54,6 +59,7 @@ def index(
     reference: tuple[Path, ...],
     max_pixels: int,
     batch_size: int | None,
+    forget: bool,
     as_json: bool,
 ) -> None:
     """Bring the library up to date with the photos in folders.
@@ -74,6 +80,7 @@ def index(
         reference=reference,
         max_pixels=max_pixels,
         batch_size=batch_size,
+        forget=forget,
     )
     library = common.library()
     with ProgressDisplay(_WORDS, quiet=common.quiet or as_json) as display:
@@ -85,6 +92,8 @@ def index(
         f"{count(summary.found, 'photo')} found: {summary.new:,} new, {summary.changed:,} changed, "
         f"{summary.moved:,} moved, {summary.unchanged:,} unchanged; {summary.removed:,} removed."
     )
+    if summary.away:
+        common.say(f"{count(summary.away, 'photo')} away: nothing is left below their folder.")
     if summary.errors:
         files = count(summary.errors, "file")
         common.say(f"{files} could not be read; `dupfind report` says why.")

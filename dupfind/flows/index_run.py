@@ -18,7 +18,8 @@ class IndexOptions:
     """How to index. ``reference`` folders are scanned too and their photos are kept before others.
 
     ``model`` None means the library's active model, or the builtin one. ``workers`` are threads
-    that decode and describe; None chooses. ``batch_size`` is the model's, in photos.
+    that decode and describe; None chooses. ``batch_size`` is the model's, in photos. ``forget``:
+    photos of folders that are all of a sudden empty count as deleted, not as away.
     """
 
     model: str | None = None
@@ -28,6 +29,7 @@ class IndexOptions:
     max_pixels: int = DEFAULT_MAX_PIXELS
     batch_size: int | None = None
     workers: int | None = None
+    forget: bool = False
 
 
 @dataclass(slots=True)
@@ -36,7 +38,8 @@ class IndexSummary:
 
     ``found`` = new + changed + moved + unchanged. ``described`` counts the contents that were
     decoded and described: copies of known bytes need neither. ``photos`` is how many the library
-    holds at the end, those of folders that this run did not scan too.
+    holds at the end, those of folders that this run did not scan too. ``away`` counts the photos of
+    ``away_folders``, in which not one of them is left: a disk that is not there, most likely.
     """
 
     found: int = 0
@@ -45,6 +48,8 @@ class IndexSummary:
     moved: int = 0
     unchanged: int = 0
     removed: int = 0
+    away: int = 0
+    away_folders: tuple[str, ...] = ()
     errors: int = 0
     described: int = 0
     photos: int = 0

@@ -8,6 +8,8 @@ another number, so what the database holds only proposes, and the files themselv
 import os
 from pathlib import Path
 
+from dupfind.records import ScannedFile
+
 _SIGNED = (1 << 63) - 1  # SQLite's integers have a sign, and some file systems use all 64 bits
 
 
@@ -16,6 +18,13 @@ def identity_of(found: os.stat_result) -> tuple[int, int]:
     if not found.st_ino:
         return 0, 0
     return found.st_dev & _SIGNED, found.st_ino & _SIGNED
+
+
+def scanned_file(path: Path, found: os.stat_result) -> ScannedFile:
+    """Return what the system says of a file."""
+    return ScannedFile(
+        path, found.st_size, found.st_mtime_ns, found.st_ctime_ns, *identity_of(found)
+    )
 
 
 def is_one_entry(path_a: Path, path_b: Path) -> bool:

@@ -16,7 +16,7 @@ from fnmatch import translate
 from pathlib import Path
 
 from dupfind.errors import PhotoError
-from dupfind.photos.identity import identity_of
+from dupfind.photos.identity import scanned_file
 from dupfind.photos.sniff import PHOTO_ENDINGS, open_file, reason_of
 from dupfind.records import FileError, ScannedFile
 
@@ -210,9 +210,7 @@ def _scanned(path: str, properties: Callable[[], os.stat_result]) -> Found:
         found = properties()
     except OSError as error:
         return FileError(Path(path), _words(error))
-    return ScannedFile(
-        Path(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns, *identity_of(found)
-    )
+    return scanned_file(Path(path), found)
 
 
 def _kind_of(entry: os.DirEntry[str]) -> "_Kind":
