@@ -1,5 +1,6 @@
 """The values that pass between the stages. Plain data: no disk, database, GPU or maths."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -7,6 +8,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+FileId = tuple[int, int]
+
+
+def file_id_of(photo_id: int, device: int, inode: int) -> FileId:
+    """Return what names a photo's file: its number, or the photo where its system has none."""
+    return (device, inode) if inode else (-1, photo_id)
+
+
+def freed_bytes(going: Iterable[tuple[FileId, int]], staying: Iterable[FileId]) -> int:
+    """Return how many bytes are free once all of ``going`` (file, bytes) are deleted.
+
+    A file with several names is there as long as one of them stays, and frees its bytes once.
+    """
+    sizes = dict(going)
+    return sum(sizes[file] for file in sizes.keys() - set(staying))
 
 
 class Relation(StrEnum):
@@ -104,6 +121,11 @@ class Photo:
     extras: tuple[str, ...] = ()
     device: int = 0
     inode: int = 0
+
+    @property
+    def file_id(self) -> FileId:
+        """Equal for two photos exactly when they are two names (hard links) of one file."""
+        return file_id_of(self.id, self.device, self.inode)
 
 
 @dataclass(frozen=True, slots=True)
