@@ -19,7 +19,7 @@ _ASKED = 50
 
 def as_known(store: Store, files: Sequence[ScannedFile]) -> list[ScannedFile]:
     """Return the files under the paths by which the library knows them, where it does."""
-    others = store.photos_at((file.device, file.inode) for file in files)
+    others = store.paths_at((file.device, file.inode) for file in files)
     return [_renamed(file, others.get((file.device, file.inode), ())) for file in files]
 
 
@@ -46,12 +46,16 @@ def names_of(store: Store, folder: Path) -> list[Path]:
     return list(dict.fromkeys(names))
 
 
-def _renamed(file: ScannedFile, photos: Iterable[Photo]) -> ScannedFile:
-    for photo in photos:
-        if photo.path == file.path:
+def _renamed(file: ScannedFile, paths: Sequence[str]) -> ScannedFile:
+    own = str(file.path)
+    if own in paths:
+        # Many names of one file are hard links; only one that is called alike may be this very one.
+        paths = [path for path in paths if path.endswith(os.sep + file.path.name)]
+    for path in paths:
+        if path == own:
             return file
-        if is_one_entry(photo.path, file.path):
-            return replace(file, path=photo.path)
+        if is_one_entry(Path(path), file.path):
+            return replace(file, path=Path(path))
     return file
 
 

@@ -37,13 +37,17 @@ def is_one_entry(path_a: Path, path_b: Path) -> bool:
         return True
     try:
         a, b = path_a.stat(), path_b.stat()
+        if identity_of(a) != identity_of(b):
+            return False
+        if identity_of(a) != (0, 0) and a.st_nlink == 1:
+            return True
+        # A folder's link or mount keeps the names in it; only a link to the file itself changes it.
+        if path_a.name != path_b.name and not (path_a.is_symlink() or path_b.is_symlink()):
+            return False
         real_a, real_b = (Path(os.path.realpath(path)) for path in (path_a, path_b))
         if real_a == real_b:
             return True
-        if identity_of(a) == (0, 0) or identity_of(a) != identity_of(b):
-            return False
-        if a.st_nlink == 1:
-            return True
-        return real_a.name == real_b.name and real_a.parent.samefile(real_b.parent)
+        has_number = identity_of(a) != (0, 0)
+        return has_number and real_a.name == real_b.name and real_a.parent.samefile(real_b.parent)
     except OSError:
         return False

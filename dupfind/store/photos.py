@@ -1,5 +1,6 @@
 """The photos, and the files that could not be used."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,19 +205,22 @@ class PhotoTables:
                 self.db.conn.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
         return ids
 
-    def photos_at(self, numbers: Iterable[tuple[int, int]]) -> dict[tuple[int, int], list[Photo]]:
-        """Return the photos that are there with these (device, inode), by id, for each of them."""
-        found: dict[tuple[int, int], list[Photo]] = {}
+    def paths_at(self, numbers: Iterable[tuple[int, int]]) -> dict[tuple[int, int], list[str]]:
+        """Return where the photos with these (device, inode) are, by id, for each of them.
+
+        Plain text, for there may be thousands of names of one file; ``Path`` takes each of them.
+        """
+        found: dict[tuple[int, int], list[str]] = {}
         wanted = {number for number in numbers if number != (0, 0)}
         for block in blocks_of(sorted({inode for _, inode in wanted})):
-            rows = self.db.execute(
-                f"SELECT {PHOTO_COLUMNS} FROM photos WHERE inode IN ({marks(block)}) "
+            for device, inode, path in self.db.execute(
+                f"SELECT device, inode, path FROM photos WHERE inode IN ({marks(block)}) "
                 "AND NOT is_missing ORDER BY id",
                 block,
-            )
-            for photo in map(row_to_photo, rows):
-                if (photo.device, photo.inode) in wanted:
-                    found.setdefault((photo.device, photo.inode), []).append(photo)
+            ):
+                if (device, inode) in wanted:
+                    name = os.fsdecode(path) if isinstance(path, bytes) else path
+                    found.setdefault((device, inode), []).append(name)
         return found
 
     def note_files(self, files: Iterable[ScannedFile]) -> None:
