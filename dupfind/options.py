@@ -37,7 +37,8 @@ class IndexOptions:
     """How to index. ``reference`` folders are scanned too and their photos are kept before others.
 
     ``model`` None means the library's active model, or the builtin one. ``workers`` are threads
-    that decode and describe; None chooses. ``batch_size`` is the model's, in photos.
+    that decode and describe; None chooses. ``batch_size`` is the model's, in photos. ``forget``:
+    photos of folders that are all of a sudden empty count as deleted, not as away.
     """
 
     model: str | None = None
@@ -47,6 +48,7 @@ class IndexOptions:
     max_pixels: int = DEFAULT_MAX_PIXELS
     batch_size: int | None = None
     workers: int | None = None
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The values that pass between the stages. Plain data: no disk, database, GPU or maths."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +9,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # for the type alone: `dupfind --help` need not load numpy
     import numpy as np
     from numpy.typing import NDArray
+
+FileId = tuple[int, int]
+
+
+def file_id_of(photo_id: int, device: int, inode: int) -> FileId:
+    """Return what names a photo's file: its number, or the photo where its system has none."""
+    return (device, inode) if inode else (-1, photo_id)
+
+
+def freed_bytes(going: Iterable[tuple[FileId, int]], staying: Iterable[FileId]) -> int:
+    """Return how many bytes are free once all of ``going`` (file, bytes) are deleted.
+
+    A file with several names is there as long as one of them stays, and frees its bytes once.
+    """
+    sizes = dict(going)
+    return sum(sizes[file] for file in sizes.keys() - set(staying))
 
 
 class Relation(StrEnum):
@@ -36,11 +53,18 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """A file that the scan found. ``path`` is absolute; bytes that are not UTF-8 are surrogate-escaped."""
+    """A file that the scan found. ``path`` is absolute; bytes that are not UTF-8 are surrogate-escaped.
+
+    ``ctime_ns`` is when the system last saw a change of the file, ``device`` and ``inode`` its
+    number; 0 where the system does not tell.
+    """
 
     path: Path
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int = 0
+    device: int = 0
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +80,10 @@ class Picture:
     """A decoded photo.
 
     ``pixels`` is uint8 sRGB of shape (height, width, 3), upright (EXIF orientation applied),
-    transparency composited on white, possibly smaller than the file (see ``photos.decode``).
-    ``width`` and ``height`` are those of the upright picture at full size, in pixels.
-    ``taken_at`` is local time in ISO 8601; ``exif_tags`` counts the EXIF entries.
+    transparency composited on white (or black), possibly smaller than the file (see
+    ``photos.decode``). ``width`` and ``height`` are those of the upright picture at full size, in
+    pixels. ``taken_at`` is local time in ISO 8601; ``exif_tags`` counts the EXIF entries;
+    ``frames`` counts frames or pages; ``has_alpha``: something of it can be seen through.
     """
 
     pixels: "NDArray[np.uint8]"
@@ -67,11 +92,18 @@ class Picture:
     format: str
     taken_at: str | None = None
     exif_tags: int = 0
+    frames: int = 1
+    has_alpha: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo of the library, as the table ``photos`` holds it."""
+    """A photo of the library, as the table ``photos`` holds it.
+
+    ``frames`` counts frames or pages (0: not looked for yet) and ``extras`` names what the file has
+    besides its first picture (see ``photos.extras``). ``device`` and ``inode`` are equal for two
+    names of one file, and 0 where the file system has no such numbers.
+    """
 
     id: int
     path: Path
@@ -85,6 +117,16 @@ class Photo:
     exif_tags: int = 0
     pixels_sha256: str = ""
     is_reference: bool = False
+    frames: int = 0
+    has_alpha: bool = False
+    extras: tuple[str, ...] = ()
+    device: int = 0
+    inode: int = 0
+
+    @property
+    def file_id(self) -> FileId:
+        """Equal for two photos exactly when they are two names (hard links) of one file."""
+        return file_id_of(self.id, self.device, self.inode)
 
 
 @dataclass(frozen=True, slots=True)

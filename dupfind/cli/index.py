@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Photos in one pass of the model [default: auto].",
 )
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Photos of a folder that is all of a sudden empty were deleted: do not keep them as away.",
+)
 @json_option
 @common_options
 def index(
@@ -47,6 +52,7 @@ def index(
     reference: tuple[Path, ...],
     max_pixels: int,
     batch_size: int | None,
+    forget: bool,
     as_json: bool,
 ) -> None:
     """Bring the library up to date with the photos in folders.
@@ -64,6 +70,7 @@ def index(
         reference=reference,
         max_pixels=max_pixels,
         batch_size=batch_size,
+        forget=forget,
     )
     library = common.library()
     with ProgressDisplay(quiet=common.quiet or as_json) as display:
@@ -83,7 +90,10 @@ def index(
 
 def words_of_index(summary: "IndexSummary") -> str:
     """Say what was found in the folders."""
-    return (
+    words = (
         f"{count(summary.found, 'photo')} found: {summary.new:,} new, {summary.changed:,} changed, "
         f"{summary.moved:,} moved, {summary.unchanged:,} unchanged; {summary.removed:,} removed."
     )
+    if summary.away:
+        words += f"\n{count(summary.away, 'photo')} away: nothing is left below their folder."
+    return words

@@ -11,9 +11,9 @@ from dupfind.flows.contents import Contents, relation_of_same
 from dupfind.flows.proving import Proven, Prover
 from dupfind.matching.cluster import Edges, Star, group
 from dupfind.matching.keep import Rule, order
-from dupfind.matching.units import unit_of
+from dupfind.matching.units import unit_of, with_same_file_marks
 from dupfind.matching.verify import reversed_proof
-from dupfind.records import Group, Level, Member, Photo, Relation
+from dupfind.records import Group, Level, Member, Photo, Relation, freed_bytes
 
 SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the scene
 UNRELATED_PAIRS = 200_000
@@ -146,11 +146,12 @@ class _Builder:
         first = Member(keep.id, True, "original", 1.0, 1.0, self._unit(keep))
         evidence = {"bridges": [self.contents.photos[row][0].id for row in star.bridges]}
         sizes = {photo.id: photo for row in star.members for photo in self.contents.photos[row]}
-        reclaimable = sum(
-            sizes[member.photo_id].size_bytes
-            for member in members
-            if not sizes[member.photo_id].is_reference
+        photos = [sizes[member.photo_id] for member in members]
+        reclaimable = freed_bytes(
+            ((photo.file_id, photo.size_bytes) for photo in photos if not photo.is_reference),
+            (photo.file_id for photo in (keep, *photos) if photo is keep or photo.is_reference),
         )
+        members = with_same_file_marks(members, keep, sizes)
         return Group(
             number,
             (first, *members),

@@ -20,7 +20,8 @@ class IndexSummary:
 
     ``found`` = new + changed + moved + unchanged. ``described`` counts the contents that were
     decoded and described: copies of known bytes need neither. ``photos`` is how many the library
-    holds at the end, those of folders that this run did not scan too.
+    holds at the end, those of folders that this run did not scan too. ``away`` counts the photos of
+    ``away_folders``, in which not one of them is left: a disk that is not there, most likely.
     """
 
     found: int = 0
@@ -29,6 +30,8 @@ class IndexSummary:
     moved: int = 0
     unchanged: int = 0
     removed: int = 0
+    away: int = 0
+    away_folders: tuple[str, ...] = ()
     errors: int = 0
     described: int = 0
     photos: int = 0

@@ -242,6 +242,8 @@ def _change(evidence: Mapping[str, Any]) -> str:
 
 def _circumstances(evidence: Mapping[str, Any]) -> list[str]:
     words = []
+    if "same_file" in evidence:
+        words.append("another name of the same file: deleting it frees nothing")
     if "burst_seconds" in evidence:
         words.append(f"taken {float(evidence['burst_seconds']):.0f} s apart")
     if evidence.get("unit") == "raw+jpeg":

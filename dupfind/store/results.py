@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from dupfind.records import Group, Member, Pair
+from dupfind.records import FileId, Group, Member, Pair, file_id_of, freed_bytes
 from dupfind.store.rows import row_to_member, row_to_pair, to_json
 
 _PRESENT_PAIRS = (
@@ -16,10 +17,24 @@ _PRESENT_PAIRS = (
 )
 _PRESENT_MEMBERS = (
     "SELECT group_id, photo_id, keep, relation, similarity, probability, evidence, "
-    "CASE WHEN is_reference THEN 0 ELSE size_bytes END "
+    "size_bytes, is_reference, device, inode "
     "FROM group_members JOIN photos ON photos.id = photo_id WHERE NOT is_missing "
     "ORDER BY group_id, position"
 )
+
+
+class _FileOf(NamedTuple):
+    """The file of a member: what its deletion frees."""
+
+    photo_id: int
+    size_bytes: int
+    is_reference: int
+    device: int
+    inode: int
+
+    @property
+    def id(self) -> FileId:
+        return file_id_of(self.photo_id, self.device, self.inode)
 
 
 class ResultTables:
@@ -75,12 +90,15 @@ class ResultTables:
             )
         }
         for group_id, rows in groupby(self.db.execute(_PRESENT_MEMBERS), key=lambda row: row[0]):
-            members = [(row_to_member(row[1:7]), row[7]) for row in rows]
+            members = [(row_to_member(row[1:7]), _FileOf(row[1], *row[7:])) for row in rows]
             if len(members) >= 2:
                 yield self._read_group(group_id, heads[group_id], members)
 
     def _read_group(
-        self, group_id: int, head: tuple[int, float, int, str], members: list[tuple[Member, int]]
+        self,
+        group_id: int,
+        head: tuple[int, float, int, str],
+        members: list[tuple[Member, _FileOf]],
     ) -> Group:
         _, lowest_similarity, _, evidence = head
         if not members[0][0].keep:
@@ -89,27 +107,36 @@ class ResultTables:
             group_id,
             tuple(member for member, _ in members),
             lowest_similarity,
-            sum(size_bytes for _, size_bytes in members[1:]),
+            freed_bytes(
+                ((file.id, file.size_bytes) for _, file in members[1:] if not file.is_reference),
+                (
+                    file.id
+                    for place, (_, file) in enumerate(members)
+                    if not place or file.is_reference
+                ),
+            ),
             json.loads(evidence),
         )
 
-    def _with_next_best(self, members: list[tuple[Member, int]]) -> list[tuple[Member, int]]:
+    def _with_next_best(
+        self, members: list[tuple[Member, _FileOf]]
+    ) -> list[tuple[Member, _FileOf]]:
         """The kept photo is gone: the next one takes its place, and the others relate to it."""
-        best, size_bytes = members[0]
+        best, file = members[0]
         pairs = {
             pair.photo_a + pair.photo_b - best.photo_id: pair
             for pair in self.pairs_of(best.photo_id)
         }
         others = []
-        for member, size in members[1:]:
+        for member, other in members[1:]:
             pair = pairs.get(member.photo_id)
             if pair is not None:
                 member = Member(
                     member.photo_id, False, pair.relation, pair.similarity, pair.probability,
                     pair.evidence,
                 )  # fmt: skip
-            others.append((member, size))
-        return [(Member(best.photo_id, True, "original", 1.0, 1.0), size_bytes), *others]
+            others.append((member, other))
+        return [(Member(best.photo_id, True, "original", 1.0, 1.0), file), *others]
 
     def _write_group(self, run_id: int, group: Group) -> None:
         self.db.execute(

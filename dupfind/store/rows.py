@@ -13,13 +13,17 @@ _Value = TypeVar("_Value")
 _PARAMETERS = 500  # SQLite takes at most 999 parameters in its older builds
 PHOTO_COLUMNS = (
     "id, path, sha256, size_bytes, mtime_ns, width, height, format, taken_at, exif_tags, "
-    "pixels_sha256, is_reference"
+    "pixels_sha256, is_reference, frames, has_alpha, extras, device, inode"
 )
 
 
 def path_to_column(path: Path) -> str | bytes:
     """Return a path as text when it is UTF-8, else as the bytes that the file system uses."""
-    text = str(path)
+    return text_to_column(str(path))
+
+
+def text_to_column(text: str) -> str | bytes:
+    """Return a path, or the beginning of one, as ``path_to_column`` stores it."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -34,8 +38,18 @@ def column_to_path(value: str | bytes) -> Path:
 
 def row_to_photo(row: tuple[Any, ...]) -> Photo:
     """Make a photo of a row that has ``PHOTO_COLUMNS``."""
-    photo_id, path, *columns = row[:-1]
-    return Photo(photo_id, column_to_path(path), *columns, is_reference=bool(row[-1]))  # type: ignore[misc]
+    photo_id, path, *columns, is_reference, frames, has_alpha, extras, device, inode = row
+    return Photo(
+        photo_id,
+        column_to_path(path),
+        *columns,  # type: ignore[misc]
+        is_reference=bool(is_reference),
+        frames=frames,
+        has_alpha=bool(has_alpha),
+        extras=tuple(json.loads(extras)),
+        device=device,
+        inode=inode,
+    )
 
 
 def row_to_pair(row: tuple[Any, ...]) -> Pair:
