@@ -45,9 +45,9 @@ def test_a_hard_link_is_shown_as_one_and_frees_nothing(tmp_path: Path, small_mod
         rows = store.db.execute("SELECT sum(reclaimable_bytes) FROM duplicate_groups")
         assert rows.fetchone()[0] == copy_bytes
     marks = {
-        ids[member.photo_id]: ids[member.evidence["same_file"]]
+        ids[member.photo_id]: ids[member.evidence.same_file]
         for group in groups.values()
         for member in group.members
-        if "same_file" in member.evidence
+        if member.evidence.same_file is not None
     }
     assert marks in ({"b": "a", "d2": "d"}, {"b": "a", "d": "d2"})

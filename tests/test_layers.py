@@ -9,11 +9,12 @@ import pytest
 import dupfind
 
 ROOT = Path(__file__).resolve().parent.parent
-BASE = {"errors", "records", "config", "options", "progress", "system"}
+BASE = {"errors", "records", "config", "evidence", "options", "progress", "system"}
 # Stage -> the other parts of dupfind it may import (besides BASE and itself).
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "records": set(),
+    "evidence": set(),
     "config": set(),
     "options": set(),
     "progress": set(),
@@ -26,7 +27,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "evaluation": set(),
     "reports": set(),
+    "copies": {"photos", "index", "matching", "store"},
     "flows": {
+        "copies",
         "photos",
         "descriptors",
         "index",

@@ -68,7 +68,15 @@ def _say(common: Common, summary: "ClusterSummary") -> None:
         return
     common.say(
         f"{count(summary.pairs, 'pair')} scored; grouped from probability {summary.cut:.2f} on. "
-        f"Expected precision {summary.expectation.precision:.4f} (at least "
-        f"{summary.expectation.precision_low:.3f}), recall {summary.expectation.recall:.2f}, "
-        f"calibrated on {summary.calibration}."
+        f"{_expected(summary)}, calibrated on {summary.calibration}."
+    )
+
+
+def _expected(summary: "ClusterSummary") -> str:
+    expected = summary.expectation
+    if expected is None:
+        return "Hardly any of the pairs looks like a copy: too few to say how many are missed"
+    return (
+        f"Expected precision {expected.precision:.4f} (at least {expected.precision_low:.3f}), "
+        f"recall {expected.recall:.2f}"
     )

@@ -1,22 +1,21 @@
 """Find and record the groups of copies: candidates, proofs, probabilities, groups."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import combinations, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.copies.calibration import find_calibration, remember_failure
+from dupfind.copies.candidates import candidate_table
+from dupfind.copies.contents import Contents, load_contents, relation_of_same
+from dupfind.copies.grouping import Scored, make_groups
+from dupfind.copies.local_index import collect_local, keep_local
+from dupfind.copies.proving import Prover, open_prover
 from dupfind.errors import CalibrationError
 from dupfind.flows.calibrating import calibrate_on
-from dupfind.flows.candidates import candidate_table
-from dupfind.flows.collages import mark_collages
-from dupfind.flows.contents import Contents, load_contents, relation_of_same
-from dupfind.flows.grouping import Scored, make_groups
-from dupfind.flows.local_index import collect_local, keep_local
-from dupfind.flows.proving import Proven, Prover, follow_ups, open_prover
 from dupfind.matching.calibrate import (
     SIGNALS,
     UNPROVEN,
@@ -27,11 +26,13 @@ from dupfind.matching.calibrate import (
     expect,
     shipped_calibration,
 )
+from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
 from dupfind.matching.pairs import unique_pairs
+from dupfind.matching.proven import Proven, follow_ups
 from dupfind.options import CalibrateOptions, ClusterOptions
 from dupfind.progress import OnProgress, stage
-from dupfind.records import Level, Pair, Relation
+from dupfind.records import Level, Pair, Photo, Relation
 from dupfind.store.store import Store
 
 BURST_SECONDS = 10.0
@@ -42,7 +43,8 @@ MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it
 class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
-    ``prior`` is the estimated share of copies among the pairs that were looked at.
+    ``prior`` is the estimated share of copies among the pairs that were looked at. ``expectation`` is
+    None where so few are copies that no example would reach the cut: nothing can be promised then.
     """
 
     photos: int
@@ -52,7 +54,7 @@ class ClusterSummary:
     grouped_photos: int
     reclaimable_bytes: int
     cut: float
-    expectation: Expectation
+    expectation: Expectation | None
     calibration: str
     note: str = ""
     unreadable: int = 0
@@ -84,7 +86,7 @@ def cluster_photos(
     ):
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
-        groups = list(make_groups(scored, contents, prover, options.level, rules))
+        groups = list(make_groups(scored, contents, prover.source, options.level, rules))
         written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         summary = ClusterSummary(
             photos=sum(map(len, contents.photos)),
@@ -94,7 +96,7 @@ def cluster_photos(
             grouped_photos=sum(len(group.members) for group in groups),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
-            expectation=expect(found.calibration, scored.cut, prior=found.prior),
+            expectation=found.expectation(scored.cut),
             calibration=found.calibration.source,
             note=found.note,
             unreadable=len(prover.source.unreadable),
@@ -138,6 +140,11 @@ class _Search:
         proven = mark_collages(proven, probability >= cut)
         return Scored(proven, probability, similarity, cut)
 
+    def expectation(self, cut: float) -> Expectation | None:
+        """Return what to expect of the groups; None where not even the examples reach the cut."""
+        expected = expect(self.calibration, cut, prior=self.prior)
+        return expected if expected.recall > 0 else None
+
     def _proven(self) -> list[Proven]:
         rows = len(self.contents.photos)
         local = collect_local(self.source, stage(self.on_progress, "features"))
@@ -156,12 +163,13 @@ class _Search:
 
     def _calibrate(self, proven: list[Proven], rows: int) -> None:
         """Use the library's calibration; make one on the first run; the shipped one if it cannot be."""
-        stored = self.store.latest_calibration(self.contents.model.id)
+        model_id = self.contents.model.id
+        found = find_calibration(self.store, model_id, pictures=rows)
+        self.calibration, self.note = found.calibration, found.note
+        if found.is_settled:
+            return
+        options = CalibrateOptions()
         try:
-            if stored is not None:
-                self.calibration = Calibration.from_json(stored)
-                return
-            options = CalibrateOptions()
             self.calibration = calibrate_on(
                 self.contents.first,
                 self.source,
@@ -170,9 +178,12 @@ class _Search:
                 edits=options.edits,
                 on_done=stage(self.on_progress, "calibrate"),
             )
-            self.store.save_calibration(self.contents.model.id, self.calibration.to_json())
         except CalibrationError as error:
             self.note = str(error)
+            remember_failure(self.store, model_id, self.note, pictures=rows)
+            return
+        self.store.save_calibration(model_id, self.calibration.to_json())
+        self.note = ""
 
 
 def _similarities(vectors: NDArray[np.float16], proven: list[Proven]) -> NDArray[np.float64]:
@@ -201,19 +212,25 @@ def _records(scored: Scored, contents: Contents) -> Iterator[Pair]:
     ):
         relation = pair.relation if probability >= scored.cut else Relation.SIMILAR
         one, two = contents.photos[pair.a], contents.photos[pair.b]
+        # The matrix is for members of groups only: for every scored pair it would double the database.
+        evidence = replace(pair.evidence, matrix=None)
+        turned = evidence.reversed()
         for a, b in _bounded(product(one, two), len(one) * len(two), one[0]):
             low, high = sorted((a.id, b.id))
-            yield Pair(low, high, similarity, probability, relation, pair.evidence | _burst(a, b))
+            found = replace(evidence if a.id == low else turned, burst_seconds=_seconds_apart(a, b))
+            yield Pair(low, high, similarity, probability, relation, found)
 
 
-def _bounded(pairs: Iterator[tuple[Any, Any]], count: int, first: Any) -> Iterator[tuple[Any, Any]]:
+def _bounded(
+    pairs: Iterator[tuple[Photo, Photo]], count: int, first: Photo
+) -> Iterator[tuple[Photo, Photo]]:
     return pairs if count <= MAX_EXPANSION else (pair for pair in pairs if first in pair)
 
 
-def _burst(a: Any, b: Any) -> dict[str, float]:
+def _seconds_apart(a: Photo, b: Photo) -> float | None:
     """Return the seconds between two photos when these are so few that a burst is likely."""
     if not a.taken_at or not b.taken_at:
-        return {}
+        return None
     try:
         apart = abs(
             (
@@ -221,5 +238,5 @@ def _burst(a: Any, b: Any) -> dict[str, float]:
             ).total_seconds()
         )
     except (ValueError, TypeError):  # one with a time zone, one without
-        return {}
-    return {"burst_seconds": apart} if apart <= BURST_SECONDS else {}
+        return None
+    return apart if apart <= BURST_SECONDS else None

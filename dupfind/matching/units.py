@@ -52,6 +52,6 @@ def with_same_file_marks(
     for member in members:
         other = first.setdefault(photos[member.photo_id].file_id, member.photo_id)
         if other != member.photo_id:
-            member = replace(member, evidence=member.evidence | {"same_file": other})
+            member = replace(member, evidence=replace(member.evidence, same_file=other))
         marked.append(member)
     return marked

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
 from sqlite_utils import Database
 
+from dupfind.evidence import Evidence
 from dupfind.records import FileId, Group, Member, Pair, file_id_of, freed_bytes
 from dupfind.store.rows import row_to_member, row_to_pair, to_json
 
@@ -115,7 +117,7 @@ class ResultTables:
                     if not place or file.is_reference
                 ),
             ),
-            json.loads(evidence),
+            tuple(json.loads(evidence).get("bridges", ())),
         )
 
     def _with_next_best(
@@ -131,19 +133,23 @@ class ResultTables:
         for member, other in members[1:]:
             pair = pairs.get(member.photo_id)
             if pair is not None:
+                evidence = pair.evidence
+                if pair.photo_a != best.photo_id:
+                    evidence = evidence.reversed()
                 member = Member(
                     member.photo_id, False, pair.relation, pair.similarity, pair.probability,
-                    pair.evidence,
+                    replace(evidence, unit=member.evidence.unit),
                 )  # fmt: skip
             others.append((member, other))
-        return [(Member(best.photo_id, True, "original", 1.0, 1.0), file), *others]
+        kept = Member(best.photo_id, True, "original", 1.0, 1.0, Evidence(unit=best.evidence.unit))
+        return [(kept, file), *others]
 
     def _write_group(self, run_id: int, group: Group) -> None:
         self.db.execute(
             "INSERT INTO duplicate_groups VALUES (?, ?, ?, ?, ?, ?)",
             [
                 group.id, run_id, group.keep.photo_id, float(group.lowest_similarity),
-                int(group.reclaimable_bytes), to_json(group.evidence),
+                int(group.reclaimable_bytes), to_json({"bridges": group.bridges} if group.bridges else {}),
             ],
         )  # fmt: skip
         self.db.conn.executemany(
@@ -151,7 +157,7 @@ class ResultTables:
             [
                 (
                     group.id, position, member.photo_id, int(member.keep), str(member.relation),
-                    float(member.similarity), float(member.probability), to_json(member.evidence),
+                    float(member.similarity), float(member.probability), to_json(member.evidence.to_json()),
                 )
                 for position, member in enumerate(group.members)
             ],
@@ -161,5 +167,5 @@ class ResultTables:
 def _pair_row(run_id: int, pair: Pair) -> tuple[int, int, int, float, float, str, str]:
     return (
         int(pair.photo_a), int(pair.photo_b), run_id, float(pair.similarity),
-        float(pair.probability), pair.relation.value, to_json(pair.evidence),
+        float(pair.probability), pair.relation.value, to_json(pair.evidence.to_json()),
     )  # fmt: skip

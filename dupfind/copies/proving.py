@@ -1,0 +1,100 @@
+"""Prove pairs of a library's photos, in parallel."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from dupfind.copies.features import FeatureSource
+from dupfind.matching.calibrate import signals_of
+from dupfind.matching.features import LocalFeatures, use_one_thread
+from dupfind.matching.proven import UNALIGNED, Job, Proven, Via
+from dupfind.matching.relation import Side, relate
+from dupfind.matching.verify import Proof, verify, verify_through
+from dupfind.progress import OnDone
+from dupfind.records import Photo, Relation
+from dupfind.store.store import Store
+from dupfind.system import usable_cores
+
+CLEAR = 0.8  # agreement of a proof that needs no way through a third photo
+_CHUNK = 64
+
+
+class Prover:
+    """Proves pairs of photos given by row."""
+
+    def __init__(self, photos: list[Photo], source: FeatureSource, *, workers: int = 2) -> None:
+        self.photos = photos
+        self.source = source
+        # Each pair has a core to itself: BLAS and OpenCV must not start threads of their own.
+        self._limits = threadpool_limits(1)
+        self._pool = ThreadPoolExecutor(workers, "prove", initializer=use_one_thread)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(cancel_futures=True)
+        self._limits.restore_original_limits()
+
+    def prove(self, pairs: NDArray[np.int64], on_done: OnDone | None = None) -> Iterator[Proven]:
+        """Yield the outcome of each pair, (pairs, 2) rows with a < b, in order."""
+        jobs = ((int(a), int(b), None) for a, b in pairs)
+        return self._run(jobs, len(pairs), on_done)
+
+    def prove_through(self, jobs: list[Job], on_done: OnDone | None = None) -> Iterator[Proven]:
+        """Yield the outcome of pairs that share a proven partner: itself, else through the partner."""
+        return self._run(jobs, len(jobs), on_done)
+
+    def _run(
+        self,
+        jobs: Iterable[Job],
+        total: int,
+        on_done: OnDone | None,
+    ) -> Iterator[Proven]:
+        waiting, done = iter(jobs), 0
+        while chunk := list(islice(waiting, _CHUNK)):
+            rows = sorted({row for a, b, via in chunk for row in (a, b, *(via[:1] if via else ()))})
+            held = dict(zip(rows, self.source.load(rows), strict=True))
+            yield from self._pool.map(lambda job, held=held: self._prove_one(held, *job), chunk)
+            done += len(chunk)
+            if on_done:
+                on_done(done, total)
+
+    def _prove_one(self, held: dict[int, LocalFeatures], a: int, b: int, via: Via | None) -> Proven:
+        features_a, features_b = held[a], held[b]
+        proof = verify(features_a, features_b)
+        if via is not None and (proof.comparison is None or proof.comparison.agree < CLEAR):
+            middle, first, second = via
+            through = verify_through(features_a, features_b, held[middle], first, second)
+            proof = max(proof, through, key=lambda found: found.strength)
+        return self._outcome(a, b, proof, features_a, features_b)
+
+    def _outcome(
+        self, a: int, b: int, proof: Proof, features_a: LocalFeatures, features_b: LocalFeatures
+    ) -> Proven:
+        signals = signals_of(proof)
+        if proof.matrix is None or proof.comparison is None:
+            return Proven(a, b, Relation.SIMILAR, UNALIGNED, signals)
+        photo_a, photo_b = self.photos[a], self.photos[b]
+        side_a = Side(features_a, photo_a.width, photo_a.height)
+        side_b = Side(features_b, photo_b.width, photo_b.height)
+        relation, evidence = relate(proof, side_a, side_b)
+        container = -1
+        if relation is Relation.COMPOSITE:
+            container = b if evidence.part == "a" else a
+        return Proven(a, b, relation, evidence, signals, container, proof.matrix)
+
+
+@contextmanager
+def open_prover(store: Store, photos: list[Photo], *, workers: int = 0) -> Iterator[Prover]:
+    """Open the feature cache of a library and a prover of these photos; ``workers`` 0: one a core."""
+    workers = workers or usable_cores()
+    with (
+        store.features() as cache,
+        closing(FeatureSource(photos, cache, workers=workers)) as source,
+        closing(Prover(photos, source, workers=workers)) as prover,
+    ):
+        yield prover
