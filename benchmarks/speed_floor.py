@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from dupfind.config import LibraryPaths
-from dupfind.descriptors.embed import Embedder, describe_stream, usable_cores
+from dupfind.descriptors.embed import Embedder, describe_stream
 from dupfind.descriptors.views import make_view
 from dupfind.errors import PhotoError
 from dupfind.flows.models import open_model
@@ -30,6 +30,7 @@ from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256, scan
 from dupfind.photos.sniff import classify
 from dupfind.records import ScannedFile
+from dupfind.system import usable_cores
 
 VIEW_PX = 160
 STAGE_PHOTOS = 400

@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from dupfind.config import LibraryPaths
-from dupfind.flows.indexing import IndexOptions, IndexSummary, OnProgress, index_photos
+from dupfind.flows.indexing import IndexOptions, IndexSummary, index_photos
 from dupfind.flows.inspecting import KnownModel, library_facts, list_models, machine_facts
 from dupfind.flows.reporting import ReportOptions, write_report
+from dupfind.progress import OnProgress
 from dupfind.records import FileError, Group, Pair, Photo
 from dupfind.store.store import Store
 

@@ -3,26 +3,12 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class Relation(StrEnum):
-    """How two photos are related, strongest first (docs: "What a match is")."""
-
-    IDENTICAL = "identical"
-    SAME_PIXELS = "same-pixels"
-    REENCODED = "reencoded"
-    RESIZED = "resized"
-    CROPPED = "cropped"
-    ROTATED = "rotated"
-    MIRRORED = "mirrored"
-    RECOLOURED = "recoloured"
-    EDITED = "edited"
-    COMPOSITE = "composite"
-    SIMILAR = "similar"
+from dupfind.evidence import Evidence
+from dupfind.evidence import Relation as Relation  # part of Pair: read from here by all
 
 
 class Level(StrEnum):
@@ -90,8 +76,8 @@ class Photo:
 class Pair:
     """A scored pair of photos: ids with ``photo_a < photo_b``, cosine similarity in [-1, 1].
 
-    ``probability`` that the two are copies, in [0, 1]; ``evidence`` is JSON-ready and holds all
-    that was found (scale, degrees, box, share, inliers, ...).
+    ``probability`` that the two are copies, in [0, 1]; ``evidence`` holds all that was found
+    (scale, degrees, box, share, inliers, ...), of photo b as made from photo a.
     """
 
     photo_a: int
@@ -99,30 +85,36 @@ class Pair:
     similarity: float
     probability: float
     relation: Relation
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A photo of a group, with its relation to the photo that is kept (``original`` for that one)."""
+    """A photo of a group, with its relation to the photo that is kept (``original`` for that one).
+
+    ``evidence`` describes it as made from the kept photo.
+    """
 
     photo_id: int
     keep: bool
     relation: str
     similarity: float
     probability: float
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A set of proven copies: the kept photo first. ``lowest_similarity`` is over all its pairs."""
+    """A set of proven copies: the kept photo first. ``lowest_similarity`` is over all its pairs.
+
+    ``bridges`` are the ids of collages that belong to other groups as well.
+    """
 
     id: int
     members: tuple[Member, ...]
     lowest_similarity: float
     reclaimable_bytes: int
-    evidence: dict[str, Any] = field(default_factory=dict)
+    bridges: tuple[int, ...] = ()
 
     @property
     def keep(self) -> Member:

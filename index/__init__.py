@@ -8,7 +8,7 @@ there are fewer than k neighbours the rest is -inf and -1.
 from dupfind.index.building import VectorIndex, build, gpu_count
 from dupfind.index.cache import keep_index, kept_index, load_or_build
 from dupfind.index.local import build_local
-from dupfind.index.searching import pairs_above, search, self_join, self_join_blocks
+from dupfind.index.searching import search, self_join, self_join_blocks
 
 __all__ = [
     "VectorIndex",
@@ -18,7 +18,6 @@ __all__ = [
     "keep_index",
     "kept_index",
     "load_or_build",
-    "pairs_above",
     "search",
     "self_join",
     "self_join_blocks",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dupfind.index.building import VectorIndex, build
 from dupfind.index.vectors import BLOCK_ROWS, Vectors, check_vectors
+from dupfind.system import write_whole, written_whole
 
 FORMAT = 1
 INDEX_FILE = "vectors.faiss"
@@ -112,26 +113,23 @@ def kept_index(folder: Path, content: str, fingerprint: str) -> VectorIndex | No
 def _save(folder: Path, index: VectorIndex, content: str, fingerprint: str) -> None:
     """Write both files; each appears whole or not at all, the manifest last."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{INDEX_FILE}.{os.getpid()}.new"
-    try:
-        faiss.write_index(index.faiss_index, os.fspath(part))
-        manifest = Manifest(
-            format=FORMAT,
-            faiss=faiss.__version__,
-            model=fingerprint,
-            count=index.count,
-            dimensions=index.dimensions,
-            content=content,
-            kind=index.kind,
-            probes=index.probes,
-            recall=index.recall,
-            file=_file_digest(part),
-        )
-        part.replace(folder / INDEX_FILE)
-        part.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
-        part.replace(folder / MANIFEST_FILE)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(folder / INDEX_FILE) as draft:
+        faiss.write_index(index.faiss_index, os.fspath(draft))
+        digest = _file_digest(draft)
+    manifest = Manifest(
+        format=FORMAT,
+        faiss=faiss.__version__,
+        model=fingerprint,
+        count=index.count,
+        dimensions=index.dimensions,
+        content=content,
+        kind=index.kind,
+        probes=index.probes,
+        recall=index.recall,
+        file=digest,
+    )
+    text = json.dumps(asdict(manifest), indent=2) + "\n"
+    write_whole(folder / MANIFEST_FILE, text.encode())
 
 
 def _file_digest(path: Path) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import SearchError
-from dupfind.index.building import GPU_LARGEST_K, VectorIndex, build
+from dupfind.index.building import VectorIndex, build
 from dupfind.index.vectors import Vectors, blocks, check_vectors
 
 JOIN_ROWS = 4096
@@ -113,57 +113,6 @@ def without_self(
     drop = np.where(own.any(axis=1), own.argmax(axis=1), width - 1)
     keep = np.arange(width)[None, :] != drop[:, None]
     return similarity[keep].reshape(rows, width - 1), neighbour[keep].reshape(rows, width - 1)
-
-
-def pairs_above(
-    vectors: Vectors, threshold: float, *, index: VectorIndex | None = None, k: int = 32
-) -> Iterator[tuple[Neighbour, Neighbour, Similarity]]:
-    """Find all pairs whose similarity reaches ``threshold``, a block of rows at a time.
-
-    FAISS has no range search on a GPU, so this searches k neighbours, and again with a larger k
-    just those rows whose k-th neighbour still passes.
-
-    Yields:
-        (a, b, similarity), 1-D of one length: pairs of rows with a < b. No pair comes twice.
-    """
-    index = _index_of(vectors, index)
-    for start in range(0, len(vectors), JOIN_ROWS):
-        rows = np.arange(start, min(start + JOIN_ROWS, len(vectors)))
-        yield from _pairs_of_rows(index, vectors, rows, k + 1, threshold)
-
-
-def _pairs_of_rows(
-    index: VectorIndex, vectors: Vectors, rows: Neighbour, width: int, threshold: float
-) -> Iterator[tuple[Neighbour, Neighbour, Similarity]]:
-    width = min(width, index.count)
-    rows_at_once = max(1, CELLS // width)
-    for start in range(0, len(rows), rows_at_once):
-        part = rows[start : start + rows_at_once]
-        similarity, neighbour = search(index, vectors[part], width)
-        more = (similarity[:, -1] >= threshold) & (width < index.count)
-        yield _passing(similarity[~more], neighbour[~more], part[~more], threshold)
-        if more.any():
-            wider = _wider(width, index.count)
-            yield from _pairs_of_rows(index, vectors, part[more], wider, threshold)
-
-
-def _wider(width: int, count: int) -> int:
-    """Grow k by four; where the GPU's limit lies between, stop there once."""
-    wider = 4 * width
-    if width < GPU_LARGEST_K < wider:
-        wider = GPU_LARGEST_K
-    return min(wider, count)
-
-
-def _passing(
-    similarity: Similarity, neighbour: Neighbour, rows: Neighbour, threshold: float
-) -> tuple[Neighbour, Neighbour, Similarity]:
-    passes = (similarity >= threshold) & (neighbour > rows[:, None])
-    return (
-        np.broadcast_to(rows[:, None], neighbour.shape)[passes],
-        neighbour[passes],
-        similarity[passes],
-    )
 
 
 def _index_of(vectors: Vectors, index: VectorIndex | None) -> VectorIndex:

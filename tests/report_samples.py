@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dupfind.evidence import Evidence
 from dupfind.records import FileError, Group, Member, Photo
 from dupfind.reports.contents import Report
 
@@ -43,7 +44,8 @@ def photo(photo_id: int, name: str, **changes: Any) -> Photo:
 
 
 def copy(photo_id: int, relation: str, *, similarity: float = 0.8, **evidence: Any) -> Member:
-    return Member(photo_id, False, relation, similarity, 0.9987, evidence)
+    found = Evidence.from_json(evidence)
+    return Member(photo_id, False, relation, similarity, 0.9987, found)
 
 
 def original(photo_id: int) -> Member:

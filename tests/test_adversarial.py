@@ -105,7 +105,7 @@ def test_a_collage_leaves_six_groups_six(tmp_path: Path, small_model: Path) -> N
     home = [group for group in groups if "collage" in stems(library, group)]
     assert len(home) == 1
     collage = next(one.id for one in library.photos() if one.path.stem == "collage")
-    assert home[0].evidence["bridges"] == [collage]
+    assert home[0].bridges == (collage,)
     assert home[0].keep.photo_id != collage
 
 
@@ -202,7 +202,7 @@ def test_a_small_album_says_that_it_cannot_calibrate(tmp_path: Path, small_model
     assert groups_of(library) == [{"astronaut", "crop"}]
     group = library.groups()[0]
     assert group.members[1].relation == "cropped"
-    assert group.members[1].evidence["crop_share"] == pytest.approx(
+    assert group.members[1].evidence.crop_share == pytest.approx(
         edited.parameters["share"], abs=0.05
     )
 

@@ -21,6 +21,7 @@ from dupfind.cli import cli
 from dupfind.errors import DupfindError
 from dupfind.flows.clustering import ClusterOptions
 from dupfind.flows.features import FeatureSource
+from dupfind.flows.indexing import IndexOptions
 from dupfind.records import Level, Photo
 from dupfind.store.cache import BlobCache
 
@@ -270,7 +271,7 @@ def test_a_query_names_the_relation_from_the_photo_asked_for(
     assert whole.relation == "cropped"
     assert whole.probability > 0.9
     # The library's photo as made from the one asked for: what was asked for is the part.
-    assert whole.evidence["part"] == "a"
+    assert whole.evidence.part == "a"
     assert [match.probability >= 0.5 for match in matches] == sorted(
         (match.probability >= 0.5 for match in matches), reverse=True
     )
@@ -313,3 +314,26 @@ def test_a_dark_photo_is_kept_and_not_its_dark_letterbox(tmp_path: Path, small_m
     names = {item.id: item.path.stem for item in library.photos()}
     (group,) = library.groups()
     assert names[group.keep.photo_id] == "plain"
+
+
+def test_a_pair_describes_the_second_photo_as_made_from_the_first(
+    tmp_path: Path, small_model: Path
+) -> None:
+    # The last is the first once more: its row of the pairs has the crop first.
+    pictures = [photo("astronaut.png"), edited("astronaut.png", "crop_50").pixels]
+    library = Library(tmp_path / ".dupfind", device="cpu")
+    for number, pixels in enumerate([*pictures, pictures[0], photo("moon.png")], 1):
+        save_album(tmp_path / "album", {f"{number}.png": pixels})
+        library.index([tmp_path / "album"], IndexOptions(model=str(small_model), device="cpu"))
+    library.cluster()
+    ids = {one.path.stem: one.id for one in library.photos()}
+    assert ids["1"] < ids["2"] < ids["3"]
+    found = {(pair.photo_a, pair.photo_b): pair.evidence for pair in library.pairs()}
+    whole_first, crop_first = found[ids["1"], ids["2"]], found[ids["2"], ids["3"]]
+    assert (whole_first.part, crop_first.part) == ("b", "a")
+    assert whole_first.crop_box == crop_first.crop_box
+    assert whole_first.matrix is None, "only members of groups have it"
+    (group,) = library.groups()
+    (member,) = (one for one in group.members if one.photo_id == ids["2"])
+    assert member.evidence.part == "b"
+    assert member.evidence.matrix is not None

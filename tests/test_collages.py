@@ -2,17 +2,18 @@
 
 import numpy as np
 
+from dupfind.evidence import Box, Evidence
 from dupfind.flows.collages import mark_collages
 from dupfind.flows.proving import Proven
 from dupfind.matching.calibrate import SIGNALS
 from dupfind.records import Relation
 
-LEFT, MIDDLE, RIGHT = ([at, 0.0, at + 0.33, 1.0] for at in (0.0, 0.33, 0.67))
+LEFT, MIDDLE, RIGHT = ((at, 0.0, at + 0.33, 1.0) for at in (0.0, 0.33, 0.67))
 
 
-def shown(part: int, box: list[float], *, composite: bool, collage: int = 9) -> Proven:
+def shown(part: int, box: Box, *, composite: bool, collage: int = 9) -> Proven:
     relation = Relation.COMPOSITE if composite else Relation.CROPPED
-    evidence = {"part": "a", "crop_box": box, "relations": ["reencoded", str(relation)]}
+    evidence = Evidence(part="a", crop_box=box, relations=(Relation.REENCODED, relation))
     signals = np.zeros(len(SIGNALS))
     return Proven(part, collage, relation, evidence, signals, collage if composite else -1)
 
@@ -27,8 +28,8 @@ def test_two_parts_of_a_collage_tell_what_the_third_is() -> None:
     after = mark_collages(pairs, np.ones(3, bool))
     assert [pair.relation for pair in after] == [Relation.COMPOSITE] * 3
     assert after[2].container == 9
-    assert after[2].evidence["relations"] == ["reencoded", "composite"]
-    assert pairs[2].evidence["relations"] == ["reencoded", "cropped"]
+    assert after[2].evidence.relations == (Relation.REENCODED, Relation.COMPOSITE)
+    assert pairs[2].evidence.relations == (Relation.REENCODED, Relation.CROPPED)
 
 
 def test_one_part_is_not_enough_and_neither_are_two_copies_of_it() -> None:
@@ -47,5 +48,5 @@ def test_unlikely_pairs_and_other_photos_tell_nothing() -> None:
 
 def test_two_crops_of_a_framed_photo_do_not_make_a_collage() -> None:
     crops = shown(0, LEFT, composite=True), shown(1, RIGHT, composite=True)
-    whole = shown(3, [0.0, 0.0, 1.0, 1.0], composite=True)
+    whole = shown(3, (0.0, 0.0, 1.0, 1.0), composite=True)
     assert marked(*crops, whole, shown(2, MIDDLE, composite=False))[-1] is Relation.CROPPED

@@ -18,8 +18,8 @@ from dupfind.evaluation.metrics import (
     precision_recall_curve,
     recall_at_precision,
 )
-from dupfind.evaluation.report import groups_report, pairs_report, truth_report
-from dupfind.evaluation.retrieval import descriptor_report, recall_at_k, similar_pairs
+from dupfind.evaluation.report import figures_of_keys, groups_report, scored_once, truth_report
+from dupfind.evaluation.retrieval import descriptor_report, similar_pairs
 from dupfind.evaluation.truth import Truth, make_truth, read_truth
 
 
@@ -37,7 +37,7 @@ def small_truth(**columns: list[bool]) -> Truth:
 
 def report_of(truth: Truth, pairs: list[tuple[int, int, float]]) -> dict:
     first, second, scores = (np.array(column) for column in zip(*pairs, strict=True))
-    return pairs_report(truth, first, second, scores)
+    return figures_of_keys(truth, *scored_once(truth, first, second, scores))
 
 
 def test_micro_ap_by_hand() -> None:
@@ -74,7 +74,7 @@ def test_no_threshold_reaches_the_precision() -> None:
 def test_nothing_predicted_is_zero_not_an_error() -> None:
     truth = small_truth()
     empty = np.empty(0, np.int64)
-    report = pairs_report(truth, empty, empty, np.empty(0))
+    report = figures_of_keys(truth, empty, np.empty(0))
     assert report["micro_ap"] == 0.0
     assert report["best_f1"]["f1"] == 0.0
     assert report["recall_by_kind"]["(all)"]["any"] == {"found": 0, "pairs": 4, "recall": 0.0}
@@ -110,15 +110,6 @@ def test_groups_by_hand() -> None:
     assert report["precision"] == 2 / 4
     assert report["recall"] == 2 / 4
     assert report["f1"] == 2 * 2 / (4 + 4)
-
-
-def test_recall_at_k_takes_a_pair_listed_by_either_side() -> None:
-    truth = small_truth()
-    table = np.full((7, 3), -1, np.int64)
-    table[1] = [1, 0, 5]  # its own row is no candidate
-    table[3] = [6, 5, 4]
-    assert recall_at_k(table, truth, 2)["(all)"]["any"]["found"] == 1
-    assert recall_at_k(table, truth, 3)["(all)"]["any"]["found"] == 2
 
 
 def test_the_descriptor_report_by_hand() -> None:

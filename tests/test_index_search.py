@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dupfind.errors import SearchError
-from dupfind.index import VectorIndex, build, pairs_above, search, self_join, self_join_blocks
+from dupfind.index import VectorIndex, build, search, self_join, self_join_blocks
 from dupfind.index.searching import without_self
 
 DIMENSIONS = 24
@@ -133,39 +133,6 @@ def test_a_missing_own_entry_drops_the_last_one() -> None:
     np.testing.assert_array_equal(kept_similarity, np.array([[0.9, 0.7], [0.9, 0.8]], np.float32))
 
 
-def every_pair(vectors: NDArray[Any], threshold: float) -> set[tuple[int, int]]:
-    every = np.triu(vectors.astype(np.float64) @ vectors.astype(np.float64).T, 1)
-    return set(map(tuple, np.argwhere(every >= threshold).tolist()))
-
-
-@pytest.mark.parametrize("k", [1, 3, 400])
-@pytest.mark.parametrize("threshold", [0.2005, 0.6005, 0.9505])
-def test_pairs_above_a_threshold_are_all_found_once_however_small_k_is(
-    k: int, threshold: float
-) -> None:
-    vectors = unit_vectors(300, spread=0.3)
-    found = [
-        (int(a), int(b))
-        for left, right, similarity in pairs_above(vectors, threshold, k=k)
-        for a, b, value in zip(left, right, similarity, strict=True)
-        if value >= threshold
-    ]
-    assert len(found) == len(set(found))
-    assert set(found) == every_pair(vectors, threshold)
-
-
-def test_a_clump_far_larger_than_k_gives_all_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dupfind.index.searching.CELLS", 500)
-    vectors = np.repeat(unit_vectors(2, seed=4), 60, axis=0)
-    pairs = sum(len(left) for left, _, _ in pairs_above(vectors, 0.999, k=4))
-    assert pairs == 2 * 60 * 59 // 2
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_too_few_vectors_have_no_pairs(count: int) -> None:
-    assert sum(len(left) for left, _, _ in pairs_above(unit_vectors(count), 0.1)) == 0
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_values_that_are_not_finite_are_refused_with_their_row(value: float, dtype: type) -> None:
@@ -176,7 +143,6 @@ def test_values_that_are_not_finite_are_refused_with_their_row(value: float, dty
         lambda: build(vectors),
         lambda: search(index, vectors, 3),
         lambda: self_join(vectors, 3),
-        lambda: list(pairs_above(vectors, 0.5)),
     ]
     for call in calls:
         with pytest.raises(SearchError, match=r"vector 17 .* NaN or infinite"):

@@ -400,7 +400,7 @@ def test_a_copy_is_proven_and_comes_before_look_alikes(
     library.index([tmp_path / "large"], small)
     first, *others = library.query(crop, k=8)
     assert first.photo.path.name == "5.png"
-    assert (str(first.relation), first.evidence["part"]) == ("cropped", "a")
+    assert (str(first.relation), first.evidence.part) == ("cropped", "a")
     assert first.probability > 0.9
     assert {str(match.relation) for match in others} == {"similar"}
     assert all(match.probability < 0.5 for match in others)

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BASE = {"errors", "records", "config"}
+BASE = {"errors", "records", "config", "evidence", "progress", "system"}
 # Stage -> the other parts of dupfind it may import (besides BASE and itself).
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "records": set(),
+    "evidence": set(),
     "config": set(),
+    "progress": set(),
+    "system": set(),
     "photos": set(),
     "descriptors": set(),
     "index": set(),

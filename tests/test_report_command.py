@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from dupfind.config import LibraryPaths
+from dupfind.evidence import Evidence
 from dupfind.flows.thumbnails import make_thumbnails, side_for
 from dupfind.records import Group, Member, Pair, Photo, Relation, ScannedFile
 from dupfind.store.cache import BlobCache
@@ -46,7 +47,7 @@ def library(tmp_path: Path, save_picture: Callable[..., Path]) -> Path:
         run = store.start_run("cluster", {"level": "copy", "precision": 0.99}, model_id=model.id)
         pairs = [
             Pair(first, third, 0.3, 0.001, Relation.SIMILAR),
-            Pair(first, second, 0.9, 0.999, Relation.RESIZED, {"scale": 0.5}),
+            Pair(first, second, 0.9, 0.999, Relation.RESIZED, Evidence(scale=0.5)),
         ]
         members = (
             Member(first, True, "original", 1.0, 1.0),
@@ -158,7 +159,7 @@ def test_thumbnails_are_small_kept_and_none_for_what_cannot_be_read(
     done: list[tuple[int, int]] = []
     with BlobCache(tmp_path / "cache.db") as cache:
         made = list(
-            make_thumbnails(photos, cache, side_px=64, on_progress=lambda *step: done.append(step))
+            make_thumbnails(photos, cache, side_px=64, on_done=lambda *step: done.append(step))
         )
         good.unlink()
         again = list(make_thumbnails(photos, cache, side_px=64))

@@ -24,6 +24,11 @@ def words_of(member: Member, **changes: object) -> str:
     return explain(member, photo(2, "copy.jpg", **({"size_bytes": 250} | changes)), kept)
 
 
+def tones(**values: float) -> dict[str, float]:
+    plain = {"gain": 1, "offset": 0, "colour_a": 30, "colour_b": 30, "colour_shift": 0}
+    return plain | values
+
+
 @pytest.mark.parametrize(
     ("member", "words"),
     [
@@ -44,9 +49,26 @@ def words_of(member: Member, **changes: object) -> str:
             "mirrored; rotated 90 degrees anticlockwise",
         ),
         (copy(2, "recoloured", grey=True), "recoloured: turned grey"),
-        (copy(2, "recoloured", tone="darker"), "recoloured: darker"),
+        (copy(2, "recoloured", tones=tones(offset=-40)), "recoloured: darker"),
+        (
+            copy(2, "recoloured", tones=tones(gain=1.5, offset=20, colour_b=60, colour_shift=30)),
+            "recoloured: more contrast, brighter, more colour",
+        ),
+        (
+            copy(2, "recoloured", tones=tones(gain=0.5, offset=64, colour_shift=30)),
+            "recoloured: less contrast, other colours",
+        ),
+        (copy(2, "recoloured", tones=tones(gain=-1, offset=255)), "recoloured: negative"),
+        (
+            copy(2, "recoloured", tones=tones(colour_b=0), grey=True),
+            "recoloured: without its colours",
+        ),
+        (
+            copy(2, "recoloured", tones=tones(colour_a=0), grey=True),
+            "recoloured: with the colours that the kept photo lacks",
+        ),
         (copy(2, "edited", changed_share=0.04), "edited: 4% of it changed"),
-        (copy(2, "edited", changed_share=0.004, detail="softer"), "edited: softer"),
+        (copy(2, "edited", changed_share=0.004, detail_ratio=0.6), "edited: softer"),
         (
             copy(
                 2,
@@ -58,7 +80,7 @@ def words_of(member: Member, **changes: object) -> str:
             "edited: 20% of it changed; resized: scaled to 200%",
         ),
         (
-            copy(2, "edited", changed_share=0.1, frame="b", warped=True, detail="softer"),
+            copy(2, "edited", changed_share=0.1, frame="b", warped=True, detail_ratio=0.6),
             "edited: 10% of it changed, a frame added, seen at an angle, softer",
         ),
         (

@@ -11,6 +11,7 @@ import pytest
 
 from dupfind.config import LibraryPaths
 from dupfind.errors import DescriptorError, LibraryError, LibraryLockedError
+from dupfind.evidence import Evidence
 from dupfind.records import Group, Member, Pair, Relation, ScannedFile
 from dupfind.store.photos import Batch, Content, ErrorEntry, PhotoEntry
 from dupfind.store.store import Store
@@ -47,9 +48,9 @@ def add_model(store: Store, name: str = "one") -> int:
 
 def test_photos_come_back_as_they_were_written(store: Store) -> None:
     (photo_id,) = store.add_batch(Batch([entry("/p/ä b.jpg", is_reference=True)]))
-    photo = store.photo_by_id(photo_id)
-    assert photo == next(store.photos()) == store.photo_by_path(Path("/p/ä b.jpg"))
-    assert photo is not None
+    (photo,) = store.photos()
+    assert store.photos_by_id([photo_id]) == {photo_id: photo}
+    assert photo.path == Path("/p/ä b.jpg")
     assert (photo.sha256, photo.width, photo.height, photo.format) == (A_SHA, 40, 30, "JPEG")
     assert (photo.exif_tags, photo.is_reference, photo.pixels_sha256) == (2, True, "f" * 64)
 
@@ -142,7 +143,7 @@ def test_an_error_is_known_until_its_file_is_read(store: Store) -> None:
 
 
 def pair(a: int, b: int, probability: float = 0.9) -> Pair:
-    return Pair(a, b, 0.8, probability, Relation.CROPPED, {"share": 0.5})
+    return Pair(a, b, 0.8, probability, Relation.CROPPED, Evidence(crop_share=0.5))
 
 
 def group(*photo_ids: int) -> Group:
@@ -150,7 +151,7 @@ def group(*photo_ids: int) -> Group:
         Member(photo_id, i == 0, "original" if i == 0 else "cropped", 0.8, 0.9)
         for i, photo_id in enumerate(photo_ids)
     )
-    return Group(1, members, 0.7, 100 * (len(members) - 1), {"level": "copy"})
+    return Group(1, members, 0.7, 100 * (len(members) - 1), (7, 9))
 
 
 @pytest.fixture
@@ -193,6 +194,29 @@ def test_deleted_photos_leave_the_groups(clustered: Store) -> None:
     clustered.start_sightings()
     clustered.remove_unseen([Path("/p/none")])
     assert [(p.photo_a, p.photo_b) for p in clustered.pairs()] == [(2, 3)]
+
+
+def test_the_next_kept_photo_is_described_from_its_own_side(store: Store) -> None:
+    store.add_batch(Batch([entry(f"/p/{n}", c * 64) for n, c in enumerate("abc")]))
+    # Photo 2 is a part of photo 1; photo 3 was kept and is gone, and 2 comes before 1.
+    crop = Evidence(scale=0.5, part="b", crop_box=(0.0, 0.0, 0.5, 0.5))
+    pairs = [Pair(1, 2, 0.8, 0.9, Relation.CROPPED, crop), pair(1, 3), pair(2, 3)]
+    members = (
+        Member(3, True, "original", 1.0, 1.0),
+        Member(2, False, "cropped", 0.8, 0.9),
+        Member(1, False, "cropped", 0.8, 0.9, Evidence(unit="raw+jpeg")),
+    )
+    run_id = store.start_run("cluster", {})
+    store.replace_results(run_id, pairs, [Group(1, members, 0.7, 100)])
+    store.start_sightings()
+    store.add_sightings([Path("/p/0"), Path("/p/1")])
+    store.remove_unseen([Path("/p")])
+    (left,) = store.groups()
+    kept, member = left.members
+    assert (kept.photo_id, kept.keep, member.photo_id) == (2, True, 1)
+    assert member.evidence == Evidence(
+        scale=2.0, part="a", crop_box=(0.0, 0.0, 0.5, 0.5), unit="raw+jpeg"
+    )
 
 
 def test_a_changed_photo_loses_the_results_about_its_old_content(clustered: Store) -> None:

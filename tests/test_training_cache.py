@@ -57,7 +57,7 @@ def test_the_cache_is_made_once_and_again_when_a_photo_changes(
             tmp_path / "cache",
             decode=read,
             side_px=32,
-            on_progress=lambda done, total: told.append((done, total)),
+            on_done=lambda done, total: told.append((done, total)),
         )
 
     first = open_again()

@@ -45,7 +45,7 @@ def test_groups_show_what_belongs_together(tmp_path: Path, small_model: Path) ->
     library.cluster()
     names = {one.id: one.path.name for one in library.photos()}
     units = [
-        {names[member.photo_id]: member.evidence.get("unit") for member in group.members}
+        {names[member.photo_id]: member.evidence.unit for member in group.members}
         for group in library.groups()
     ]
     assert {"shot.jpg": "raw+jpeg", "smaller.jpg": None} in units

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dupfind.errors import DupfindError, TrainingError
+from dupfind.progress import OnDone
 from dupfind.records import FileError, Picture
+from dupfind.system import usable_cores, write_whole, written_whole
 from dupfind.training.views import Batch
 
 CACHE_PX = 224
@@ -66,7 +68,7 @@ def open_cache(
     side_px: int = CACHE_PX,
     limit_bytes: int = CACHE_BYTES,
     seed: int = 0,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_done: OnDone | None = None,
 ) -> PhotoCache:
     """Open the cache of ``paths`` in ``folder``, making it first if it is missing or stale.
 
@@ -79,7 +81,7 @@ def open_cache(
     manifest = folder / "training.json"
     key = _key(paths, side_px)
     if not _is_current(manifest, key, 3 * side_px**2):
-        _build(paths, folder, key, side_px, decode, on_progress)
+        _build(paths, folder, key, side_px, decode, on_done)
     described = json.loads(manifest.read_text(encoding="utf-8"))
     readable = [Path(os.fsdecode(bytes.fromhex(item))) for item in described["paths"]]
     failures = tuple(
@@ -131,14 +133,14 @@ def _build(
     key: str,
     side_px: int,
     decode: Decoder,
-    on_progress: Callable[[int, int], None] | None,
+    on_done: OnDone | None,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "training.json").unlink(missing_ok=True)
     readable: list[str] = []
     aspects: list[float] = []
     failures: list[tuple[str, str]] = []
-    with (folder / "training.u8.new").open("wb") as stream:
+    with written_whole(folder / "training.u8") as draft, draft.open("wb") as stream:
         for done, (path, result) in enumerate(_decoded(paths, side_px, decode), start=1):
             if isinstance(result, str):
                 failures.append((os.fsencode(path).hex(), result))
@@ -146,12 +148,10 @@ def _build(
                 stream.write(result[0].tobytes())
                 aspects.append(result[1])
                 readable.append(os.fsencode(path).hex())
-            if on_progress is not None:
-                on_progress(done, len(paths))
-    (folder / "training.u8.new").replace(folder / "training.u8")
+            if on_done is not None:
+                on_done(done, len(paths))
     described = {"key": key, "paths": readable, "aspects": aspects, "failures": failures}
-    (folder / "training.json.new").write_text(json.dumps(described), encoding="utf-8")
-    (folder / "training.json.new").replace(folder / "training.json")
+    write_whole(folder / "training.json", json.dumps(described).encode())
 
 
 Small = tuple[NDArray[np.uint8], float]
@@ -161,7 +161,7 @@ def _decoded(
     paths: Sequence[Path], side_px: int, decode: Decoder
 ) -> Iterator[tuple[Path, Small | str]]:
     """Decode in threads, a bounded number ahead, in order."""
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, usable_cores())) as pool:
         for start in range(0, len(paths), AHEAD):
             some = paths[start : start + AHEAD]
             yield from zip(

@@ -5,7 +5,6 @@ renamed. A process killed at any moment leaves the one before.
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dupfind.errors import TrainingError
+from dupfind.system import written_whole
 from dupfind.training.step import Learner
 
 PREFIX = "step-"
@@ -41,16 +41,10 @@ def save_checkpoint(folder: Path, learner: Learner, state: Checkpoint) -> Path:
     """Write a checkpoint into ``folder`` and remove the older ones."""
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"{PREFIX}{state.step:09d}"
-    scratch = folder / f".new-{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    save_file(_tensors(learner), scratch / "state.safetensors")
-    (scratch / "state.json").write_text(json.dumps(vars(state)), encoding="utf-8")
-    for file in scratch.iterdir():
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
-    shutil.rmtree(final, ignore_errors=True)
-    scratch.rename(final)
+    with written_whole(final) as draft:
+        draft.mkdir()
+        save_file(_tensors(learner), draft / "state.safetensors")
+        (draft / "state.json").write_text(json.dumps(vars(state)), encoding="utf-8")
     for old in _checkpoints(folder)[:-1]:
         shutil.rmtree(old, ignore_errors=True)
     return final

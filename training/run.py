@@ -1,6 +1,6 @@
 """A whole training run on a list of image files: cache, start, trainer, curves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dupfind.descriptors.backbone import Model
 from dupfind.errors import TrainingError
 from dupfind.photos.decode import decode
+from dupfind.progress import OnDone
 from dupfind.records import FileError, Picture
 from dupfind.training.cache import PhotoCache, open_cache
 from dupfind.training.checkpoint import Checkpoint, read_checkpoint
@@ -67,7 +68,7 @@ def train(
     options: RunOptions,
     *,
     listener: Listener | None = None,
-    on_decoded: Callable[[int, int], None] | None = None,
+    on_decoded: OnDone | None = None,
 ) -> RunResult:
     """Train on image files; the defaults fit the number of those that can be read.
 
@@ -143,12 +144,10 @@ def configure(photos: int, options: RunOptions, resumed: Checkpoint | None) -> T
     return with_overrides(config, options.changes)
 
 
-def _shared_cache(
-    paths: Sequence[Path], folder: Path, on_decoded: Callable[[int, int], None] | None
-) -> PhotoCache:
+def _shared_cache(paths: Sequence[Path], folder: Path, on_decoded: OnDone | None) -> PhotoCache:
     """Let the first process make the cache; the others wait, then open the same one."""
     if rank() == 0:
-        open_cache(paths, folder, decode=decode_for_cache, on_progress=on_decoded)
+        open_cache(paths, folder, decode=decode_for_cache, on_done=on_decoded)
     wait_for_all()
     return open_cache(paths, folder, decode=decode_for_cache)
 

@@ -6,7 +6,7 @@ import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
 from dupfind.cli.progress import ProgressDisplay
-from dupfind.cli.report import Step
+from dupfind.progress import stage
 
 
 @click.command("map", short_help="Draw the collection in two dimensions.")
@@ -40,13 +40,13 @@ def map_(output: Path, most: int, as_json: bool, common: Common) -> None:
     """
     from dupfind.flows.map import draw_map
 
-    words = {"work": "Making the pictures"}
+    words = {"pictures": "Making the pictures"}
     with ProgressDisplay(words, unit="pictures", quiet=common.quiet) as display:
         summary = draw_map(
             common.root,
             output,
             most=most,
-            on_progress=lambda done, total: display(Step(done, total)),
+            on_done=stage(display, "pictures"),
         )
     if as_json:
         told = {"output": str(output.absolute()), "shown": summary.shown, "total": summary.total}

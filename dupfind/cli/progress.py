@@ -3,7 +3,6 @@
 import sys
 import time
 from types import TracebackType
-from typing import Protocol
 
 import click
 from rich.console import Console
@@ -17,20 +16,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from dupfind.progress import Step
+
 _PLAIN_EVERY_S = 5.0
-
-
-class Step(Protocol):
-    """What a flow tells about its progress. ``total`` None: not known yet."""
-
-    @property
-    def phase(self) -> str: ...
-
-    @property
-    def done(self) -> int: ...
-
-    @property
-    def total(self) -> int | None: ...
 
 
 class ProgressDisplay:

@@ -31,7 +31,7 @@ def query(common: Common, image: Path, k: int, as_json: bool) -> None:
                         "similarity": match.similarity,
                         "probability": match.probability,
                         "relation": str(match.relation),
-                        "evidence": match.evidence,
+                        "evidence": match.evidence.to_json(),
                     }
                     for match in matches
                 ],

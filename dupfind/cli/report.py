@@ -1,22 +1,13 @@
 """`dupfind report`."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from dupfind.cli.common import Common, common_options
 from dupfind.cli.progress import ProgressDisplay
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How far a command is that has one phase only."""
-
-    done: int
-    total: int | None
-    phase: str = "work"
+from dupfind.progress import stage
 
 
 @click.command(short_help="Show the groups of copies that the last cluster found.")
@@ -73,8 +64,8 @@ def report(
             "a page does not fit a terminal; say where to put it: -o report.html"
         )
     options = ReportOptions(wanted, limit, pictures)
-    words = {"work": "Making the pictures"}
+    words = {"pictures": "Making the pictures"}
     with ProgressDisplay(words, unit="pictures", quiet=common.quiet) as display:
-        write_report(common.root, output, options, lambda done, total: display(Step(done, total)))
+        write_report(common.root, output, options, stage(display, "pictures"))
     if output is not None and str(output) != "-":
         common.say(f"Wrote {click.format_filename(output)}")

@@ -1,1 +1,1 @@
-"""Turn pictures into descriptors: backbone, embedding, whitening."""
+"""Turn pictures into descriptors: backbone, embedding."""

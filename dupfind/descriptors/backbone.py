@@ -29,6 +29,7 @@ from dupfind.descriptors.spec import (
 )
 from dupfind.descriptors.transformer import plain_transformer
 from dupfind.errors import ModelError
+from dupfind.system import write_whole
 
 __all__ = [
     "BUILTIN_FOLDER",
@@ -168,11 +169,9 @@ def save_model(
         for key, value in module.state_dict().items()
     }
     # Written by us, so that the file gets the usual permissions: a library may be shared.
-    (folder / f"{WEIGHTS_FILE}.new").write_bytes(save(state))
+    write_whole(folder / WEIGHTS_FILE, save(state))
     text = json.dumps({"format": 1, "spec": asdict(spec), **details}, indent=2)
-    (folder / f"{SPEC_FILE}.new").write_text(text + "\n", encoding="utf-8")
-    for file in (WEIGHTS_FILE, SPEC_FILE):
-        (folder / f"{file}.new").replace(folder / file)
+    write_whole(folder / SPEC_FILE, f"{text}\n".encode())
 
 
 def _with_weights(spec: ModelSpec, weights: dict[str, Tensor]) -> nn.Module:

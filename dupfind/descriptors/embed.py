@@ -5,7 +5,6 @@ collection: workers decode ahead and run the network batch by batch, so that no 
 another. How a photo becomes a view comes in as a function: this stage knows no files.
 """
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from dupfind.descriptors.backbone import Model, describe_tokens, suit_attention
 from dupfind.errors import DescriptorError, DupfindError, ModelError
+from dupfind.system import usable_cores
 
 CPU_BATCH = 16
 CUDA_BATCH = 256
@@ -217,13 +217,6 @@ def describe_stream(
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use (containers and taskset are respected)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _balanced_batches(

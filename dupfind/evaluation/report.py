@@ -34,27 +34,18 @@ def truth_report(truth: Truth) -> dict[str, Any]:
     }
 
 
-def pairs_report(
-    truth: Truth, first: NDArray[np.int64], second: NDArray[np.int64], scores: Scores
-) -> dict[str, Any]:
+def figures_of_keys(truth: Truth, keys: Keys, scores: Scores) -> dict[str, Any]:
     """Return every figure of scored pairs.
 
     Args:
         truth: The labels.
-        first: Row number in ``truth`` of one file of each pair, shape (pairs,).
-        second: Row number of the other file.
-        scores: Higher is more alike, shape (pairs,). A pair listed twice counts once, with its
-            highest score; a file paired with itself and pairs that do not count are left out.
+        keys: The pairs, each once and only those that count, as ``scored_once`` gives them.
+        scores: Higher is more alike, shape (pairs,).
 
     Returns:
         ``micro_ap``, ``micro_ap_blocks``, ``recall_at_precision`` and ``best_f1`` (with the
         look-alikes at or above each threshold) and ``recall_by_kind`` at precision 0.99.
     """
-    return figures_of_keys(truth, *scored_once(truth, first, second, scores))
-
-
-def figures_of_keys(truth: Truth, keys: Keys, scores: Scores) -> dict[str, Any]:
-    """Return the figures of ``pairs_report`` for pairs that are unique and count, given by key."""
     is_copy = truth.are_copies(keys)
     positives = len(truth.positives())
     curve = precision_recall_curve(is_copy, scores, positives)

@@ -15,7 +15,6 @@ from dupfind.evaluation.metrics import (
     best_f1,
     precision_recall_curve,
     recall_at_precision,
-    recall_by_kind,
 )
 from dupfind.evaluation.truth import Keys, Truth
 
@@ -75,31 +74,6 @@ def descriptor_report(
 
 def _curve(truth: Truth, keys: Keys, scores: NDArray[np.float64]) -> Curve:
     return precision_recall_curve(truth.are_copies(keys), scores, len(truth.positives()))
-
-
-def recall_at_k(neighbours: NDArray[np.int64], truth: Truth, k: int) -> dict[str, Any]:
-    """Return by kind which pairs of copies a neighbour table holds: the recall of candidates.
-
-    A pair is held when either file lists the other among its first k: candidate pairs have no side.
-
-    Args:
-        neighbours: Row of each neighbour, nearest first, int64 of shape (files, at least k), in
-            truth's order; -1 means none, and a file's own row does not count.
-        truth: The labels.
-        k: How many neighbours of each file to look at.
-
-    Returns:
-        The table of ``metrics.recall_by_kind``.
-    """
-    return recall_by_kind(truth, neighbour_keys(neighbours, truth, k))
-
-
-def neighbour_keys(neighbours: NDArray[np.int64], truth: Truth, k: int) -> Keys:
-    """Return the sorted keys of the pairs that the first k columns of a neighbour table hold."""
-    rows = np.arange(len(neighbours), dtype=np.int64)[:, None]
-    taken = np.broadcast_to(rows, neighbours[:, :k].shape)
-    held = (neighbours[:, :k] >= 0) & (neighbours[:, :k] != taken)
-    return np.unique(truth.keys(taken[held], neighbours[:, :k][held]))
 
 
 def original_ranks(vectors: Vectors, truth: Truth) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from dupfind.errors import CalibrationError, PhotoError
 from dupfind.flows.candidates import candidate_table
 from dupfind.flows.contents import load_contents
-from dupfind.flows.features import FeatureSource, OnDone
-from dupfind.flows.index_run import OnProgress, stage
+from dupfind.flows.features import FeatureSource
 from dupfind.flows.local_index import collect_local
 from dupfind.flows.proving import Proven, open_prover
 from dupfind.matching.calibrate import (
@@ -33,6 +32,7 @@ from dupfind.matching.pairs import unique_pairs
 from dupfind.matching.verify import verify
 from dupfind.photos.decode import decode, fit
 from dupfind.photos.edits import EDITS, apply_edit
+from dupfind.progress import OnDone, OnProgress, stage
 from dupfind.records import Photo
 from dupfind.store.store import Store
 

@@ -1,10 +1,9 @@
 """Find and record the groups of copies: candidates, proofs, probabilities, groups."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import combinations, product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from dupfind.flows.candidates import candidate_table
 from dupfind.flows.collages import mark_collages
 from dupfind.flows.contents import Contents, load_contents, relation_of_same
 from dupfind.flows.grouping import Scored, make_groups
-from dupfind.flows.index_run import OnProgress, stage
 from dupfind.flows.local_index import collect_local, keep_local
 from dupfind.flows.proving import Proven, Prover, follow_ups, open_prover
 from dupfind.matching.calibrate import (
@@ -31,7 +29,8 @@ from dupfind.matching.calibrate import (
 )
 from dupfind.matching.keep import parse_rules
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
-from dupfind.records import Level, Pair, Relation
+from dupfind.progress import OnProgress, stage
+from dupfind.records import Level, Pair, Photo, Relation
 from dupfind.store.store import Store
 
 BURST_SECONDS = 10.0
@@ -103,7 +102,7 @@ def cluster_photos(
     with open_prover(store, contents.first, workers=options.workers) as prover:
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
-        groups = list(make_groups(scored, contents, prover, options.level, rules))
+        groups = list(make_groups(scored, contents, prover.source, options.level, rules))
         written, _ = store.replace_results(run_id, _records(scored, contents), groups)
         summary = ClusterSummary(
             photos=sum(map(len, contents.photos)),
@@ -220,19 +219,25 @@ def _records(scored: Scored, contents: Contents) -> Iterator[Pair]:
     ):
         relation = pair.relation if probability >= scored.cut else Relation.SIMILAR
         one, two = contents.photos[pair.a], contents.photos[pair.b]
+        # The matrix is for members of groups only: for every scored pair it would double the database.
+        evidence = replace(pair.evidence, matrix=None)
+        turned = evidence.reversed()
         for a, b in _bounded(product(one, two), len(one) * len(two), one[0]):
             low, high = sorted((a.id, b.id))
-            yield Pair(low, high, similarity, probability, relation, pair.evidence | _burst(a, b))
+            found = replace(evidence if a.id == low else turned, burst_seconds=_seconds_apart(a, b))
+            yield Pair(low, high, similarity, probability, relation, found)
 
 
-def _bounded(pairs: Iterator[tuple[Any, Any]], count: int, first: Any) -> Iterator[tuple[Any, Any]]:
+def _bounded(
+    pairs: Iterator[tuple[Photo, Photo]], count: int, first: Photo
+) -> Iterator[tuple[Photo, Photo]]:
     return pairs if count <= MAX_EXPANSION else (pair for pair in pairs if first in pair)
 
 
-def _burst(a: Any, b: Any) -> dict[str, float]:
+def _seconds_apart(a: Photo, b: Photo) -> float | None:
     """Return the seconds between two photos when these are so few that a burst is likely."""
     if not a.taken_at or not b.taken_at:
-        return {}
+        return None
     try:
         apart = abs(
             (
@@ -240,5 +245,5 @@ def _burst(a: Any, b: Any) -> dict[str, float]:
             ).total_seconds()
         )
     except (ValueError, TypeError):  # one with a time zone, one without
-        return {}
-    return {"burst_seconds": apart} if apart <= BURST_SECONDS else {}
+        return None
+    return apart if apart <= BURST_SECONDS else None

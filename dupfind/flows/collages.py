@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.evidence import Box
 from dupfind.flows.proving import Proven
 from dupfind.records import Relation
-
-Box = tuple[float, float, float, float]
 
 APART = 0.2  # share of the smaller of two boxes that they may have in common
 
@@ -27,9 +26,9 @@ def mark_collages(pairs: Sequence[Proven], sure: NDArray[np.bool_]) -> list[Prov
         sure: (pairs,) which of them are likely enough to go by.
     """
     parts: list[tuple[int, Box]] = [
-        (pair.container, tuple(pair.evidence["crop_box"]))
+        (pair.container, pair.evidence.crop_box)
         for pair, likely in zip(pairs, sure.tolist(), strict=True)
-        if likely and pair.container >= 0 and "crop_box" in pair.evidence
+        if likely and pair.container >= 0 and pair.evidence.crop_box is not None
     ]
     places: dict[int, list[Box]] = defaultdict(list)
     # The largest first: two crops of one framed photo are not two photos.
@@ -41,14 +40,14 @@ def mark_collages(pairs: Sequence[Proven], sure: NDArray[np.bool_]) -> list[Prov
 
 
 def _marked(pair: Proven, places: Mapping[int, list[Box]]) -> Proven:
-    box = pair.evidence.get("crop_box")
+    box = pair.evidence.crop_box
     if pair.container >= 0 or box is None:
         return pair
-    larger = pair.b if pair.evidence.get("part") == "a" else pair.a
-    if larger not in places or min(_common(tuple(box), known) for known in places[larger]) > APART:
+    larger = pair.b if pair.evidence.part == "a" else pair.a
+    if larger not in places or min(_common(box, known) for known in places[larger]) > APART:
         return pair
-    names = [name for name in pair.evidence["relations"] if name != str(Relation.CROPPED)]
-    evidence = pair.evidence | {"relations": [*names, str(Relation.COMPOSITE)]}
+    others = (other for other in pair.evidence.relations if other is not Relation.CROPPED)
+    evidence = replace(pair.evidence, relations=(*others, Relation.COMPOSITE))
     return replace(pair, relation=Relation.COMPOSITE, evidence=evidence, container=larger)
 
 

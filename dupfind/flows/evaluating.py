@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import LIBRARY_FOLDER, LibraryPaths
-from dupfind.descriptors.embed import usable_cores
 from dupfind.errors import TruthError
 from dupfind.evaluation.bounds import bounds_report
 from dupfind.evaluation.curve import draw_curve
@@ -33,15 +32,17 @@ from dupfind.flows.candidates import candidate_table
 from dupfind.flows.clustering import ClusterOptions, cluster_photos
 from dupfind.flows.contents import load_contents
 from dupfind.flows.features import FeatureSource
-from dupfind.flows.indexing import IndexOptions, OnProgress, index_photos
+from dupfind.flows.indexing import IndexOptions, index_photos
 from dupfind.flows.labelled import hash_files, report_descriptors
 from dupfind.flows.local_index import collect_local
 from dupfind.matching.calibrate import Calibration, cut_for, expect, shipped_calibration
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.photos.edits import EDITS
+from dupfind.progress import OnProgress
 from dupfind.records import Group, Pair, Photo
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 VERSION = 1
 Scored = tuple[Keys, NDArray[np.float64]]

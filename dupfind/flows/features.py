@@ -1,7 +1,7 @@
 """Local features of a library's photos: read once from the files, then kept in the cache."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,14 +17,13 @@ from dupfind.matching.features import (
     use_one_thread,
 )
 from dupfind.photos.decode import decode
+from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
 FEATURES_KIND = "sift-400px-v3"
 IN_MEMORY = 1500  # photos whose features are held: about 0.4 MB each
 _BLOCK = 64
-
-OnDone = Callable[[int, int], None]
 
 
 def read_features(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LocalFeatures:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.evidence import QUORUM, Evidence
 from dupfind.flows.contents import Contents, relation_of_same
-from dupfind.flows.proving import Proven, Prover
+from dupfind.flows.features import FeatureSource
+from dupfind.flows.proving import Proven
 from dupfind.matching.cluster import Edges, Star, group
 from dupfind.matching.keep import Rule, order
 from dupfind.matching.units import unit_of
-from dupfind.matching.verify import reversed_proof
 from dupfind.records import Group, Level, Member, Photo, Relation
 
 SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the scene
@@ -35,14 +36,14 @@ class Scored:
 
 
 def make_groups(
-    scored: Scored, contents: Contents, prover: Prover, level: Level, rules: Sequence[Rule]
+    scored: Scored, contents: Contents, source: FeatureSource, level: Level, rules: Sequence[Rule]
 ) -> Iterator[Group]:
     """Yield the groups of photos, each with the photo to keep first."""
     contents = Contents(
         contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
     )
     edges = _edges(scored, level, contents.vectors)
-    preference = _ranks(contents, rules, _shown(scored, edges, prover))
+    preference = _ranks(contents, rules, _shown(scored, edges, source))
     stars = group(edges, photos=len(contents.photos), preference=preference)
     taken = {row for star in stars for row in star.members}
     alone = [
@@ -51,22 +52,22 @@ def make_groups(
         if len(photos) > 1 and row not in taken
     ]
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
-    builder = _Builder(scored, contents, prover, known)
+    builder = _Builder(scored, contents, known)
     yield from (builder.build(number, star) for number, star in enumerate([*stars, *alone], 1))
 
 
-def _shown(scored: Scored, edges: Edges, prover: Prover) -> dict[int, float]:
+def _shown(scored: Scored, edges: Edges, source: FeatureSource) -> dict[int, float]:
     """Return for each row with proven pairs what share of it is picture and not frame.
 
     A plain border shows by itself; where it runs into a dark picture only a copy without it tells.
     """
     rows = np.unique(np.concatenate([edges.a, edges.b])).tolist()
-    content = {row: float(prover.source[row].content.mean()) for row in rows}
+    content = {row: float(source[row].content.mean()) for row in rows}
     shown = dict(content)
     for pair, probability in zip(scored.pairs, scored.probability.tolist(), strict=True):
-        framed = {"a": pair.a, "b": pair.b}.get(str(pair.evidence.get("frame")))
+        framed = {"a": pair.a, "b": pair.b}.get(pair.evidence.frame or "")
         if framed in shown and probability >= scored.cut:
-            share = float(pair.evidence.get("crop_share", 1.0))  # of its content
+            share = _or_whole(pair.evidence.crop_share)  # of its content
             shown[framed] = min(shown[framed], FRAMED_WORTH * content[framed] * share)
     return shown
 
@@ -91,16 +92,22 @@ def _edges(scored: Scored, level: Level, vectors: NDArray[np.float16]) -> Edges:
         np.array([pair.b for pair in pairs], np.int64),
         scored.probability,
         np.array([pair.container for pair in pairs], np.int64),
-        np.array([float(pair.evidence.get("crop_share", 1.0)) for pair in pairs]),
+        np.array([_or_whole(pair.evidence.crop_share) for pair in pairs]),
     )
     # Two photos that each show much the other does not are parts of one picture, not copies of one
     # another: a chain of them would lead from one end of it to the other.
-    held = np.array([float(pair.evidence.get("part_share", 1.0)) for pair in pairs])
+    held = np.array([_or_whole(pair.evidence.part_share) for pair in pairs])
     joined = (scored.probability >= scored.cut) & (held >= MOSTLY_HELD)
     if level is Level.SIMILAR:
-        aligned = np.array([pair.inliers >= SIMILAR_INLIERS for pair in pairs], bool)
+        aligned = np.array(
+            [(pair.evidence.inliers or 0) >= SIMILAR_INLIERS for pair in pairs], bool
+        )
         joined |= aligned | (scored.similarity >= similar_cut(vectors))
     return edges.select(joined)
+
+
+def _or_whole(share: float | None) -> float:
+    return 1.0 if share is None else share
 
 
 def similar_cut(vectors: NDArray[np.float16]) -> float:
@@ -127,13 +134,9 @@ class _Builder:
     """Turns stars of rows into groups of photos."""
 
     def __init__(
-        self,
-        scored: Scored,
-        contents: Contents,
-        prover: Prover,
-        known: dict[tuple[int, int], int],
+        self, scored: Scored, contents: Contents, known: dict[tuple[int, int], int]
     ) -> None:
-        self.scored, self.contents, self.prover, self.known = scored, contents, prover, known
+        self.scored, self.contents, self.known = scored, contents, known
         self._beside: dict[Path, frozenset[str]] = {}
 
     def build(self, number: int, star: Star) -> Group:
@@ -143,44 +146,41 @@ class _Builder:
             member for row in star.members for member in self._members(star.centre, row, keep)
         ]
         members.sort(key=lambda member: (-member.probability, -member.similarity, member.photo_id))
-        first = Member(keep.id, True, "original", 1.0, 1.0, self._unit(keep))
-        evidence = {"bridges": [self.contents.photos[row][0].id for row in star.bridges]}
+        first = Member(keep.id, True, "original", 1.0, 1.0, Evidence(unit=self._unit(keep)))
+        bridges = tuple(self.contents.photos[row][0].id for row in star.bridges)
         sizes = {photo.id: photo for row in star.members for photo in self.contents.photos[row]}
         reclaimable = sum(
             sizes[member.photo_id].size_bytes
             for member in members
             if not sizes[member.photo_id].is_reference
         )
-        return Group(
-            number,
-            (first, *members),
-            self._lowest(star.members),
-            reclaimable,
-            evidence if star.bridges else {},
-        )
+        lowest = self._lowest(star.members)
+        return Group(number, (first, *members), lowest, reclaimable, bridges)
 
     def _members(self, centre: int, row: int, keep: Photo) -> Iterator[Member]:
         photos = self.contents.photos[row]
         if row == centre:
             for photo in photos:
                 if photo.id != keep.id:
-                    relation = relation_of_same(keep, photo)
-                    yield Member(photo.id, False, relation, 1.0, 1.0, self._unit(photo))
+                    relation, evidence = (
+                        relation_of_same(keep, photo),
+                        Evidence(unit=self._unit(photo)),
+                    )
+                    yield Member(photo.id, False, relation, 1.0, 1.0, evidence)
             return
         named, similarity, probability, evidence = self._relation(centre, row)
         for photo in photos:
-            whole = evidence | self._unit(photo)
+            whole = replace(evidence, unit=self._unit(photo))
             yield Member(photo.id, False, named, similarity, probability, whole)
 
-    def _unit(self, photo: Photo) -> dict[str, object]:
-        """Return the evidence that a photo belongs with a file beside it (RAW, live photo)."""
+    def _unit(self, photo: Photo) -> str | None:
+        """Return what a photo is a part of, by a file beside it (RAW, live photo)."""
         folder = photo.path.parent
         if folder not in self._beside:
             self._beside[folder] = _names_in(folder)
-        unit = unit_of(photo.path, self._beside[folder])
-        return {"unit": unit} if unit else {}
+        return unit_of(photo.path, self._beside[folder])
 
-    def _relation(self, centre: int, row: int) -> tuple[str, float, float, dict[str, object]]:
+    def _relation(self, centre: int, row: int) -> tuple[Relation, float, float, Evidence]:
         """Return how a picture is made from the centre's, with the evidence in that direction."""
         place = self.known.get((min(centre, row), max(centre, row)))
         similarity = float(
@@ -188,18 +188,12 @@ class _Builder:
             @ self.contents.vectors[row].astype(np.float32)
         )
         if place is None:
-            return str(Relation.SIMILAR), similarity, self.scored.cut, {"method": "quorum"}
+            return Relation.SIMILAR, similarity, self.scored.cut, Evidence(QUORUM)
         pair = self.scored.pairs[place]
         probability = float(self.scored.probability[place])
-        if pair.matrix is None:
-            return str(Relation.SIMILAR), similarity, probability, dict(pair.evidence)
-        proof = pair.proof if pair.a == centre else reversed_proof(pair.proof)
-        relation, evidence = self.prover.relate(centre, row, proof)
-        if pair.container >= 0 and relation is Relation.CROPPED:
-            relation, evidence["relations"] = Relation.COMPOSITE, pair.evidence["relations"]
-        if probability < self.scored.cut:
-            relation = Relation.SIMILAR
-        return str(relation), similarity, probability, evidence
+        relation = pair.relation if probability >= self.scored.cut else Relation.SIMILAR
+        evidence = pair.evidence if pair.a == centre else pair.evidence.reversed()
+        return relation, similarity, probability, evidence
 
     def _lowest(self, rows: Sequence[int]) -> float:
         """Return the lowest cosine similarity of any two members."""

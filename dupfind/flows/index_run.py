@@ -1,4 +1,4 @@
-"""What the steps of an index run share: options, summary, progress."""
+"""What the steps of an index run share: options, summary, how far it is."""
 
 import time
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dupfind.config import DEFAULT_MAX_PIXELS
+from dupfind.progress import OnProgress, Step
 from dupfind.store.store import Store
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing new
@@ -52,31 +53,6 @@ class IndexSummary:
     model: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexProgress:
-    """How far a run is: ``phase`` is scan or describe. ``total`` is None while the scan counts."""
-
-    phase: str
-    done: int
-    total: int | None
-    seconds: float
-    errors: int
-
-
-OnProgress = Callable[[IndexProgress], None]
-
-
-def stage(on_progress: OnProgress | None, phase: str) -> Callable[[int, int], None]:
-    """Return what reports (done, total) of one phase to ``on_progress``."""
-    started = time.monotonic()
-
-    def report(done: int, total: int) -> None:
-        if on_progress:
-            on_progress(IndexProgress(phase, done, total, time.monotonic() - started, 0))
-
-    return report
-
-
 @dataclass(slots=True)
 class IndexRun:
     """One run: what it works with and what came of it so far."""
@@ -96,6 +72,5 @@ class IndexRun:
         return any(path.is_relative_to(folder) for folder in self.reference)
 
     def report(self, phase: str, done: int, total: int | None) -> None:
-        """Tell the caller how far the run is."""
-        seconds = time.monotonic() - self.started
-        self.on_progress(IndexProgress(phase, done, total, seconds, self.summary.errors))
+        """Tell the caller how far the run is: ``phase`` is scan or describe."""
+        self.on_progress(Step(phase, done, total, self.summary.errors))

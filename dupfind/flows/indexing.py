@@ -16,16 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dupfind.errors import LibraryError
-from dupfind.flows.index_run import (
-    IndexOptions,
-    IndexProgress,
-    IndexRun,
-    IndexSummary,
-    OnProgress,
-)
+from dupfind.flows.index_run import IndexOptions, IndexRun, IndexSummary
 from dupfind.flows.models import identify_model, open_model, wanted_model
 from dupfind.flows.reading import Reading, is_same
 from dupfind.photos.scan import ScanOptions, scan
+from dupfind.progress import OnProgress, Step
 from dupfind.records import FileError, ScannedFile
 from dupfind.store.photos import Batch, ErrorEntry, KnownFile
 from dupfind.store.store import Store
@@ -33,7 +28,7 @@ from dupfind.store.store import Store
 if TYPE_CHECKING:
     from dupfind.descriptors.embed import Embedder
 
-__all__ = ["IndexOptions", "IndexProgress", "IndexSummary", "OnProgress", "index_photos"]
+__all__ = ["IndexOptions", "IndexSummary", "index_photos"]
 
 _CHUNK = 500
 log = logging.getLogger(__name__)
@@ -111,7 +106,7 @@ def _embedder(store: Store, name: str, options: IndexOptions) -> "Embedder":
     return embedder
 
 
-def _say_nothing(progress: IndexProgress) -> None:
+def _say_nothing(step: Step) -> None:
     pass
 
 

@@ -14,6 +14,7 @@ from dupfind.descriptors.spec import BUILTIN_FOLDER, UNTRAINED
 from dupfind.photos.decode import FORMATS
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 _PACKAGES = ("torch", "timm", "faiss-gpu", "faiss-cpu", "numpy", "pillow", "opencv-python-headless")
 
@@ -69,7 +70,7 @@ def machine_facts(device: str) -> dict[str, Any]:
     Raises:
         ModelError: There is no such device.
     """
-    from dupfind.descriptors.embed import choose_device, devices, usable_cores
+    from dupfind.descriptors.embed import choose_device, devices
     from dupfind.index import gpu_count
 
     return {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.descriptors.embed import Embedder, describe_stream, usable_cores
+from dupfind.descriptors.embed import Embedder, describe_stream
 from dupfind.descriptors.views import make_view
 from dupfind.errors import PhotoError
 from dupfind.evaluation.background import FIRST_RANK, RANKS, background_similarity
@@ -19,6 +19,7 @@ from dupfind.evaluation.truth import Truth
 from dupfind.index import self_join
 from dupfind.photos.decode import decode
 from dupfind.records import FileError
+from dupfind.system import usable_cores
 
 # imagehash shrinks to 32 x 32 itself; this is how large a picture it gets at least.
 PHASH_NEEDED_PX = 64

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.flows.features import FEATURES_KIND, FeatureSource, OnDone, features_per_photo
+from dupfind.flows.features import FEATURES_KIND, FeatureSource, features_per_photo
 from dupfind.index import VectorIndex, build_local, keep_index, kept_index, search
 from dupfind.matching.features import LocalFeatures
 from dupfind.matching.pairs import (
@@ -25,6 +25,8 @@ from dupfind.matching.pairs import (
     learn_projection,
     local_votes,
 )
+from dupfind.progress import OnDone
+from dupfind.system import write_whole
 
 LOCAL_BUDGET = 12_000_000  # indexed local features in all: 0.8 GB at one byte a dimension
 KEPT_FOLDER = "local"
@@ -133,9 +135,7 @@ def keep_local(folder: Path, local: LocalIndex, contents: Sequence[str]) -> None
     place = folder / KEPT_FOLDER
     try:
         place.mkdir(parents=True, exist_ok=True)
-        part = place / f"{OWNERS_FILE}.new"
-        part.write_bytes(data)
-        part.replace(place / OWNERS_FILE)
+        write_whole(place / OWNERS_FILE, data)
     except OSError as error:
         log.info("the local features are not kept in %s (%s)", place, error)
         return

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from dupfind.config import LibraryPaths
 from dupfind.descriptors.layout import lay_out
 from dupfind.errors import ModelError
-from dupfind.flows.thumbnails import CACHE_FILE, OnProgress, make_thumbnails
+from dupfind.flows.thumbnails import CACHE_FILE, make_thumbnails
+from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.reports.map import MapContents, MapPoint, cell_for, write_map
 from dupfind.reports.output import text_output
@@ -34,7 +35,7 @@ def draw_map(
     target: Path | None,
     *,
     most: int = MOST_POINTS,
-    on_progress: OnProgress | None = None,
+    on_done: OnDone | None = None,
 ) -> MapSummary:
     """Write the map of a library's photos, as its active model sees them.
 
@@ -42,7 +43,7 @@ def draw_map(
         root: The library folder.
         target: The HTML file; None or ``-`` for standard output.
         most: Above this many photos a sample is shown: those in groups first.
-        on_progress: Called with (done, total) while the thumbnails are made.
+        on_done: Called with (done, total) while the thumbnails are made.
 
     Raises:
         LibraryError: There is no library.
@@ -57,7 +58,7 @@ def draw_map(
             text_output(target) as stream,
         ):
             thumbnails = make_thumbnails(
-                photos, cache, side_px=cell_for(len(photos)), on_progress=on_progress
+                photos, cache, side_px=cell_for(len(photos)), on_done=on_done
             )
             write_map(contents, stream, thumbnails)
     return MapSummary(len(contents.points), contents.contents_total)

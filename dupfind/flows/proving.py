@@ -1,30 +1,31 @@
 """Prove the candidate pairs of a library, in parallel, and those that follow from what is proven."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dupfind.flows.features import FeatureSource, OnDone
+from dupfind.evidence import Evidence
+from dupfind.flows.features import FeatureSource
 from dupfind.matching.calibrate import SIGNALS, Calibration, signals_of
-from dupfind.matching.compare import compare
 from dupfind.matching.features import LocalFeatures, use_one_thread
-from dupfind.matching.relation import Side, in_shares, relate
+from dupfind.matching.relation import Side, relate
 from dupfind.matching.verify import Proof, reversed_proof, verify, verify_through
+from dupfind.progress import OnDone
 from dupfind.records import Photo, Relation
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 FOLLOW_UP = 0.5  # pairs of probability above it lead to the pairs beside them
 MAX_FOLLOW_UPS = 30  # further partners of one photo, besides its candidates
 CLEAR = 0.8  # agreement of a proof that needs no way through a third photo
+UNALIGNED = Evidence("none")
 _CHUNK = 64
 
 # The partner through which to prove, and the proofs (a, partner) and (partner, b).
@@ -34,24 +35,25 @@ Job = tuple[int, int, Via | None]
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A proven or rejected pair of rows a < b: what was found, and the signals of its probability."""
+    """A proven or rejected pair of rows a < b: what was found, and the signals of its probability.
+
+    ``container`` is the row of the collage or page that holds the other photo, -1 for none.
+    """
 
     a: int
     b: int
     relation: Relation
-    evidence: dict[str, Any]
+    evidence: Evidence
     signals: NDArray[np.float64]
     container: int = -1
     # For proofs through this pair; the comparison is dropped to keep memory small.
     matrix: NDArray[np.float64] | None = None
-    mirrored: bool = False
-    inliers: int = 0
 
     @property
     def proof(self) -> Proof:
         """The proof without its comparison."""
-        method = str(self.evidence.get("method", "none"))
-        return Proof(method, self.matrix, self.mirrored, self.inliers)
+        found = self.evidence
+        return Proof(found.method, self.matrix, found.mirrored, found.inliers or 0)
 
 
 class Prover:
@@ -77,20 +79,6 @@ class Prover:
     def prove_through(self, jobs: list[Job], on_done: OnDone | None = None) -> Iterator[Proven]:
         """Yield the outcome of pairs that share a proven partner: itself, else through the partner."""
         return self._run(jobs, len(jobs), on_done)
-
-    def relate(self, a: int, b: int, proof: Proof) -> tuple[Relation, dict[str, Any]]:
-        """Return relation and evidence of b as made from a, given a proof of (a, b) with a matrix."""
-        features_a, features_b = self.source.load([a, b])
-        if proof.matrix is not None:
-            comparison = compare(features_a, features_b, proof.matrix)
-            proof = replace(proof, comparison=comparison)
-        outcome = self._outcome(a, b, proof, features_a, features_b)
-        evidence = outcome.evidence
-        if proof.matrix is not None:
-            # Only for members of groups: for every scored pair it would double the database.
-            matrix = in_shares(proof.matrix, features_a.size, features_b.size)
-            evidence = evidence | {"matrix": matrix}
-        return outcome.relation, evidence
 
     def _run(
         self,
@@ -121,31 +109,21 @@ class Prover:
     ) -> Proven:
         signals = signals_of(proof)
         if proof.matrix is None or proof.comparison is None:
-            return Proven(a, b, Relation.SIMILAR, {"method": "none"}, signals)
+            return Proven(a, b, Relation.SIMILAR, UNALIGNED, signals)
         photo_a, photo_b = self.photos[a], self.photos[b]
         side_a = Side(features_a, photo_a.width, photo_a.height)
         side_b = Side(features_b, photo_b.width, photo_b.height)
         relation, evidence = relate(proof, side_a, side_b)
         container = -1
         if relation is Relation.COMPOSITE:
-            container = b if evidence.get("part") == "a" else a
-        return Proven(
-            a,
-            b,
-            relation,
-            evidence,
-            signals,
-            container,
-            proof.matrix,
-            proof.mirrored,
-            proof.inliers,
-        )
+            container = b if evidence.part == "a" else a
+        return Proven(a, b, relation, evidence, signals, container, proof.matrix)
 
 
 @contextmanager
 def open_prover(store: Store, photos: list[Photo], *, workers: int = 0) -> Iterator[Prover]:
     """Open the feature cache of a library and a prover of these photos; ``workers`` 0: one a core."""
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or usable_cores()
     with (
         store.features() as cache,
         closing(FeatureSource(photos, cache, workers=workers)) as source,

@@ -3,13 +3,14 @@
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import CalibrationError, PhotoError
+from dupfind.evidence import Evidence
 from dupfind.flows.contents import relation_of_same
 from dupfind.flows.features import FeatureSource
 from dupfind.flows.models import open_active_model
@@ -20,6 +21,7 @@ from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo, Relation
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 if TYPE_CHECKING:
     from dupfind.descriptors.backbone import Model
@@ -42,7 +44,7 @@ class Match:
     similarity: float
     probability: float
     relation: Relation
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 def find_nearest(
@@ -153,8 +155,6 @@ def _prove(
     same = [_is_same(asked, photo) for photo, _ in near]
     doubtful = [photo for (photo, _), is_same in zip(near, same, strict=True) if not is_same]
     photos = [asked, *doubtful]
-    from dupfind.descriptors.embed import usable_cores
-
     workers = usable_cores()
     with (
         store.features() as cache,

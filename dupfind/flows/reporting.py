@@ -8,7 +8,8 @@ from typing import TextIO
 
 from dupfind.config import LibraryPaths
 from dupfind.errors import LibraryError
-from dupfind.flows.thumbnails import CACHE_FILE, OnProgress, make_thumbnails, side_for
+from dupfind.flows.thumbnails import CACHE_FILE, make_thumbnails, side_for
+from dupfind.progress import OnDone
 from dupfind.records import Level
 from dupfind.reports.contents import PairLine, Report
 from dupfind.reports.html import pictured_photos, write_html
@@ -49,7 +50,7 @@ def write_report(
     root: Path,
     target: Path | None,
     options: ReportOptions,
-    on_progress: OnProgress | None = None,
+    on_done: OnDone | None = None,
 ) -> None:
     """Write a report of the library in ``root`` to a file, or to standard output (None or ``-``).
 
@@ -58,11 +59,11 @@ def write_report(
         ReportError: The file cannot be written.
     """
     with Store.open(LibraryPaths(root.absolute())) as store, text_output(target) as stream:
-        report_on(store, stream, options, on_progress)
+        report_on(store, stream, options, on_done)
 
 
 def report_on(
-    store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None = None
+    store: Store, stream: TextIO, options: ReportOptions, on_done: OnDone | None = None
 ) -> None:
     """Write a report of what the last ``cluster`` found.
 
@@ -70,7 +71,7 @@ def report_on(
         store: The library.
         stream: UTF-8 text; see ``reports.output``.
         options: The format, and how much of it.
-        on_progress: Called with (done, total) while the pictures of a page are made.
+        on_done: Called with (done, total) while the pictures of a page are made.
 
     Raises:
         LibraryError: ``cluster`` has not been run.
@@ -83,7 +84,7 @@ def report_on(
         case ReportFormat.CSV:
             write_csv(gather_report(store), stream)
         case ReportFormat.HTML:
-            _write_page(store, stream, options, on_progress)
+            _write_page(store, stream, options, on_done)
         case ReportFormat.TERMINAL:
             print_report(gather_report(store), make_console(stream), limit=options.limit)
 
@@ -134,13 +135,13 @@ def pair_lines(store: Store) -> Iterator[PairLine]:
 
 
 def _write_page(
-    store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None
+    store: Store, stream: TextIO, options: ReportOptions, on_done: OnDone | None
 ) -> None:
     report = gather_report(store)
     pictured = pictured_photos(report, options.pictures)
     with BlobCache(store.paths.cache / CACHE_FILE) as cache:
         thumbnails = make_thumbnails(
-            pictured, cache, side_px=side_for(len(pictured)), on_progress=on_progress
+            pictured, cache, side_px=side_for(len(pictured)), on_done=on_done
         )
         write_html(report, stream, pictured, thumbnails)
 

@@ -1,8 +1,7 @@
 """Small pictures of photos for pages: made in several threads, kept in the library's cache."""
 
 import io
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -12,11 +11,12 @@ from PIL import Image
 
 from dupfind.errors import PhotoError
 from dupfind.photos.decode import decode, fit
+from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
+from dupfind.system import usable_cores
 
 CACHE_FILE = "thumbnails.db"
-OnProgress = Callable[[int, int], None]
 _BATCH = 64
 _QUALITY = 72
 
@@ -26,7 +26,7 @@ def make_thumbnails(
     cache: BlobCache,
     *,
     side_px: int,
-    on_progress: OnProgress | None = None,
+    on_done: OnDone | None = None,
 ) -> Iterator[bytes | None]:
     """Yield a WebP file for each photo, in order, made in batches.
 
@@ -34,15 +34,15 @@ def make_thumbnails(
         photos: Their files are read unless the cache has the same content in this size.
         cache: Gets what is made; keyed by content and size.
         side_px: Longer side of a thumbnail; smaller photos stay as they are.
-        on_progress: Called with (done, total).
+        on_done: Called with (done, total).
 
     Yields:
         The bytes, or None where the file is gone or cannot be read any more.
     """
-    with ThreadPoolExecutor(os.cpu_count() or 1, "thumbnail") as pool:
+    with ThreadPoolExecutor(usable_cores(), "thumbnail") as pool:
         for done, thumbnail in enumerate(_in_order(photos, cache, side_px, pool), start=1):
-            if on_progress is not None:
-                on_progress(done, len(photos))
+            if on_done is not None:
+                on_done(done, len(photos))
             yield thumbnail
 
 

@@ -15,8 +15,10 @@ from dupfind.errors import PhotoError, TrainingError
 from dupfind.flows.models import open_model
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.photos.sniff import classify
+from dupfind.progress import OnDone
 from dupfind.records import ScannedFile
 from dupfind.store.store import Store
+from dupfind.system import write_whole, written_whole
 from dupfind.training.comparison import Comparison, compare
 from dupfind.training.distributed import pick_device, rank
 from dupfind.training.loop import Listener, Progress
@@ -83,7 +85,7 @@ class TrainSummary:
 class TrainCallbacks:
     """What a caller wants to hear of: photos decoded (done, total), steps, looks of the monitor."""
 
-    on_decoded: Callable[[int, int], None] | None = None
+    on_decoded: OnDone | None = None
     on_step: Callable[[Progress], None] | None = None
     on_metrics: Callable[[EpochMetrics], None] | None = None
 
@@ -231,10 +233,9 @@ def _install(trained: Path, folder: Path, comparison: Comparison) -> None:
     """Copy a trained model to its place, weights first: it counts once ``model.json`` is there."""
     described = json.loads((trained / "model.json").read_text(encoding="utf-8"))
     described["comparison"] = asdict(comparison)
-    shutil.copyfile(trained / "weights.safetensors", folder / "weights.safetensors.new")
-    (folder / "weights.safetensors.new").replace(folder / "weights.safetensors")
-    (folder / "model.json.new").write_text(json.dumps(described, indent=2) + "\n", "utf-8")
-    (folder / "model.json.new").replace(folder / "model.json")
+    with written_whole(folder / "weights.safetensors") as draft:
+        shutil.copyfile(trained / "weights.safetensors", draft)
+    write_whole(folder / "model.json", f"{json.dumps(described, indent=2)}\n".encode())
 
 
 def _as_json(summary: TrainSummary) -> dict[str, Any]:

@@ -175,11 +175,6 @@ def signals_of(proof: Proof) -> NDArray[np.float64]:
     return np.array([values[name] for name in SIGNALS], np.float64)
 
 
-def stack_signals(proofs: Sequence[Proof]) -> NDArray[np.float64]:
-    """Return the signals of several proofs, (proofs, signals)."""
-    return np.array([signals_of(proof) for proof in proofs]).reshape(-1, len(SIGNALS))
-
-
 def fit(examples: Examples, *, source: str = "shipped", penalty: float = 2e-3) -> Calibration:
     """Learn the weights from examples; each keeps the sign that ``SIGNALS`` gives it.
 

@@ -1,6 +1,6 @@
 """Name how two proven photos are related, with the evidence: what was scaled, cut, turned, toned, changed.
 
-In:  a proof and the sizes of two photos. Out: relations and JSON-ready evidence (docs/matching.md).
+In:  a proof and the sizes of two photos. Out: relations and ``Evidence`` (docs/matching.md).
 No disk, database or model.
 
 Evidence describes photo b as made from photo a. Which of the two came first is nothing that pixels
@@ -8,13 +8,13 @@ tell: a crop is named ``cropped`` from either side.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.evidence import Evidence, Tone, Which
 from dupfind.matching.align import transform
 from dupfind.matching.compare import Comparison
 from dupfind.matching.features import LocalFeatures
@@ -30,11 +30,6 @@ SKEW = 0.035
 CHANGED = 0.025
 CHANGED_TONED = 0.12
 PEAK = 32.0  # grey levels
-GREY = 5.0  # mean saturation (largest minus smallest channel) below which a picture is grey
-TONE_GAIN = 1.18
-TONE_OFFSET = 10.0
-COLOUR_SHIFT = 2.5
-COLOUR_SHARE = 0.12
 SOFTER, SHARPER = 0.87, 1.16
 SHARPER_TURNED = 1.4  # a turn by an odd angle is drawn anew, which softens the one it is drawn from
 SEAM = 1.8
@@ -65,8 +60,8 @@ class Side:
     height: int
 
 
-def relate(proof: Proof, a: Side, b: Side) -> tuple[Relation, dict[str, Any]]:
-    """Return the strongest relation of a proven pair and its evidence.
+def relate(proof: Proof, a: Side, b: Side) -> tuple[Relation, Evidence]:
+    """Return the strongest relation of a proven pair and its evidence, of b as made from a.
 
     Args:
         proof: From ``verify(a.features, b.features)``; it must have a matrix and a comparison.
@@ -78,23 +73,23 @@ def relate(proof: Proof, a: Side, b: Side) -> tuple[Relation, dict[str, Any]]:
     if proof.matrix is None or proof.comparison is None:
         raise ValueError("a pair without an alignment has no relation; call it similar")
     shape = _shape(proof.matrix, a, b, mirrored=proof.mirrored)
-    evidence: dict[str, Any] = {"method": proof.method, "inliers": proof.inliers}
-    holds = {Relation.REENCODED}
-    holds |= _geometry(shape, evidence, mirrored=proof.mirrored)
-    holds |= _extent(proof, a, b, evidence, turned=shape.turned)
-    holds |= _tone(proof.comparison, evidence)
-    holds |= _changes(proof.comparison, shape, holds, evidence)
+    in_shares = _in_shares(proof.matrix, a.features.size, b.features.size)
+    evidence = Evidence(proof.method, proof.inliers, matrix=in_shares)
+    evidence, moved = _geometry(evidence, shape, mirrored=proof.mirrored)
+    evidence, cut = _extent(evidence, proof, a, b, turned=shape.turned)
+    evidence, toned = _tone(evidence, proof.comparison)
+    evidence, changed = _changes(evidence, proof.comparison, shape, toned=bool(toned))
+    holds = {Relation.REENCODED} | moved | cut | toned | changed
     if Relation.COMPOSITE in holds:
         holds.discard(Relation.CROPPED)
-    ordered = [relation for relation in _WEAKEST_FIRST if relation in holds]
-    evidence["relations"] = [str(relation) for relation in ordered]
-    return ordered[-1], evidence
+    ordered = tuple(relation for relation in _WEAKEST_FIRST if relation in holds)
+    return ordered[-1], replace(evidence, relations=ordered)
 
 
-def in_shares(
+def _in_shares(
     matrix: NDArray[np.float64], size_a: tuple[float, float], size_b: tuple[float, float]
-) -> list[float]:
-    """Return an alignment between shares of the sides, row by row, JSON-ready.
+) -> tuple[float, ...]:
+    """Return an alignment between shares of the sides, row by row.
 
     Args:
         matrix: 3 x 3, leads from a's frame to b's.
@@ -104,7 +99,7 @@ def in_shares(
         9 numbers of a matrix that leads from (x, y) in [0, 1] of a to the same of b.
     """
     shares = np.diag([1 / size_b[0], 1 / size_b[1], 1.0]) @ matrix @ np.diag([*size_a, 1.0])
-    return [round(float(value), 6) for value in (shares / shares[2, 2]).ravel()]
+    return tuple((shares / shares[2, 2]).ravel().tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,32 +152,36 @@ def _linear_at_centre(matrix: NDArray[np.float64], a: Side) -> NDArray[np.float6
     return np.asarray(top / depth**2)
 
 
-def _geometry(shape: _Shape, evidence: dict[str, Any], *, mirrored: bool) -> set[Relation]:
+def _geometry(
+    evidence: Evidence, shape: _Shape, *, mirrored: bool
+) -> tuple[Evidence, set[Relation]]:
+    stretched, turned = shape.stretch > STRETCH, abs(shape.degrees) > TURN_DEGREES
     holds = set()
-    evidence["scale"] = round(shape.scale, 4)
-    if abs(math.log(max(shape.scale, 1e-6))) > SAME_SCALE or shape.stretch > STRETCH:
+    if abs(math.log(max(shape.scale, 1e-6))) > SAME_SCALE or stretched:
         holds.add(Relation.RESIZED)
-    if shape.stretch > STRETCH:
-        evidence["stretch"] = round(math.exp(shape.stretch), 3)
-    if abs(shape.degrees) > TURN_DEGREES:
+    if turned:
         holds.add(Relation.ROTATED)
-        evidence["degrees"] = round(shape.degrees, 1)
     if mirrored:
         holds.add(Relation.MIRRORED)
-        evidence["mirrored"] = True
-    return holds
+    found = replace(
+        evidence,
+        scale=shape.scale,
+        stretch=math.exp(shape.stretch) if stretched else None,
+        degrees=shape.degrees if turned else None,
+        mirrored=mirrored,
+    )
+    return found, holds
 
 
 def _extent(
-    proof: Proof, a: Side, b: Side, evidence: dict[str, Any], *, turned: bool
-) -> set[Relation]:
+    evidence: Evidence, proof: Proof, a: Side, b: Side, *, turned: bool
+) -> tuple[Evidence, set[Relation]]:
     """Tell a crop from a part of a collage: a crop's picture goes on beyond its border."""
     comparison = proof.comparison
     assert comparison is not None and proof.matrix is not None  # noqa: PT018 - relate() checked
     share_a, share_b = comparison.share_a, comparison.share_b
-    holds: set[Relation] = set()
     if min(share_a, share_b) >= WHOLE:
-        return holds
+        return evidence, set()
     part_is_a = share_a > share_b
     larger, box, share = (
         (b, comparison.box_b, share_b) if part_is_a else (a, comparison.box_a, share_a)
@@ -190,22 +189,23 @@ def _extent(
     part = a if part_is_a else b
     to_larger = proof.matrix if part_is_a else np.linalg.inv(proof.matrix)
     seam = _seam(part.features, larger.features, np.asarray(to_larger, np.float64))
-    evidence["part"] = "a" if part_is_a else "b"
-    evidence["crop_box"] = [round(value, 4) for value in box]
-    evidence["crop_share"] = round(share, 4)
-    evidence["part_share"] = round(max(share_a, share_b), 4)
+    evidence = replace(
+        evidence,
+        part="a" if part_is_a else "b",
+        crop_box=box,
+        crop_share=share,
+        part_share=max(share_a, share_b),
+    )
     if max(share_a, share_b) < MOSTLY_SEEN or seam < SEAM:
-        holds.add(Relation.CROPPED)
-    elif share < PART_OF_COMPOSITE or (
+        return evidence, {Relation.CROPPED}
+    if share < PART_OF_COMPOSITE or (
         share < PART_OF_PAGE and _busy_around(larger.features.picture, box) > BUSY
     ):
-        holds.add(Relation.COMPOSITE)
-    elif turned:  # the corners that a turn leaves empty are no frame
-        return holds
-    else:  # a frame, a caption, a banner: the photo with something around it
-        holds.add(Relation.EDITED)
-        evidence["frame"] = "b" if part_is_a else "a"
-    return holds
+        return evidence, {Relation.COMPOSITE}
+    if turned:  # the corners that a turn leaves empty are no frame
+        return evidence, set()
+    # A frame, a caption, a banner: the photo with something around it.
+    return replace(evidence, frame="b" if part_is_a else "a"), {Relation.EDITED}
 
 
 def _seam(part: LocalFeatures, larger: LocalFeatures, matrix: NDArray[np.float64]) -> float:
@@ -277,63 +277,52 @@ def _step_across(lines: dict[int, NDArray[np.float32]]) -> float | None:
     return float(np.nanmean(across)) / max(float(np.nanmean(beside)), 3.0)
 
 
-def _tone(comparison: Comparison, evidence: dict[str, Any]) -> set[Relation]:
-    grey_a, grey_b = comparison.colour_a < GREY, comparison.colour_b < GREY
-    if grey_a != grey_b and max(comparison.colour_a, comparison.colour_b) > 2 * GREY:
-        evidence["grey"] = True
-        evidence["tone"] = "without its colours"
-        return {Relation.RECOLOURED}
-    words = _tone_words(comparison)
-    if not words:
-        return set()
-    evidence["tone"] = ", ".join(words)
-    return {Relation.RECOLOURED}
-
-
-def _tone_words(comparison: Comparison) -> list[str]:
-    words = []
-    gain, middle = comparison.grey_gain, 128 * (comparison.grey_gain - 1) + comparison.grey_offset
-    if gain < 0:
-        return ["negative"]
-    if gain > TONE_GAIN:
-        words.append("more contrast")
-    elif gain < 1 / TONE_GAIN:
-        words.append("less contrast")
-    if middle > TONE_OFFSET:
-        words.append("brighter")
-    elif middle < -TONE_OFFSET:
-        words.append("darker")
-    more = comparison.colour_b - comparison.colour_a
-    strongest = max(comparison.colour_a, comparison.colour_b)
-    if comparison.colour_shift > max(COLOUR_SHIFT, COLOUR_SHARE * strongest):
-        clear = abs(more) > 0.2 * strongest
-        words.append("other colours" if not clear else "more colour" if more > 0 else "less colour")
-    return words
+def _tone(evidence: Evidence, comparison: Comparison) -> tuple[Evidence, set[Relation]]:
+    tones = Tone(
+        comparison.grey_gain,
+        comparison.grey_offset,
+        comparison.colour_a,
+        comparison.colour_b,
+        comparison.colour_shift,
+    )
+    if not tones.differs:
+        return evidence, set()
+    return replace(evidence, tones=tones, grey=tones.loses_colour), {Relation.RECOLOURED}
 
 
 def _changes(
-    comparison: Comparison, shape: _Shape, holds: set[Relation], evidence: dict[str, Any]
-) -> set[Relation]:
-    found = set()
-    evidence["changed_share"] = round(comparison.changed, 4)
-    toned = Relation.RECOLOURED in holds
+    evidence: Evidence, comparison: Comparison, shape: _Shape, *, toned: bool
+) -> tuple[Evidence, set[Relation]]:
     # Tones that clip take texture away: with them only a large change is one of content.
-    if comparison.changed > (CHANGED_TONED if toned else CHANGED) or (
+    written_over = comparison.changed > (CHANGED_TONED if toned else CHANGED) or (
         comparison.peak > PEAK and not toned
-    ):
-        found.add(Relation.EDITED)
+    )
+    frame = _frame(comparison, turned=shape.turned)
+    warped = shape.perspective > PERSPECTIVE or shape.skew > SKEW
+    detail = comparison.detail if _is_drawn_otherwise(comparison.detail, shape) else None
+    found = replace(
+        evidence,
+        changed_share=comparison.changed,
+        frame=frame or evidence.frame,
+        warped=warped,
+        detail_ratio=detail,
+    )
+    altered = written_over or warped or frame is not None or detail is not None
+    return found, {Relation.EDITED} if altered else set()
+
+
+def _frame(comparison: Comparison, *, turned: bool) -> Which | None:
+    """Return which of the two has a plain border around the whole of the other."""
     whole = comparison.share_a if comparison.framed_a else comparison.share_b
-    if comparison.framed_a != comparison.framed_b and whole >= WHOLE and not shape.turned:
-        found.add(Relation.EDITED)
-        evidence["frame"] = "b" if comparison.framed_b else "a"
-    if shape.perspective > PERSPECTIVE or shape.skew > SKEW:
-        found.add(Relation.EDITED)
-        evidence["warped"] = True
+    if comparison.framed_a == comparison.framed_b or whole < WHOLE or turned:
+        return None
+    return "b" if comparison.framed_b else "a"
+
+
+def _is_drawn_otherwise(detail: float, shape: _Shape) -> bool:
+    """Say whether fine structure was lost or gained by more than drawing the photo anew explains."""
     same_scale = abs(math.log(max(shape.scale, 1e-6))) < 0.1
     drawn_as_is = same_scale and abs(shape.degrees) < TURN_DEGREES
-    sharper = SHARPER if drawn_as_is else SHARPER_TURNED
-    softer = SOFTER if drawn_as_is else 0.0
-    if not softer <= comparison.detail <= sharper:
-        found.add(Relation.EDITED)
-        evidence["detail"] = "softer" if comparison.detail < 1 else "sharper or noisier"
-    return found
+    if drawn_as_is:
+        return not SOFTER <= detail <= SHARPER
+    return not detail <= SHARPER_TURNED

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from dupfind.errors import ReportError
+from dupfind.system import written_whole
 
 STANDARD_OUTPUT = "-"
 
@@ -24,17 +25,8 @@ def binary_output(target: Path) -> Iterator[BinaryIO]:
         with _explained(target), target.open("wb") as stream:
             yield stream
         return
-    target = target.resolve()  # a link stays, what it points to is replaced
-    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
-    with _explained(target):
-        try:
-            with draft.open("wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+    with _explained(target), written_whole(target) as draft, draft.open("wb") as stream:
+        yield stream
 
 
 @contextmanager

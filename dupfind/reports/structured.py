@@ -102,7 +102,7 @@ def _member_object(report: Report, group: Group, index: int) -> dict[str, Any]:
         "relation": str(member.relation),
         "similarity": member.similarity,
         "probability": member.probability,
-        "evidence": _finite(member.evidence),
+        "evidence": _finite(member.evidence.to_json()),
         "bytes": photo.size_bytes,
         "width": photo.width,
         "height": photo.height,

@@ -2,9 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
 
+from dupfind.evidence import QUORUM, Box, Evidence
 from dupfind.records import Member, Photo, Relation
 
 # Control and format characters (bidirectional overrides, zero-width spaces), lone surrogates
@@ -94,9 +93,9 @@ def copy_shows_more(member: Member, photo: Photo, kept: Photo) -> bool:
     The evidence says which of the two is the ``part``: "a" the kept photo, "b" the copy. Without
     that, the copy shows more when it has more pixels than the kept photo would have at its scale.
     """
-    if "part" in member.evidence:
-        return bool(member.evidence["part"] == "a")
-    scale = float(member.evidence.get("scale") or 0.0)
+    if member.evidence.part is not None:
+        return member.evidence.part == "a"
+    scale = member.evidence.scale or 0.0
     if scale <= 0:
         return False
     return photo.width * photo.height > 1.02 * scale**2 * kept.width * kept.height
@@ -120,8 +119,11 @@ def _all_relations(member: Member) -> list[str]:
 
     Nearly every copy was also saved anew: that is worth a word only when it is all that happened.
     """
-    others = [str(other) for other in member.evidence.get("relations", ())]
-    others = [other for other in reversed(others) if other != Relation.REENCODED]
+    others = [
+        str(other)
+        for other in reversed(member.evidence.relations)
+        if other is not Relation.REENCODED
+    ]
     return list(dict.fromkeys([str(member.relation), *others]))
 
 
@@ -172,22 +174,22 @@ def _file_size(photo: Photo, kept: Photo) -> str:
     return f"file {ratio:.1f} times as large" if ratio >= 2 else f"file {percent(ratio - 1)} larger"
 
 
-def _scaling(evidence: Mapping[str, Any], photo: Photo, kept: Photo) -> str:
-    scale = float(evidence.get("scale") or photo.width / max(1, kept.width))
+def _scaling(evidence: Evidence, photo: Photo, kept: Photo) -> str:
+    scale = evidence.scale or photo.width / max(1, kept.width)
     return f"scaled to {100 * scale:.0f}%" if scale < 9.995 else f"scaled up {scale:.0f} times"
 
 
-def _crop(evidence: Mapping[str, Any], *, whole: bool) -> str:
-    share, box = evidence.get("crop_share"), evidence.get("crop_box")
+def _crop(evidence: Evidence, *, whole: bool) -> str:
+    share, box = evidence.crop_share, evidence.crop_box
     shows = "the kept photo shows" if whole else "shows"
-    shown = f"{shows} {percent(float(share))} of the picture" if share is not None else ""
+    shown = f"{shows} {percent(share)} of the picture" if share is not None else ""
     where = _where(box) if box else ""
     return f"{shown} ({where})" if shown and where else shown or where
 
 
-def _where(box: Any) -> str:
+def _where(box: Box) -> str:
     """Name what was cut away: the margins, in percent of the picture's sides."""
-    left, top, right, bottom = (min(1.0, max(0.0, float(edge))) for edge in box)
+    left, top, right, bottom = (min(1.0, max(0.0, edge)) for edge in box)
     cut = {"left": left, "top": top, "right": 1 - right, "bottom": 1 - bottom}
     words = [
         f"{percent(share)} off the {side}" for side, share in cut.items() if share >= _WORTH_SAYING
@@ -195,8 +197,8 @@ def _where(box: Any) -> str:
     return ", ".join(words)
 
 
-def _turn(evidence: Mapping[str, Any]) -> str:
-    degrees = (float(evidence.get("degrees", 0.0)) + 180) % 360 - 180
+def _turn(evidence: Evidence) -> str:
+    degrees = ((evidence.degrees or 0.0) + 180) % 360 - 180
     if abs(degrees) < 0.5:
         return "rotated"
     if abs(degrees) > 179.5:
@@ -208,44 +210,61 @@ def _turn(evidence: Mapping[str, Any]) -> str:
     return f"rotated {number} degrees {direction}"
 
 
-def _tone(evidence: Mapping[str, Any]) -> str:
-    tone = str(evidence.get("tone") or "")
-    return safe_name(tone) or ("turned grey" if evidence.get("grey") else "")
+def _tone(evidence: Evidence) -> str:
+    tones = evidence.tones
+    if tones is None:
+        return "turned grey" if evidence.grey else ""
+    if evidence.grey:
+        return (
+            "without its colours"
+            if tones.colour_b < tones.colour_a
+            else "with the colours that the kept photo lacks"
+        )
+    if tones.is_negative:
+        return "negative"
+    words = [
+        {1: "more contrast", -1: "less contrast"}.get(tones.contrast),
+        {1: "brighter", -1: "darker"}.get(tones.brightness),
+    ]
+    if tones.recolours:
+        clearly = {1: "more colour", -1: "less colour"}
+        words.append(clearly.get(tones.colourfulness, "other colours"))
+    return ", ".join(word for word in words if word)
 
 
-def _composite(evidence: Mapping[str, Any], *, whole: bool) -> str:
-    share = evidence.get("crop_share")
+def _composite(evidence: Evidence, *, whole: bool) -> str:
+    share = evidence.crop_share
     if share is None:
         return "one is part of a collage or a screenshot"
     if whole:
-        return f"the kept photo fills {percent(float(share))} of this collage or screenshot"
-    return f"a part of the kept collage or screenshot, {percent(float(share))} of it"
+        return f"the kept photo fills {percent(share)} of this collage or screenshot"
+    return f"a part of the kept collage or screenshot, {percent(share)} of it"
 
 
-def _unproven(evidence: Mapping[str, Any]) -> str:
-    if evidence.get("method") == "quorum":
+def _unproven(evidence: Evidence) -> str:
+    if evidence.method == QUORUM:
         return "proven against other photos of the group, not against the kept one"
     return "looks alike, not proven a copy"
 
 
-def _change(evidence: Mapping[str, Any]) -> str:
-    share = evidence.get("changed_share")
-    words = [f"{percent(float(share))} of it changed"] if share and share >= _WORTH_SAYING else []
-    if "frame" in evidence:
-        words.append("a frame added" if evidence["frame"] == "b" else "without its frame")
-    if evidence.get("warped"):
+def _change(evidence: Evidence) -> str:
+    share = evidence.changed_share
+    words = [f"{percent(share)} of it changed"] if share and share >= _WORTH_SAYING else []
+    if evidence.frame is not None:
+        words.append("a frame added" if evidence.frame == "b" else "without its frame")
+    if evidence.warped:
         words.append("seen at an angle")
-    if "detail" in evidence:
-        words.append(safe_name(str(evidence["detail"])))
+    if evidence.detail_ratio is not None:
+        words.append("softer" if evidence.detail_ratio < 1 else "sharper or noisier")
     return ", ".join(words)
 
 
-def _circumstances(evidence: Mapping[str, Any]) -> list[str]:
+def _circumstances(evidence: Evidence) -> list[str]:
     words = []
-    if "burst_seconds" in evidence:
-        words.append(f"taken {float(evidence['burst_seconds']):.0f} s apart")
-    if evidence.get("unit") == "raw+jpeg":
+    if evidence.burst_seconds is not None:
+        words.append(f"taken {evidence.burst_seconds:.0f} s apart")
+    if evidence.unit == "raw+jpeg":
         words.append("RAW and JPEG of one shot: belong together")
-    elif evidence.get("unit") == "live-photo":
+    elif evidence.unit == "live-photo":
         words.append("parts of one live photo: belong together")
     return words

@@ -96,13 +96,6 @@ class PhotoTables:
         ]
         return count
 
-    def photo_by_id(self, photo_id: int) -> Photo | None:
-        """Return a photo (a missing one too), or None."""
-        row = self.db.execute(
-            f"SELECT {PHOTO_COLUMNS} FROM photos WHERE id = ?", [photo_id]
-        ).fetchone()
-        return row_to_photo(row) if row else None
-
     def photos_by_id(self, photo_ids: Iterable[int]) -> dict[int, Photo]:
         """Return the photos of these ids that exist."""
         found: dict[int, Photo] = {}
@@ -112,14 +105,6 @@ class PhotoTables:
             )
             found.update((row[0], row_to_photo(row)) for row in rows)
         return found
-
-    def photo_by_path(self, path: Path) -> Photo | None:
-        """Return the photo at an absolute path, or None."""
-        row = self.db.execute(
-            f"SELECT {PHOTO_COLUMNS} FROM photos WHERE path = ? AND NOT is_missing",
-            [path_to_column(path)],
-        ).fetchone()
-        return row_to_photo(row) if row else None
 
     def photos_of_content(self, sha256: str) -> list[Photo]:
         """Return the photos with these bytes, by id, without the missing ones."""

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from sqlite_utils import Database
 
+from dupfind.evidence import Evidence
 from dupfind.records import Group, Member, Pair
 from dupfind.store.rows import row_to_member, row_to_pair, to_json
 
@@ -65,11 +67,6 @@ class ResultTables:
         )
         return [row_to_pair(row) for row in rows]
 
-    def count_pairs(self) -> int:
-        """Return how many pairs were scored."""
-        count: int = self.db.execute("SELECT count(*) FROM pairs").fetchone()[0]
-        return count
-
     def groups(self) -> Iterator[Group]:
         """Yield the groups, each without the photos that are gone since; none of less than two."""
         heads = {
@@ -95,7 +92,7 @@ class ResultTables:
             tuple(member for member, _ in members),
             lowest_similarity,
             sum(size_bytes for _, size_bytes in members[1:]),
-            json.loads(evidence),
+            tuple(json.loads(evidence).get("bridges", ())),
         )
 
     def _with_next_best(self, members: list[tuple[Member, int]]) -> list[tuple[Member, int]]:
@@ -109,19 +106,23 @@ class ResultTables:
         for member, size in members[1:]:
             pair = pairs.get(member.photo_id)
             if pair is not None:
+                evidence = pair.evidence
+                if pair.photo_a != best.photo_id:
+                    evidence = evidence.reversed()
                 member = Member(
                     member.photo_id, False, pair.relation, pair.similarity, pair.probability,
-                    pair.evidence,
+                    replace(evidence, unit=member.evidence.unit),
                 )  # fmt: skip
             others.append((member, size))
-        return [(Member(best.photo_id, True, "original", 1.0, 1.0), size_bytes), *others]
+        kept = Member(best.photo_id, True, "original", 1.0, 1.0, Evidence(unit=best.evidence.unit))
+        return [(kept, size_bytes), *others]
 
     def _write_group(self, run_id: int, group: Group) -> None:
         self.db.execute(
             "INSERT INTO duplicate_groups VALUES (?, ?, ?, ?, ?, ?)",
             [
                 group.id, run_id, group.keep.photo_id, float(group.lowest_similarity),
-                int(group.reclaimable_bytes), to_json(group.evidence),
+                int(group.reclaimable_bytes), to_json({"bridges": group.bridges} if group.bridges else {}),
             ],
         )  # fmt: skip
         self.db.conn.executemany(
@@ -129,7 +130,7 @@ class ResultTables:
             [
                 (
                     group.id, position, member.photo_id, int(member.keep), str(member.relation),
-                    float(member.similarity), float(member.probability), to_json(member.evidence),
+                    float(member.similarity), float(member.probability), to_json(member.evidence.to_json()),
                 )
                 for position, member in enumerate(group.members)
             ],
@@ -139,5 +140,5 @@ class ResultTables:
 def _pair_row(run_id: int, pair: Pair) -> tuple[int, int, int, float, float, str, str]:
     return (
         int(pair.photo_a), int(pair.photo_b), run_id, float(pair.similarity),
-        float(pair.probability), pair.relation.value, to_json(pair.evidence),
+        float(pair.probability), pair.relation.value, to_json(pair.evidence.to_json()),
     )  # fmt: skip

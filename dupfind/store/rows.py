@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dupfind.evidence import Evidence
 from dupfind.records import Member, Pair, Photo, Relation
 
 _Value = TypeVar("_Value")
@@ -40,12 +41,16 @@ def row_to_photo(row: tuple[Any, ...]) -> Photo:
 
 def row_to_pair(row: tuple[Any, ...]) -> Pair:
     """Make a pair of (photo_a, photo_b, similarity, probability, relation, evidence)."""
-    return Pair(row[0], row[1], row[2], row[3], Relation(row[4]), json.loads(row[5]))
+    return Pair(row[0], row[1], row[2], row[3], Relation(row[4]), _evidence(row[5]))
 
 
 def row_to_member(row: tuple[Any, ...]) -> Member:
     """Make a member of (photo_id, keep, relation, similarity, probability, evidence)."""
-    return Member(row[0], bool(row[1]), row[2], row[3], row[4], json.loads(row[5]))
+    return Member(row[0], bool(row[1]), row[2], row[3], row[4], _evidence(row[5]))
+
+
+def _evidence(text: str) -> Evidence:
+    return Evidence.from_json(json.loads(text))
 
 
 def to_json(value: Any) -> str:

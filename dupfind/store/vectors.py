@@ -1,6 +1,5 @@
 """Descriptors: one for each content and model."""
 
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -78,21 +77,3 @@ class VectorTables:
                 [model_id, *block],
             )
         }
-
-    def vector_of(self, photo_id: int, model_id: int) -> NDArray[np.float16] | None:
-        """Return the descriptor of a photo, float16 of shape (dimensions,), or None."""
-        row = self.db.execute(
-            "SELECT vector FROM descriptors WHERE photo_id = ? AND model_id = ?",
-            [photo_id, model_id],
-        ).fetchone()
-        return np.frombuffer(row[0], "<f2") if row else None
-
-    def vectors_fingerprint(self, model_id: int) -> str:
-        """Return a text that changes whenever ``vectors`` would return something else."""
-        digest = hashlib.sha256(str(model_id).encode())
-        for photo_id, sha256 in self.db.execute(
-            f"SELECT photos.id, photos.sha256 {_ONE_PHOTO_OF_EACH_CONTENT} ORDER BY photos.id",
-            [model_id],
-        ):
-            digest.update(f"{photo_id}:{sha256};".encode())
-        return digest.hexdigest()
