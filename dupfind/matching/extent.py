@@ -58,8 +58,8 @@ def extent_of(
     outside_a, outside_b = (1 - _inside(quad) for quad in (quad_a, quad_b))
     seam_a, calm_a = seam(a, quad_a)
     seam_b, calm_b = seam(b, quad_b)
-    around_a, more_a = _kind(outside_a, seam_a, calm_a)
-    around_b, more_b = _kind(outside_b, seam_b, calm_b)
+    around_a, more_a = _kind(outside_a, seam_a, calm_a, dark=_dark_border(a))
+    around_b, more_b = _kind(outside_b, seam_b, calm_b, dark=_dark_border(b))
     return Extent(
         None, outside_a, outside_b, around_a, around_b, more_a, more_b, seam_a, seam_b, calm_a, calm_b, tilted
     )
@@ -78,14 +78,17 @@ def whole_turn(quad: NDArray[np.float64]) -> NDArray[np.float64] | None:
     return matrix
 
 
-def _kind(outside: float, seam_here: float, calm: float) -> tuple[float, float]:
+def _kind(outside: float, seam_here: float, calm: float, *, dark: bool) -> tuple[float, float]:
     if outside < NOTHING_MORE:
         return 0.0, 0.0
     sure = min(1.0, outside / 0.04)
     if seam_here > _SEAM or (seam_here > _FAINT_SEAM and calm < _CALM):
         return sure, 0.0
     # Nothing to see on either side of the border: a plain ground that goes on, or a plain frame.
-    return 0.0, sure * (0.4 if calm < _PLAIN else 1.0)
+    if calm < _PLAIN:
+        return (0.4 * sure, 0.0) if dark else (0.0, 0.15 * sure)
+    unsure = float(np.clip((_SEAM - seam_here) / (_SEAM - _FAINT_SEAM), 0.3, 1))
+    return 0.0, sure * unsure
 
 
 def _tilted(quad: NDArray[np.float64]) -> bool:
@@ -160,3 +163,9 @@ def _across(grey, start, end, normal) -> tuple[float, float] | None:
     ratio = float(np.nanmax(means[near])) / max(float(np.mean(beside)), 2.0)
     calm = (float(np.mean(outside)) + 0.5) / (float(np.mean(inside)) + 0.5) if len(outside) else 1.0
     return ratio, calm
+
+
+def _dark_border(picture: NDArray[np.uint8]) -> bool:
+    """Say whether most of a picture's border is black."""
+    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    return float((border.max(axis=1) < 16).mean()) > 0.5

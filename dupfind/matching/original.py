@@ -92,9 +92,8 @@ def judge(
     colour_a, seen = _laid(a.colour, b.colour, exact)
     found = tones(colour_a, b.colour, seen)
     if container is not None:
-        votes.add(Clue.CONTAINS, 10.0 if container == "b" else -10.0)
-    else:
-        _vote_extent(votes, extent)
+        votes.add(Clue.CONTAINS, 4.0 if container == "b" else -4.0)
+    _vote_extent(votes, extent)
     alike = extent.turn is not None and np.allclose(extent.turn, np.eye(3))
     if found is not None:
         _vote_tones(votes, found, a, b)
@@ -106,9 +105,9 @@ def judge(
     if abs(softness) < 0.5 and Clue.ONE_TONE not in votes.against_a | votes.against_b:
         score = written_over(colour_a, b.colour, seen)
         votes.add(Clue.WRITTEN, float(np.clip(2.5 * score, -4, 4)) * (1 - abs(softness) / 0.5))
-    if alike and votes.strongest < CLEAR and a.grey.shape == b.grey.shape:
+    if alike and votes.strongest < 0.3 and a.grey.shape == b.grey.shape:
         votes.add(Clue.COARSE, _coarser(a, b))
-    votes.add(Clue.EDITOR, 0.9 * (float(b.edited) - float(a.edited)))
+    votes.add(Clue.EDITOR, 1.1 * (float(b.edited) - float(a.edited)))
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
     return Verdict(votes.against_a, votes.against_b, alike)
 
@@ -187,7 +186,8 @@ def _vote_tones(votes: _Votes, found: Tones, a: Look, b: Look) -> None:
     comb = b.comb - a.comb
     if abs(comb) > 0.08:
         votes.add(Clue.STEPS, float(np.clip(comb * 15, -4, 4)))
-    if max(a.colours, b.colours) > 2000 and min(a.colours, b.colours) <= 256:
+    few = min(a, b, key=lambda look: look.colours)
+    if max(a.colours, b.colours) > 2000 and few.colours <= 256 and few.off_line > 3:
         votes.add(Clue.STEPS, math.copysign(3.0, a.colours - b.colours))
 
 
@@ -258,11 +258,7 @@ def _vote_size(
     softer = enlarged(larger, smaller)
     sign = 1.0 if ratio > 1 else -1.0
     clue = Clue.ENLARGED if softer > 0 else Clue.REDUCED
-    votes.add(clue, sign * float(np.clip(softer, -2.5, 2.5)))
-
-
-# Reducing by area softens as much by itself, most at factors near 1.
-_AREA_SOFTENS = -0.2
+    votes.add(clue, sign * float(np.clip(softer, -3, 3)))
 
 
 def enlarged(larger: NDArray[np.uint8], smaller: NDArray[np.uint8]) -> float:
@@ -270,12 +266,38 @@ def enlarged(larger: NDArray[np.uint8], smaller: NDArray[np.uint8]) -> float:
     # The other axis to the same size first, by the same means for both.
     rows = min(larger.shape[0], smaller.shape[0])
     one, two = (
-        cv2.resize(grey, (grey.shape[1], rows), interpolation=cv2.INTER_AREA)
-        for grey in (np.ascontiguousarray(larger), np.ascontiguousarray(smaller))
+        np.asarray(
+            cv2.resize(np.ascontiguousarray(grey), (grey.shape[1], rows), interpolation=cv2.INTER_AREA),
+            np.uint8,
+        )
+        for grey in (larger, smaller)
     )
     reduced = cv2.resize(one, (two.shape[1], rows), interpolation=cv2.INTER_AREA)
-    soft = _fine_along(reduced, two)
-    return 14.0 * (_AREA_SOFTENS - soft)
+    share = two.shape[1] / one.shape[1]
+    # Reducing by area softens by itself, most at factors near 1.
+    usual = -0.1 - 0.12 * float(np.clip((share - 0.5) / 0.35, 0, 1.1))
+    soft = _fine_along(np.asarray(reduced, np.uint8), two)
+    return 18.0 * (usual - soft) + 0.6 * (_missing_beyond(one, share) - 1.3)
+
+
+def _missing_beyond(grey: NDArray[np.uint8], share: float) -> float:
+    """Return how much less there is along the rows beyond ``share`` of the finest than below it leads to expect.
+
+    A natural logarithm of energy, against the straight line that a picture's spectrum follows.
+    """
+    values = grey.astype(np.float32)
+    window = np.hanning(values.shape[1]).astype(np.float32)
+    centred = (values - values.mean(axis=1, keepdims=True)) * window
+    power = np.asarray((np.abs(np.fft.rfft(centred, axis=1)) ** 2).mean(axis=0) + 1e-6)
+    frequency = np.fft.rfftfreq(values.shape[1])
+    cut = 0.5 * share
+    below = (frequency > 0.04) & (frequency < 0.8 * cut)
+    above = frequency > min(cut * 1.08, 0.46)
+    if below.sum() < 4 or above.sum() < 2:
+        return 1.3
+    slope, offset = np.polyfit(np.log(frequency[below]), np.log(power[below]), 1)
+    expected = slope * np.log(frequency[above]) + offset
+    return float((expected - np.log(power[above])).mean())
 
 
 def _fine_along(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
@@ -296,33 +318,37 @@ def _fine_along(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
 
 def _vote_sharpness(votes: _Votes, found: Sharpness, *, same_size: bool, same_tones: bool) -> None:
     scale, least = (1.0, 0.06) if same_size else (0.5, 0.25)
-    noise = _noise(found.noise_b, found.noise_a, found.white_b, found.even_b) - _noise(
-        found.noise_a, found.noise_b, found.white_a, found.even_a
+    rising = math.copysign(1.0, found.finest)
+    noise = rising * (
+        _noise(found.noise_b, found.noise_a, found.white_b)
+        if rising > 0
+        else _noise(found.noise_a, found.noise_b, found.white_a)
     )
-    if abs(found.middle) > 0.14 and abs(found.fine) > 0.85 * abs(found.finest):
+    blurred = abs(found.fine) > 0.68 * abs(found.finest) and abs(found.middle) > 0.15 * abs(found.finest)
+    if abs(found.finest) < 0.08 or blurred:
         noise = 0.0
-    if noise:
-        votes.add(Clue.NOISY, scale * noise)
+    votes.add(Clue.NOISY, scale * noise)
+    if abs(noise) > 1:
+        return
     flat = found.flat_b - found.flat_a
-    if same_tones and abs(flat) > 0.12 and abs(found.finest) < 0.5 and flat * found.finest > -0.06:
+    if same_tones and abs(flat) > 0.12:
         votes.add(Clue.FLAT, scale * float(np.clip(12 * flat, -4, 4)))
-        return
-    if abs(noise) > 1.5:
-        return
-    sign = math.copysign(1.0, found.finest)
-    middle = sign * found.middle
-    if middle > 0.1 and middle > 0.42 * abs(found.finest) and found.shared > 0.7:
-        votes.add(Clue.SHARPENED, scale * sign * min(4.0, 12 * middle))
+        if flat * found.finest > 0:
+            return
+    middle = rising * found.middle
+    if middle > max(0.1, 0.3 * abs(found.finest)) and found.shared > 0.75:
+        votes.add(Clue.SHARPENED, scale * rising * min(4.0, 12 * middle))
     elif abs(found.finest) > least:
         votes.add(Clue.SOFTER, -scale * float(np.clip(8 * found.finest, -4, 4)))
 
 
-def _noise(own: float, other: float, white: float, even: float) -> float:
+def _noise(own: float, other: float, white: float) -> float:
     """Return how clearly a picture got noise, by what it has that the other does not explain."""
-    if own < 3.2 or own < 1.2 * other:
+    if own < 2.5 or own < other:
         return 0.0
-    whiteness = float(np.clip((white - 0.55) / 0.2 + max(0.0, own - 6) / 8, 0, 1))
-    return 4.0 * whiteness * float(np.clip((even - 0.6) / 0.15, 0, 1))
+    sure = float(np.clip((white - 0.6) / 0.12, 0, 1) * np.clip((own / max(other, 0.1) - 1) / 0.1, 0, 1))
+    loud = float(np.clip((own - 8) / 6, 0, 1)) if own < 8 * other else 0.0  # a screen of dots
+    return 4.0 * max(sure, loud)
 
 
 def _vote_saving(votes: _Votes, a: Look, b: Look, turn: NDArray[np.float64]) -> None:
@@ -348,9 +374,9 @@ def turned_back(grey: NDArray[np.float32], turn: NDArray[np.float64]) -> NDArray
 def _coarser(a: Look, b: Look) -> float:
     """Return how clearly b was saved with coarser steps than a."""
     coarser = math.log(b.step / a.step)
-    if (a.table is None) != (b.table is None):
-        # What a file without a table went through before, nobody knows.
-        coarser = math.copysign(max(0.0, abs(coarser) - UNTOLD_STEPS), coarser)
+    # What a file without a table went through before, nobody knows.
+    untold = UNTOLD_STEPS if (a.table is None) != (b.table is None) else 0.7
+    coarser = math.copysign(max(0.0, abs(coarser) - untold), coarser)
     return float(np.clip(coarser, -3, 3))
 
 

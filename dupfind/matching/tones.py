@@ -109,20 +109,24 @@ def _uneven(
     rows, columns = seen.shape
     grid = (_TILES, _TILES)
     weight = cv2.resize(seen.astype(np.float32), grid, interpolation=cv2.INTER_AREA)
-    grey_a = _mean_at(grey_a, grey_b, seen)  # what one curve of tone explains is not uneven
-    light_a, light_b = (cv2.resize(grey, grid, interpolation=cv2.INTER_AREA) for grey in (grey_a, grey_b))
+    even_a = _mean_at(grey_a, grey_b, seen)  # what one curve of tone explains is not uneven
+    light_a, level_a, light_b = (
+        cv2.resize(grey, grid, interpolation=cv2.INTER_AREA) for grey in (grey_a, even_a, grey_b)
+    )
     inside = weight > 0.7
     if inside.sum() < 20:
         return 0.0
     y, x = (np.mgrid[:_TILES, :_TILES] + 0.5) / _TILES * 2 - 1
-    log = np.log((light_b + 6) / (light_a + 6))[inside]
+    log = np.log((light_b + 6) / (level_a + 6))[inside]
     radial, fit = _line((x**2 + y**2)[inside], log)
     if fit > 0.75 and abs(radial) > 0.1:
         return -radial * 4
-    more = (light_b - light_a)[inside] / 255
-    across = max((_line(axis[inside], more) for axis in (x, y)), key=lambda line: line[1])
-    if across[1] > 0.6 and abs(across[0]) > 0.03:
-        return float(np.sign(more.mean())) * min(2.0, abs(across[0]) * 20)
+    sides = light_b - light_a
+    ends = [sides[:, 0].mean(), sides[:, -1].mean(), sides[0].mean(), sides[-1].mean()]
+    across = max(_line(axis[inside], (light_b - level_a)[inside])[1] for axis in (x, y))
+    first, other = sorted(ends[:2] if abs(ends[0] - ends[1]) > abs(ends[2] - ends[3]) else ends[2:], key=abs)[::-1]
+    if across > 0.6 and abs(first) > 12 and abs(other) < 0.4 * abs(first):
+        return float(np.sign(first)) * 2.0
     return 0.0
 
 
