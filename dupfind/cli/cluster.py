@@ -63,6 +63,7 @@ def cluster(
     from dupfind.cli.progress import ProgressDisplay
     from dupfind.flows.clustering import ClusterOptions
     from dupfind.records import Level
+    from dupfind.reports.words import reclaim_words
 
     options = ClusterOptions(precision, threshold, Level(level), keep)
     library = common.library()
@@ -75,7 +76,7 @@ def cluster(
         common.say(f"Note: {summary.note}.")
     common.say(
         f"{summary.groups:,} groups of {summary.grouped_photos:,} photos found among "
-        f"{summary.photos:,}; {summary.reclaimable_bytes / 1e6:,.1f} MB could be reclaimed."
+        f"{summary.photos:,}; {reclaim_words(summary.reclaimable_bytes, summary.looks)}."
     )
     common.say(
         f"{summary.pairs:,} pairs scored; grouped from probability {summary.cut:.2f} on. Expected "

@@ -30,7 +30,7 @@ from dupfind.matching.calibrate import (
 from dupfind.matching.keep import parse_rules
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.progress import OnProgress, stage
-from dupfind.records import Level, Pair, Photo, Relation
+from dupfind.records import Advice, Level, Pair, Photo, Relation
 from dupfind.store.store import Store
 
 BURST_SECONDS = 10.0
@@ -62,7 +62,7 @@ class ClusterOptions:
 class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
-    ``prior`` is the estimated share of copies among the pairs that were looked at.
+    ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
     """
 
     photos: int
@@ -71,6 +71,7 @@ class ClusterSummary:
     groups: int
     grouped_photos: int
     reclaimable_bytes: int
+    looks: int
     cut: float
     expectation: Expectation
     calibration: str
@@ -110,6 +111,7 @@ def cluster_photos(
             pairs=written,
             groups=len(groups),
             grouped_photos=sum(len(group.members) for group in groups),
+            looks=sum(member.advice is Advice.LOOK for group in groups for member in group.members),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
             expectation=expect(found.calibration, scored.cut, prior=found.prior),

@@ -44,9 +44,7 @@ class Extent:
     tilted: bool
 
 
-def extent_of(
-    a: NDArray[np.uint8], b: NDArray[np.uint8], matrix: NDArray[np.float64]
-) -> Extent:
+def extent_of(a: NDArray[np.uint8], b: NDArray[np.uint8], matrix: NDArray[np.float64]) -> Extent:
     """Compare what two pictures show; ``matrix`` leads from shares of a to shares of b."""
     back = np.linalg.inv(matrix)
     quad_b = _project(matrix, CORNERS)  # of a, in b
@@ -61,7 +59,18 @@ def extent_of(
     around_a, more_a = _kind(outside_a, seam_a, calm_a, dark=_dark_border(a))
     around_b, more_b = _kind(outside_b, seam_b, calm_b, dark=_dark_border(b))
     return Extent(
-        None, outside_a, outside_b, around_a, around_b, more_a, more_b, seam_a, seam_b, calm_a, calm_b, tilted
+        None,
+        outside_a,
+        outside_b,
+        around_a,
+        around_b,
+        more_a,
+        more_b,
+        seam_a,
+        seam_b,
+        calm_a,
+        calm_b,
+        tilted,
     )
 
 
@@ -145,7 +154,12 @@ def _across(grey, start, end, normal) -> tuple[float, float] | None:
     reach = np.arange(-12, 13)
     places = (border[None] + reach[:, None, None] * normal).astype(np.float32)
     values = cv2.remap(
-        grey, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-9999
+        grey,
+        places[..., 0],
+        places[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=-9999,
     )
     values = np.where(values < -1, np.nan, values)
     steps = np.abs(np.diff(values, axis=0))

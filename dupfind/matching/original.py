@@ -75,6 +75,10 @@ class Verdict:
         """Return the verdict of (b, a)."""
         return Verdict(self.against_b, self.against_a, self.alike)
 
+    def weight(self, *clues: Clue) -> float:
+        """Return how much the clues weigh against b, less what they weigh against a."""
+        return sum(self.against_b.get(c, 0.0) - self.against_a.get(c, 0.0) for c in clues)
+
 
 def judge(
     a: Look, b: Look, matrix: NDArray[np.float64], *, container: str | None = None
@@ -267,7 +271,9 @@ def enlarged(larger: NDArray[np.uint8], smaller: NDArray[np.uint8]) -> float:
     rows = min(larger.shape[0], smaller.shape[0])
     one, two = (
         np.asarray(
-            cv2.resize(np.ascontiguousarray(grey), (grey.shape[1], rows), interpolation=cv2.INTER_AREA),
+            cv2.resize(
+                np.ascontiguousarray(grey), (grey.shape[1], rows), interpolation=cv2.INTER_AREA
+            ),
             np.uint8,
         )
         for grey in (larger, smaller)
@@ -324,7 +330,9 @@ def _vote_sharpness(votes: _Votes, found: Sharpness, *, same_size: bool, same_to
         if rising > 0
         else _noise(found.noise_a, found.noise_b, found.white_a)
     )
-    blurred = abs(found.fine) > 0.68 * abs(found.finest) and abs(found.middle) > 0.15 * abs(found.finest)
+    blurred = abs(found.fine) > 0.68 * abs(found.finest) and abs(found.middle) > 0.15 * abs(
+        found.finest
+    )
     if abs(found.finest) < 0.08 or blurred:
         noise = 0.0
     votes.add(Clue.NOISY, scale * noise)
@@ -339,14 +347,16 @@ def _vote_sharpness(votes: _Votes, found: Sharpness, *, same_size: bool, same_to
     if middle > max(0.1, 0.3 * abs(found.finest)) and found.shared > 0.75:
         votes.add(Clue.SHARPENED, scale * rising * min(4.0, 12 * middle))
     elif abs(found.finest) > least:
-        votes.add(Clue.SOFTER, -scale * float(np.clip(8 * found.finest, -4, 4)))
+        votes.add(Clue.SOFTER, -scale * float(np.clip(8 * found.finest, -6, 6)))
 
 
 def _noise(own: float, other: float, white: float) -> float:
     """Return how clearly a picture got noise, by what it has that the other does not explain."""
     if own < 2.5 or own < other:
         return 0.0
-    sure = float(np.clip((white - 0.6) / 0.12, 0, 1) * np.clip((own / max(other, 0.1) - 1) / 0.1, 0, 1))
+    sure = float(
+        np.clip((white - 0.6) / 0.12, 0, 1) * np.clip((own / max(other, 0.1) - 1) / 0.1, 0, 1)
+    )
     loud = float(np.clip((own - 8) / 6, 0, 1)) if own < 8 * other else 0.0  # a screen of dots
     return 4.0 * max(sure, loud)
 

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 
 def changed_mask(a, b, seen):
-    grey_a, grey_b = (cv2.GaussianBlur(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), (0, 0), 1.0).astype(np.float32) for p in (a, b))
+    grey_a, grey_b = (
+        cv2.GaussianBlur(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), (0, 0), 1.0).astype(np.float32)
+        for p in (a, b)
+    )
     blur_a, blur_b = (cv2.GaussianBlur(p, (0, 0), 1.0).astype(np.float32) for p in (a, b))
     # tone: b from a by luma level, per channel
     difference = np.zeros(a.shape[:2], np.float32)
@@ -50,13 +53,15 @@ def written_over(a, b, seen) -> float:
             continue
         region = (labels == label).astype(np.uint8)
         score = _region(slopes, region, mask, seen) + _moved(a, b, stats[label])
-        total += score * area ** 0.5
-        weight += area ** 0.5
+        total += score * area**0.5
+        weight += area**0.5
     return total / weight if weight else 0.0
 
 
 def _slope(picture):
-    grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.7)
+    grey = cv2.GaussianBlur(
+        cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.7
+    )
     dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8
     return np.hypot(dx, dy)
 
@@ -65,7 +70,11 @@ def _region(slopes, region, mask, seen) -> float:
     kernel = np.ones((5, 5), np.uint8)
     border = (cv2.dilate(region, kernel) - cv2.erode(region, kernel, borderValue=1)) > 0
     inner = region > 0
-    ring = (cv2.dilate(region, np.ones((17, 17), np.uint8)) > 0) & (cv2.dilate(mask, kernel) == 0) & seen
+    ring = (
+        (cv2.dilate(region, np.ones((17, 17), np.uint8)) > 0)
+        & (cv2.dilate(mask, kernel) == 0)
+        & seen
+    )
     a, b = slopes
     edge = float(np.log((b[border].mean() + 1) / (a[border].mean() + 1)))
     if ring.sum() < 20:

@@ -123,9 +123,7 @@ def off_line(colour: NDArray[np.uint8]) -> float:
     return total**0.5
 
 
-def carries(
-    grey: NDArray[np.floating], table: NDArray[np.float32]
-) -> float | None:
+def carries(grey: NDArray[np.floating], table: NDArray[np.float32]) -> float | None:
     """Return how far a picture's 8 x 8 frequencies lie from the steps of a JPEG's table.
 
     Args:

@@ -74,9 +74,18 @@ def sharpness(a: Grey, b: Grey) -> Sharpness | None:
     noise_a = _noise(bands_a, energy_b, common, activity, same)
     noise_b = _noise(bands_b, energy_a, common, activity, same)
     return Sharpness(
-        ratio(0), ratio(1), ratio(2), float(shared),
-        noise_a[0], noise_b[0], noise_a[1], noise_b[1], noise_a[2], noise_b[2],
-        _flat(a), _flat(b),
+        ratio(0),
+        ratio(1),
+        ratio(2),
+        float(shared),
+        noise_a[0],
+        noise_b[0],
+        noise_a[1],
+        noise_b[1],
+        noise_a[2],
+        noise_b[2],
+        _flat(a),
+        _flat(b),
     )
 
 
@@ -105,7 +114,7 @@ def _noise(bands, other_energy, common, activity, same) -> tuple[float, float, f
     low, high = np.percentile(activity[same], (20, 80))
     flat, busy = same & (activity <= low), same & (activity >= high)
     strength = float(np.sqrt(np.median(rests[0][flat]) + np.median(rests[1][flat])))
-    white = float(np.median(rests[0][flat]) / (np.median(rests[1][flat]) + 0.05)) 
+    white = float(np.median(rests[0][flat]) / (np.median(rests[1][flat]) + 0.05))
     even = strength / max(
         float(np.sqrt(np.median(rests[0][busy]) + np.median(rests[1][busy]))), 0.5
     )
@@ -113,4 +122,10 @@ def _noise(bands, other_energy, common, activity, same) -> tuple[float, float, f
 
 
 def _flat(grey: Grey) -> float:
-    return float((np.abs(np.diff(grey, axis=1)) < 1.5).mean() + (np.abs(np.diff(grey, axis=0)) < 1.5).mean()) / 2
+    return (
+        float(
+            (np.abs(np.diff(grey, axis=1)) < 1.5).mean()
+            + (np.abs(np.diff(grey, axis=0)) < 1.5).mean()
+        )
+        / 2
+    )

@@ -52,19 +52,21 @@ class Tones:
     uneven: float
 
 
-def tones(
-    a: NDArray[np.uint8], b: NDArray[np.uint8], seen: NDArray[np.bool_]
-) -> Tones | None:
+def tones(a: NDArray[np.uint8], b: NDArray[np.uint8], seen: NDArray[np.bool_]) -> Tones | None:
     """Compare two pictures (height, width, 3) where both are ``seen``; None where that is too little."""
     if seen.sum() < 400:
         return None
     soft_a, soft_b = (cv2.blur(picture, (3, 3)).astype(np.float32) for picture in (a, b))
     one, two = soft_a[seen], soft_b[seen]
     grey_a, grey_b = one @ LUMA, two @ LUMA
-    correlation = float(np.corrcoef(grey_a, grey_b)[0, 1]) if grey_a.std() > 1 < grey_b.std() else 1.0
+    correlation = (
+        float(np.corrcoef(grey_a, grey_b)[0, 1]) if grey_a.std() > 1 < grey_b.std() else 1.0
+    )
     lost_a, dimmed_b = _ends(soft_a, soft_b, seen)
     lost_b, dimmed_a = _ends(soft_b, soft_a, seen)
-    spread_a, spread_b = (float(np.subtract(*np.percentile(grey, (95, 5)))) for grey in (grey_a, grey_b))
+    spread_a, spread_b = (
+        float(np.subtract(*np.percentile(grey, (95, 5)))) for grey in (grey_a, grey_b)
+    )
     return Tones(
         changed=float(np.abs(one - two).mean()),
         correlation=correlation,
@@ -85,8 +87,13 @@ def _ends(one: Colours, two: Colours, seen: NDArray[np.bool_]) -> tuple[float, f
     # What is left without the slow changes of light: a leak of light is no shade of the picture.
     shades = cv2.blur(two, (5, 5)) - cv2.blur(two, (31, 31))
     for channel in range(3):
-        for clipped, end in ((one[..., channel] >= _WHITE, 255.0), (one[..., channel] <= _BLACK, 0.0)):
-            inner = cv2.erode((clipped & seen).astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0)
+        for clipped, end in (
+            (one[..., channel] >= _WHITE, 255.0),
+            (one[..., channel] <= _BLACK, 0.0),
+        ):
+            inner = cv2.erode(
+                (clipped & seen).astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0
+            )
             inside = inner > 0
             share = float(inside.sum() / seen.sum())
             if share < _LEAST_SHARE:
@@ -124,7 +131,9 @@ def _uneven(
     sides = light_b - light_a
     ends = [sides[:, 0].mean(), sides[:, -1].mean(), sides[0].mean(), sides[-1].mean()]
     across = max(_line(axis[inside], (light_b - level_a)[inside])[1] for axis in (x, y))
-    first, other = sorted(ends[:2] if abs(ends[0] - ends[1]) > abs(ends[2] - ends[3]) else ends[2:], key=abs)[::-1]
+    first, other = sorted(
+        ends[:2] if abs(ends[0] - ends[1]) > abs(ends[2] - ends[3]) else ends[2:], key=abs
+    )[::-1]
     if across > 0.6 and abs(first) > 12 and abs(other) < 0.4 * abs(first):
         return float(np.sign(first)) * 2.0
     return 0.0

@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlite_utils import Database
 
 from dupfind.evidence import Evidence
-from dupfind.records import Group, Member, Pair
+from dupfind.records import Advice, Group, Member, Pair, Reason, Relation
 from dupfind.store.rows import row_to_member, row_to_pair, to_json
 
 _PRESENT_PAIRS = (
@@ -18,10 +18,13 @@ _PRESENT_PAIRS = (
 )
 _PRESENT_MEMBERS = (
     "SELECT group_id, photo_id, keep, relation, similarity, probability, evidence, "
-    "CASE WHEN is_reference THEN 0 ELSE size_bytes END "
+    "advice, reasons, CASE WHEN is_reference THEN 0 ELSE size_bytes END "
     "FROM group_members JOIN photos ON photos.id = photo_id WHERE NOT is_missing "
     "ORDER BY group_id, position"
 )
+
+
+_SAME = {Relation.IDENTICAL: Reason.SAME_BYTES, Relation.SAME_PIXELS: Reason.SAME_PIXELS}
 
 
 class ResultTables:
@@ -72,27 +75,28 @@ class ResultTables:
         heads = {
             row[0]: row[1:]
             for row in self.db.execute(
-                "SELECT id, keep_photo_id, lowest_similarity, reclaimable_bytes, evidence "
+                "SELECT id, keep_photo_id, lowest_similarity, evidence, also_in "
                 "FROM duplicate_groups"
             )
         }
         for group_id, rows in groupby(self.db.execute(_PRESENT_MEMBERS), key=lambda row: row[0]):
-            members = [(row_to_member(row[1:7]), row[7]) for row in rows]
+            members = [(row_to_member(row[1:9]), row[9]) for row in rows]
             if len(members) >= 2:
                 yield self._read_group(group_id, heads[group_id], members)
 
     def _read_group(
-        self, group_id: int, head: tuple[int, float, int, str], members: list[tuple[Member, int]]
+        self, group_id: int, head: tuple[int, float, str, str], members: list[tuple[Member, int]]
     ) -> Group:
-        _, lowest_similarity, _, evidence = head
+        _, lowest_similarity, evidence, also_in = head
         if not members[0][0].keep:
             members = self._with_next_best(members)
         return Group(
             group_id,
             tuple(member for member, _ in members),
             lowest_similarity,
-            sum(size_bytes for _, size_bytes in members[1:]),
+            sum(size for member, size in members[1:] if member.advice is Advice.REMOVE),
             tuple(json.loads(evidence).get("bridges", ())),
+            tuple(json.loads(also_in)),
         )
 
     def _with_next_best(self, members: list[tuple[Member, int]]) -> list[tuple[Member, int]]:
@@ -113,24 +117,31 @@ class ResultTables:
                     member.photo_id, False, pair.relation, pair.similarity, pair.probability,
                     replace(evidence, unit=member.evidence.unit),
                 )  # fmt: skip
+                if pair.relation in _SAME:
+                    member = replace(member, advice=Advice.REMOVE, reasons=(_SAME[pair.relation],))
+            else:  # it was compared with the photo that is gone, not with this one
+                member = replace(member, advice=Advice.LOOK, reasons=())
             others.append((member, size))
-        kept = Member(best.photo_id, True, "original", 1.0, 1.0, Evidence(unit=best.evidence.unit))
+        evidence = Evidence(unit=best.evidence.unit)
+        kept = Member(best.photo_id, True, "original", 1.0, 1.0, evidence, Advice.KEEP)
         return [(kept, size_bytes), *others]
 
     def _write_group(self, run_id: int, group: Group) -> None:
         self.db.execute(
-            "INSERT INTO duplicate_groups VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO duplicate_groups VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 group.id, run_id, group.keep.photo_id, float(group.lowest_similarity),
                 int(group.reclaimable_bytes), to_json({"bridges": group.bridges} if group.bridges else {}),
+                to_json(group.also_in),
             ],
         )  # fmt: skip
         self.db.conn.executemany(
-            "INSERT INTO group_members VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO group_members VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     group.id, position, member.photo_id, int(member.keep), str(member.relation),
                     float(member.similarity), float(member.probability), to_json(member.evidence.to_json()),
+                    str(member.advice), to_json(member.reasons),
                 )
                 for position, member in enumerate(group.members)
             ],
