@@ -132,11 +132,57 @@ class Pair:
     evidence: Evidence = field(default_factory=Evidence)
 
 
+class Advice(StrEnum):
+    """What may become of a member: ``remove`` only where a person would lose nothing."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+    LOOK = "look"
+
+
+class Reason(StrEnum):
+    """Why a member is kept, may go, or wants a look; the words for them are in ``reports.words``."""
+
+    SOURCE = "source"  # of the kept one: the others are made from it
+    BALANCED = "balanced"  # of the kept one: the evidence does not tell, the keep rules chose
+    SAME_BYTES = "same-bytes"
+    SAME_PIXELS = "same-pixels"
+    SAVED_AGAIN = "saved-again"
+    REDUCED = "reduced"
+    ENLARGED = "enlarged"
+    SHOWS_LESS = "shows-less"
+    SHOWS_MORE = "shows-more"
+    FRAMED = "framed"
+    UNFRAMED = "unframed"
+    COMPOSITE = "composite"
+    SEVERAL = "several-groups"  # it shows photos of other groups too
+    WRITTEN = "written-over"
+    CHANGED = "changed"
+    ONE_TONE = "one-tone"
+    MORE_COLOUR = "more-colour"
+    RECOLOURED = "recoloured"
+    SOFTER = "softer"
+    SHARPER = "sharper-or-noisier"
+    TURNED = "turned"
+    MIRRORED = "mirrored"
+    STRETCHED = "stretched"
+    WARPED = "warped"
+    UNPROVEN = "unproven"
+    FINER = "finer"  # it may be the better one of the two
+    MORE_EXIF = "more-exif"
+    VIDEO = "video"
+    GAIN_MAP = "gain-map"
+    DEPTH = "depth"
+    SEVERAL_PICTURES = "several-pictures"
+    PAGES = "pages"
+    ANIMATION = "animation"
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A photo of a group, with its relation to the photo that is kept (``original`` for that one).
 
-    ``evidence`` describes it as made from the kept photo.
+    ``evidence`` describes it as made from the kept photo; ``reasons`` say why the ``advice``.
     """
 
     photo_id: int
@@ -145,13 +191,17 @@ class Member:
     similarity: float
     probability: float
     evidence: Evidence = field(default_factory=Evidence)
+    advice: Advice = Advice.LOOK
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """A set of proven copies: the kept photo first. ``lowest_similarity`` is over all its pairs.
 
-    ``bridges`` are the ids of collages that belong to other groups as well.
+    ``bridges`` are the ids of its collages that show photos of other groups as well; ``also_in``
+    those of collages in other groups that show a photo of this one. Only members with the advice
+    ``remove`` count as reclaimable.
     """
 
     id: int
@@ -159,6 +209,7 @@ class Group:
     lowest_similarity: float
     reclaimable_bytes: int
     bridges: tuple[int, ...] = ()
+    also_in: tuple[int, ...] = ()
 
     @property
     def keep(self) -> Member:

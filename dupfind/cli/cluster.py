@@ -9,7 +9,7 @@ from dupfind.cli.choices import keep_option, level_option, precision_option
 from dupfind.cli.common import Common, common_options, json_option, print_json
 from dupfind.options import ClusterOptions
 from dupfind.records import Level
-from dupfind.reports.words import count, readable_bytes, safe_name
+from dupfind.reports.words import count, reclaim_words, safe_name
 
 if TYPE_CHECKING:
     from dupfind import ClusterSummary
@@ -59,7 +59,7 @@ def _say(common: Common, summary: "ClusterSummary") -> None:
         common.say(f"Note: {safe_name(summary.note)}.")
     common.say(
         f"{count(summary.groups, 'group')} of {count(summary.grouped_photos, 'photo')} found among "
-        f"{summary.photos:,}; {readable_bytes(summary.reclaimable_bytes)} could be reclaimed."
+        f"{summary.photos:,}; {reclaim_words(summary.reclaimable_bytes, summary.looks)}."
     )
     if not summary.groups:
         common.say(

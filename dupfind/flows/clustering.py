@@ -32,7 +32,7 @@ from dupfind.matching.pairs import unique_pairs
 from dupfind.matching.proven import Proven, follow_ups
 from dupfind.options import CalibrateOptions, ClusterOptions
 from dupfind.progress import OnProgress, stage
-from dupfind.records import Level, Pair, Photo, Relation
+from dupfind.records import Advice, Level, Pair, Photo, Relation
 from dupfind.store.store import Store
 
 BURST_SECONDS = 10.0
@@ -43,8 +43,9 @@ MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it
 class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
-    ``prior`` is the estimated share of copies among the pairs that were looked at. ``expectation`` is
-    None where so few are copies that no example would reach the cut: nothing can be promised then.
+    ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the
+    estimated share of copies among the pairs that were looked at. ``expectation`` is None where so few
+    are copies that no example would reach the cut: nothing can be promised then.
     """
 
     photos: int
@@ -53,6 +54,7 @@ class ClusterSummary:
     groups: int
     grouped_photos: int
     reclaimable_bytes: int
+    looks: int
     cut: float
     expectation: Expectation | None
     calibration: str
@@ -94,6 +96,7 @@ def cluster_photos(
             pairs=written,
             groups=len(groups),
             grouped_photos=sum(len(group.members) for group in groups),
+            looks=sum(member.advice is Advice.LOOK for group in groups for member in group.members),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
             expectation=found.expectation(scored.cut),

@@ -66,6 +66,7 @@ def gather_report(store: Store) -> Report:
     run = _clustering(store)
     groups = list(store.groups())
     wanted = {member.photo_id for group in groups for member in group.members}
+    wanted |= {photo_id for group in groups for photo_id in group.also_in}
     names = {model.id: model.name for model in store.models()}
     return Report(
         library=store.paths.root,

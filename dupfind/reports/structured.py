@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from dupfind.records import FileError, Group
 from dupfind.reports.contents import PairLine, Report, kept_member
+from dupfind.reports.words import reason_of
 
 VERSION = 1
 MEMBER_COLUMNS = (
@@ -29,6 +30,9 @@ MEMBER_COLUMNS = (
     "lowest_similarity",
     "reclaimable_bytes",
     "evidence",
+    "advice",
+    "reason",
+    "also_in",
 )
 
 
@@ -59,6 +63,7 @@ def group_object(report: Report, group: Group) -> dict[str, Any]:
         "keep": os.fspath(report.kept_photo(group).path),
         "lowest_similarity": group.lowest_similarity,
         "reclaimable_bytes": group.reclaimable_bytes,
+        "also_in": report.appearances(group),
         "members": [_member_object(report, group, index) for index in range(len(group.members))],
     }
 
@@ -80,6 +85,7 @@ def write_csv(report: Report, stream: TextIO) -> None:
                 "group_id": group.id,
                 "lowest_similarity": group.lowest_similarity,
                 "reclaimable_bytes": group.reclaimable_bytes,
+                "also_in": json.dumps(report.appearances(group)),
             }
             writer.writerow([_harmless(row[column]) for column in MEMBER_COLUMNS])
 
@@ -112,6 +118,8 @@ def _member_object(report: Report, group: Group, index: int) -> dict[str, Any]:
         "relation": str(member.relation),
         "similarity": member.similarity,
         "probability": member.probability,
+        "advice": str(member.advice),
+        "reason": reason_of(member, group),
         "evidence": _finite(member.evidence.to_json()),
         "bytes": photo.size_bytes,
         "width": photo.width,

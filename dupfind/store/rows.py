@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dupfind.evidence import Evidence
-from dupfind.records import Member, Pair, Photo, Relation
+from dupfind.records import Advice, Member, Pair, Photo, Reason, Relation
 
 _Value = TypeVar("_Value")
 _PARAMETERS = 500  # SQLite takes at most 999 parameters in its older builds
@@ -59,8 +59,11 @@ def row_to_pair(row: tuple[Any, ...]) -> Pair:
 
 
 def row_to_member(row: tuple[Any, ...]) -> Member:
-    """Make a member of (photo_id, keep, relation, similarity, probability, evidence)."""
-    return Member(row[0], bool(row[1]), row[2], row[3], row[4], _evidence(row[5]))
+    """Make a member of (photo_id, keep, relation, similarity, probability, evidence, advice, reasons)."""
+    known = set(Reason)
+    reasons = tuple(Reason(name) for name in json.loads(row[7]) if name in known)
+    evidence = _evidence(row[5])
+    return Member(row[0], bool(row[1]), row[2], row[3], row[4], evidence, Advice(row[6]), reasons)
 
 
 def _evidence(text: str) -> Evidence:

@@ -93,7 +93,19 @@ ALTER TABLE errors ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX photos_inode ON photos(inode, device);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES)
+# What older versions grouped is advice for same bytes and pixels only, until the next ``cluster``.
+_ADVICE = """
+ALTER TABLE group_members ADD COLUMN advice TEXT NOT NULL DEFAULT 'look';
+ALTER TABLE group_members ADD COLUMN reasons TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE duplicate_groups ADD COLUMN also_in TEXT NOT NULL DEFAULT '[]';
+UPDATE group_members SET advice = 'keep' WHERE keep;
+UPDATE group_members SET advice = 'remove', reasons = '["same-bytes"]'
+    WHERE NOT keep AND relation = 'identical';
+UPDATE group_members SET advice = 'remove', reasons = '["same-pixels"]'
+    WHERE NOT keep AND relation = 'same-pixels'
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _ADVICE)
 
 
 def schema_version(db: Database) -> int:
