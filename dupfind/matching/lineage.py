@@ -55,7 +55,7 @@ def margins(count: int, verdicts: Mapping[tuple[int, int], Verdict]) -> NDArray[
 def _first(left: list[int], margin: NDArray[np.float64]) -> list[int]:
     """Return those that were made from none that is left; of a circle the least likely to have been."""
     inside = margin[np.ix_(left, left)]
-    free = (inside < CLEAR).all(axis=0)
+    free = np.asarray((inside < CLEAR).all(axis=0), np.bool_)
     total = inside.sum(axis=1)
     if not free.any():
         return [left[int(total.argmax())]]

@@ -1,7 +1,7 @@
 """Judge which of two pictures was made from the other.
 
-In:  ``Look`` of the pictures and the matrix that lays one on the other. Out: a ``Verdict``. No disk, database or
-model.
+In:  ``Look`` of the pictures and the matrix that lays one on the other. Out: a ``Verdict``. No disk,
+database or model.
 
 Every clue is a trace that an alteration leaves in the altered picture: a vote with a weight. The votes of a
 pair add up to its margin; where they balance nothing is said.
@@ -287,7 +287,8 @@ def enlarged(larger: NDArray[np.uint8], smaller: NDArray[np.uint8]) -> float:
 
 
 def _missing_beyond(grey: NDArray[np.uint8], share: float) -> float:
-    """Return how much less there is along the rows beyond ``share`` of the finest than below it leads to expect.
+    """Return how much less there is along the rows beyond ``share`` of the finest than below it leads to
+    expect.
 
     A natural logarithm of energy, against the straight line that a picture's spectrum follows.
     """
@@ -367,10 +368,10 @@ def _vote_saving(votes: _Votes, a: Look, b: Look, turn: NDArray[np.float64]) -> 
     for source, other, sign in ((a, b, 1.0), (b, a, -1.0)):
         if source.table is None or not _finer(other, source):
             continue
-        if sign > 0:
-            back = turned_back(_levelled(b.grey, laid_a), turn)
-        else:
-            back = _levelled(laid_a, b.grey)
+        forward = sign > 0
+        back = _levelled(b.grey, laid_a) if forward else _levelled(laid_a, b.grey)
+        if forward:
+            back = turned_back(back, turn)
         off = carries(back, source.table)
         if off is not None and off < 0.19:
             votes.add(Clue.RESAVED, sign * float(np.clip((0.2 - off) * 60, 0, 6)))

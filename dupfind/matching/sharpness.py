@@ -8,7 +8,9 @@ flat places, and not in the other picture; a sharpened edge is as much stronger 
 what a blur takes away grows and grows towards the finest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -97,7 +99,7 @@ def _window(grey: Grey) -> Grey:
 
 def _bands(grey: Grey) -> list[Grey]:
     soft = [grey, *(cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in _SIGMAS_PX)]
-    return [finer - softer for finer, softer in zip(soft[:-1], soft[1:], strict=True)]
+    return [finer - softer for finer, softer in pairwise(soft)]
 
 
 def _mean(values: Grey) -> Grey:
@@ -105,7 +107,13 @@ def _mean(values: Grey) -> Grey:
     return np.asarray(blurred[_STEP_PX::_STEP_PX, _STEP_PX::_STEP_PX], np.float32)
 
 
-def _noise(bands, other_energy, common, activity, same) -> tuple[float, float, float]:
+def _noise(
+    bands: Sequence[Grey],
+    other_energy: Sequence[Grey],
+    common: Sequence[Grey],
+    activity: Grey,
+    same: NDArray[np.bool_],
+) -> tuple[float, float, float]:
     """Return strength, whiteness and evenness of what the other picture does not explain."""
     rests = []
     for band in range(3):
