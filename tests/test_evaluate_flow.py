@@ -11,15 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from dupfind import EvaluateOptions, Library
 from dupfind.cli import cli
 from dupfind.config import LibraryPaths
 from dupfind.errors import TruthError
 from dupfind.evaluation.relations import expected_relations
 from dupfind.evaluation.truth import Truth
 from dupfind.flows.evaluating import (
-    EvaluateOptions,
     candidate_recall,
-    evaluate,
     measure_library,
     precision_promised,
     read_labels,
@@ -189,7 +188,7 @@ def test_everything_is_measured_and_drawn(album: Album, tmp_path: Path) -> None:
     assert curve.read_bytes().startswith(b"\x89PNG")
     assert (library / "dupfind.db").is_file()
     truth = read_labels(album.truth)
-    again = evaluate(truth, EvaluateOptions(), library=LibraryPaths(library))
+    again = Library(library).evaluate(album.truth, EvaluateOptions(keep=True))
     assert again.report["model"] == "untrained"  # the library's own
     assert again.report["pairs"]["micro_ap"] > 0.9
     assert again.report["groups"]["precision"] == 1.0
@@ -303,9 +302,9 @@ def test_only_labelled_files_are_indexed(
     folder = tmp_path / "album"
     shutil.copytree(album.folder, folder)
     Image.fromarray(make_picture(99, (64, 64))).save(folder / "unlabelled.png")
-    options = EvaluateOptions("untrained", descriptor_only=True)
+    options = EvaluateOptions("untrained", descriptor_only=True, keep=True)
     library = LibraryPaths(tmp_path / "library")
-    evaluate(read_labels(folder / "truth.csv"), options, library=library)
+    Library(library.root).evaluate(folder / "truth.csv", options)
     with Store.open(library) as store:
         names = {photo.path.name for photo in store.photos()}
     assert len(names) == 16
@@ -320,8 +319,8 @@ def test_a_folder_of_labelled_files_only_is_indexed_as_one(album: Album, tmp_pat
     for name in ("truth.csv", "hard.csv"):
         (tmp_path / "photos" / name).unlink()
     library = LibraryPaths(tmp_path / "library")
-    options = EvaluateOptions("untrained", descriptor_only=True)
-    result = evaluate(read_labels(tmp_path / "truth.csv"), options, library=library)
+    options = EvaluateOptions("untrained", descriptor_only=True, keep=True)
+    result = Library(library.root).evaluate(tmp_path / "truth.csv", options)
     assert result.report["not_indexed"] == []
     with Store.open(library) as store:
         run = store.latest_run("index")

@@ -15,6 +15,7 @@ import dupfind.flows.reading
 from dupfind import Library
 from dupfind.errors import LibraryError, ModelError
 from dupfind.flows.indexing import IndexOptions, IndexSummary
+from dupfind.photos.opening import OpenedPhoto
 from dupfind.store.store import Store
 
 PHOTOS = 6
@@ -47,9 +48,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     paths: list[Path] = []
     real = dupfind.flows.reading.decode
 
-    def counting(path: Path, **options: int) -> object:
-        paths.append(path)
-        return real(path, **options)
+    def counting(opened: OpenedPhoto, **options: int) -> object:
+        paths.append(opened.path)
+        return real(opened, **options)
 
     monkeypatch.setattr(dupfind.flows.reading, "decode", counting)
     return paths

@@ -132,7 +132,7 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_is_committed(
     assert "Traceback" not in errors
     assert 0 < committed(library) < PHOTOS
     check_integrity(library)
-    assert [run.status for run in runs(library)] == ["failed"]
+    assert [run.status for run in runs(library)] == ["interrupted"]
 
 
 def test_beside_a_writer_a_second_one_is_refused_and_readers_go_on(

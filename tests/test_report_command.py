@@ -16,6 +16,7 @@ from PIL import Image
 from dupfind.config import LibraryPaths
 from dupfind.evidence import Evidence
 from dupfind.flows.thumbnails import make_thumbnails, side_for
+from dupfind.photos.scan import file_sha256
 from dupfind.records import Group, Member, Pair, Photo, Relation, ScannedFile
 from dupfind.store.cache import BlobCache
 from dupfind.store.photos import Batch, Content, ErrorEntry, PhotoEntry
@@ -152,9 +153,10 @@ def test_thumbnails_are_small_kept_and_none_for_what_cannot_be_read(
 ) -> None:
     good, bad = save_picture("wide.jpg", 3, (600, 200)), tmp_path / "bad.jpg"
     bad.write_bytes(b"no photo")
+    known = file_sha256(good)
     photos = [
         Photo(number, path, sha256, 1, 1, 600, 200, "JPEG")
-        for number, (path, sha256) in enumerate([(good, "a"), (bad, "b"), (good, "a")])
+        for number, (path, sha256) in enumerate([(good, known), (bad, "b"), (good, known)])
     ]
     done: list[tuple[int, int]] = []
     with BlobCache(tmp_path / "cache.db") as cache:
@@ -164,6 +166,9 @@ def test_thumbnails_are_small_kept_and_none_for_what_cannot_be_read(
         good.unlink()
         again = list(make_thumbnails(photos, cache, side_px=64))
         other_size = list(make_thumbnails(photos, cache, side_px=32))
+    with BlobCache(tmp_path / "other.db") as cache:  # the file holds another picture by now
+        save_picture("wide.jpg", 4, (600, 200))
+        assert list(make_thumbnails(photos, cache, side_px=64)) == [None, None, None]
     assert made[0] is not None
     with Image.open(io.BytesIO(made[0])) as image:
         assert image.size == (64, 21)

@@ -95,6 +95,18 @@ def test_the_csv_has_a_row_a_member_and_exact_names(tmp_path: Path) -> None:
     assert json.loads(rows[1]["evidence"])["crop_share"] == 0.52
 
 
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1"])
+def test_no_cell_of_the_csv_is_a_formula_and_json_has_the_text_as_it_is(formula: str) -> None:
+    photos = [photo(1, "a.jpg"), photo(2, "b.jpg", taken_at=formula)]
+    report = report_of(Group(1, (original(1), copy(2, "resized")), -0.1, 1), photos=photos)
+    stream = io.StringIO(newline="")
+    write_csv(report, stream)
+    row = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))[1]
+    assert row["taken_at"] == f"'{formula}"
+    assert row["lowest_similarity"] == "-0.1"  # a number stays one
+    assert json.loads(as_json(report))["groups"][0]["members"][1]["taken_at"] == formula
+
+
 def test_pairs_come_out_as_they_come_in_with_every_digit(tmp_path: Path) -> None:
     pairs = [
         PairLine(Path("/a,b.jpg"), Path(f"/{NOT_UTF8}"), 1 / 3, 0.1 + 0.2, "cropped"),

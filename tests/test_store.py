@@ -225,6 +225,39 @@ def test_a_changed_photo_loses_the_results_about_its_old_content(clustered: Stor
     assert [m.photo_id for g in clustered.groups() for m in g.members] == [1, 3]
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (LibraryError("the disk is full"), "failed", "the disk is full"),
+        (KeyError("no such thing"), "failed", "'no such thing'"),
+        (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
+    ],
+)
+def test_a_run_says_how_it_ended(
+    store: Store, error: BaseException, status: str, words: str
+) -> None:
+    def go_wrong() -> None:
+        with store.run("cluster", {"level": "copy"}) as run:
+            assert store.runs("cluster")[0].status == "running"
+            run.summary = {"so far": 3}
+            raise error
+
+    with pytest.raises(type(error)):
+        go_wrong()
+    (ended,) = store.runs("cluster")
+    assert (ended.status, ended.summary) == (status, {"so far": 3, "error": words})
+    assert ended.finished_at is not None
+    assert store.latest_run("cluster") is None
+    for number in (1, 2):
+        with store.run("cluster", {}) as run:
+            run.summary = {"number": number}
+    with store.run("index", {}):
+        pass
+    latest = store.latest_run("cluster")
+    assert latest is not None
+    assert latest.summary == {"number": 2}
+
+
 def test_runs_calibrations_and_metrics_are_kept(store: Store) -> None:
     model_id = add_model(store)
     run_id = store.start_run("train", {"epochs": 2}, model_id=model_id)

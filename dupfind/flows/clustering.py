@@ -9,7 +9,6 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.config import DEFAULT_KEEP
 from dupfind.copies.calibration import find_calibration
 from dupfind.copies.candidates import candidate_table
 from dupfind.copies.contents import Contents, load_contents, relation_of_same
@@ -28,11 +27,12 @@ from dupfind.matching.calibrate import (
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.judge import shipped_judge
 from dupfind.matching.keep import parse_rules
-from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.matching.pairs import unique_pairs
 from dupfind.matching.promise import choose_cut, estimate_share, logit, probabilities, promise
 from dupfind.matching.proven import Proven, follow_ups, told_apart, unjoined
+from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
-from dupfind.records import Level, Pair, Photo
+from dupfind.records import Advice, Level, Pair, Photo
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
@@ -44,32 +44,12 @@ MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterOptions:
-    """What to group and how sure to be.
-
-    Attributes:
-        precision: Share of the grouped pairs that must be right, in (0.5, 1].
-        threshold: Smallest probability to group; None finds it from ``precision``.
-        level: Which relations join a group.
-        keep: Stacked rules for the photo to keep (``matching.keep``).
-        candidates: Partners of a photo that are proven.
-        workers: Threads; 0 takes one for each core.
-    """
-
-    precision: float = 0.99
-    threshold: float | None = None
-    level: Level = Level.COPY
-    keep: str = DEFAULT_KEEP
-    candidates: int = CANDIDATES
-    workers: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
-    ``prior`` is the estimated share of copies among the pairs that were looked at. ``expectation`` is
-    None where so few are copies that no example would reach the cut: nothing can be promised then.
+    ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the
+    estimated share of copies among the pairs that were looked at. ``expectation`` is None where so few
+    are copies that no example would reach the cut: nothing can be promised then.
     """
 
     photos: int
@@ -78,6 +58,7 @@ class ClusterSummary:
     groups: int
     grouped_photos: int
     reclaimable_bytes: int
+    looks: int
     cut: float
     expectation: Expectation | None
     calibration: str
@@ -105,18 +86,21 @@ def cluster_photos(
     rules = parse_rules(options.keep)
     contents = load_contents(store)
     recorded = asdict(options) | {"level": str(options.level)}
-    run_id = store.start_run("cluster", recorded, model_id=contents.model.id)
-    with open_prover(store, contents.first, workers=options.workers) as prover:
+    with (
+        store.run("cluster", recorded, model_id=contents.model.id) as run,
+        open_prover(store, contents.first, workers=options.workers) as prover,
+    ):
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
         groups = list(make_groups(scored, contents, prover.source, options.level, rules))
-        written, _ = store.replace_results(run_id, _records(scored, contents), groups)
+        written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         summary = ClusterSummary(
             photos=sum(map(len, contents.photos)),
             candidates=found.candidates,
             pairs=written,
             groups=len(groups),
             grouped_photos=sum(len(group.members) for group in groups),
+            looks=sum(member.advice is Advice.LOOK for group in groups for member in group.members),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
             expectation=found.expectation(scored.cut),
@@ -125,7 +109,7 @@ def cluster_photos(
             unreadable=len(prover.source.unreadable),
             prior=found.prior,
         )
-    store.finish_run(run_id, asdict(summary))
+        run.summary = asdict(summary)
     return summary
 
 

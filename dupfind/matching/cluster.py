@@ -8,7 +8,7 @@ screenshot) is a copy like any other. A collage contains several but is no copy 
 it is proven against most often and never brings two groups together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +86,29 @@ def group(
         stars = _stars(edges.select(~contained), photos, preference, apart)
     stars = _with_collages(stars, edges.select(contained))
     return sorted(stars, key=lambda star: int(preference[star.centre]))
+
+
+def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
+    """Return the group around the best of its members that it can be proven around.
+
+    That one is proven against half of the others, and each of the others against it or against half
+    of the group. What holds photos of several groups is never the centre.
+
+    Args:
+        star: A group.
+        edges: All proven pairs.
+        best_first: The members, the best to keep first.
+    """
+    inside = np.isin(edges.a, star.members) & np.isin(edges.b, star.members)
+    neighbours = _neighbours(edges.select(inside), list(star.members))
+    members = set(star.members)
+    quorum = {row for row in members if _has_quorum(row, members, neighbours)}
+    for row in best_first:
+        near = neighbours[row].keys()
+        enough = len(near) >= QUORUM * (len(members) - 1)
+        if row not in star.bridges and enough and members - near - {row} <= quorum:
+            return Star(row, star.members, star.bridges)
+    return star
 
 
 def _stars(peers: Edges, photos: int, preference: NDArray[np.int64], apart: Apart) -> list[Star]:
