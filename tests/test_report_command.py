@@ -52,7 +52,7 @@ def library(tmp_path: Path, save_picture: Callable[..., Path]) -> Path:
         ]
         members = (
             Member(first, True, "original", 1.0, 1.0),
-            Member(second, False, "resized", 0.9, 0.999, {"scale": 0.5}),
+            Member(second, False, "resized", 0.9, 0.999, Evidence(scale=0.5)),
         )
         store.replace_results(run, pairs, [Group(1, members, 0.9, files[1].stat().st_size)])
         store.finish_run(run, {})
