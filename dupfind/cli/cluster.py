@@ -65,6 +65,8 @@ def _say(common: Common, summary: "ClusterSummary") -> None:
         common.say(
             f"{count(summary.pairs, 'pair')} scored; none is sure enough to be called a copy."
         )
+        if summary.expectation is None:
+            common.say(f"{_expected(summary)}.")
         return
     common.say(
         f"{count(summary.pairs, 'pair')} scored; grouped from probability {summary.cut:.2f} on. "
