@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def member(photo_id: int, relation: str) -> Member:
 
 
 @pytest.fixture
-def by_hand(tmp_path: Path) -> tuple[Store, Path]:
+def by_hand(tmp_path: Path) -> Iterator[tuple[Store, Path]]:
     """A library of four labelled photos and an unlabelled one, clustered by hand."""
     names = ["a.png", "crop.png", "grey.png", "x.png", "unlabelled.png"]
     (tmp_path / "truth.csv").write_text(
@@ -182,7 +182,15 @@ def test_the_descriptor_alone_is_measured(album: Album) -> None:
 
 def test_everything_is_measured_and_drawn(album: Album, tmp_path: Path) -> None:
     curve, library = tmp_path / "curve.png", tmp_path / "library"
-    options = ["--library", library, "--model", "untrained", "--compare", "-o", curve]
+    options: list[str | Path] = [
+        "--library",
+        library,
+        "--model",
+        "untrained",
+        "--compare",
+        "-o",
+        curve,
+    ]
     result = run(album.truth, "--hard-negatives", album.folder / "hard.csv", *options)
     assert result.exit_code == 0, result.output
     for words in ("16 files", "18 pairs of copies", "micro AP", "64-bit pHash", "B-cubed F1"):

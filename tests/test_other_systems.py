@@ -62,7 +62,15 @@ def test_an_album_goes_the_whole_way_without_what_only_unix_has(
     save_album(tmp_path / "album", pictures)
     page = tmp_path / "report.html"
     taken = [" ".join(sorted(MODULES)), " ".join(sorted(NAMES))]
-    words = [sys.executable, "-c", WITHOUT, *taken, tmp_path / "album", small_model, page]
+    words: list[str | Path] = [
+        sys.executable,
+        "-c",
+        WITHOUT,
+        *taken,
+        tmp_path / "album",
+        small_model,
+        page,
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [3, 1, "whole.jpg"]

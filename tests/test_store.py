@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from dupfind.store.store import Store
 A_SHA, B_SHA, C_SHA = "a" * 64, "b" * 64, "c" * 64
 
 
-def entry(path: str | Path, sha256: str = A_SHA, **changes: object) -> PhotoEntry:
+def entry(path: str | Path, sha256: str = A_SHA, **changes: Any) -> PhotoEntry:
     return PhotoEntry(
         ScannedFile(Path(path), 100, 1_000),
         Content(sha256, 40, 30, "JPEG", None, 2, "f" * 64),

@@ -55,7 +55,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_one_batch_can_be_overfitted(name: str) -> None:
     config = tiny_config()
     losses = replace(config.losses, dino=0.0, contrastive=0.0, koleo=0.0)
-    losses = replace(losses, **{name: 1.0})
+    losses = replace(losses, **{name: 1.0})  # type: ignore[arg-type]
     optimiser = replace(config.optimiser, drop_path=0.0, rate=0.1, weight_decay=(0.0, 0.0))
     torch.manual_seed(0)
     learner = Learner(replace(config, losses=losses, optimiser=optimiser), CPU)
@@ -113,7 +113,7 @@ def test_held_out_photos_are_never_trained_on(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     used: set[int] = set()
     make_views = run.make_views
-    run.make_views = lambda rows, *rest: (used.update(rows.tolist()), make_views(rows, *rest))[1]  # type: ignore[method-assign]
+    run.make_views = lambda rows, *rest: (used.update(rows.tolist()), make_views(rows, *rest))[1]  # type: ignore[method-assign, func-returns-value]
     run.run()
     assert len(run.held_rows) == 8
     assert not used & set(run.held_rows)
