@@ -234,11 +234,13 @@ def test_wrong_options_are_one_clear_line(library: Library, words: list[str], me
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_indexed_is_said_plainly(tmp_path: Path) -> None:
-    for command in ("cluster", "calibrate"):
-        result = CliRunner().invoke(cli, [command, "--library", str(tmp_path / "none")])
-        assert result.exit_code != 0
-        assert not isinstance(result.exception, (KeyError, ValueError, AttributeError, TypeError))
+@pytest.mark.parametrize("command", ["cluster", "calibrate"])
+def test_nothing_indexed_is_said_plainly(tmp_path: Path, command: str) -> None:
+    result = CliRunner().invoke(cli, [command, "--library", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert "dupfind index PHOTOS" in line
 
 
 def test_a_killed_run_leaves_the_last_result_and_can_be_repeated(library: Library) -> None:
@@ -291,7 +293,9 @@ def test_a_query_goes_on_when_the_stored_calibration_is_of_another_version(
 
 def test_a_query_of_a_flat_picture_claims_nothing(library: Library, tmp_path: Path) -> None:
     save_album(tmp_path, {"flat.png": np.full((60, 80, 3), 77, np.uint8)})
-    assert all(match.probability < 0.5 for match in library.query(tmp_path / "flat.png"))
+    matches = library.query(tmp_path / "flat.png")
+    assert len(matches) >= 5
+    assert max(match.probability for match in matches) < 0.5
 
 
 def test_a_picture_without_keypoints_is_the_same_in_every_run(tmp_path: Path) -> None:

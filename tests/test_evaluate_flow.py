@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def member(photo_id: int, relation: str) -> Member:
 
 
 @pytest.fixture
-def by_hand(tmp_path: Path) -> tuple[Store, Path]:
+def by_hand(tmp_path: Path) -> Iterator[tuple[Store, Path]]:
     """A library of four labelled photos and an unlabelled one, clustered by hand."""
     names = ["a.png", "crop.png", "grey.png", "x.png", "unlabelled.png"]
     (tmp_path / "truth.csv").write_text(
@@ -158,10 +158,11 @@ def test_a_library_without_the_labelled_files_is_an_error(
         measure_library(store, read_labels(moved / "truth.csv"))
 
 
-@pytest.mark.parametrize("name", sorted(EDITS))
-def test_the_relation_of_each_edit_is_right_for_its_kind(name: str) -> None:
-    expected = expected_relations(name)
-    assert not expected or EDITS[name].group in expected
+def test_the_relation_of_each_edit_is_right_for_its_kind() -> None:
+    expected = {name: expected_relations(name) for name in EDITS}
+    known = {name for name in EDITS if expected[name]}
+    assert {"jpeg_medium", "crop_85", "flip", "watermark", "rotate_90", "combo_mild"} <= known
+    assert {name for name in known if EDITS[name].group not in expected[name]} == set()
 
 
 # ---------------------------------------------------------------- the command
@@ -180,7 +181,15 @@ def test_the_descriptor_alone_is_measured(album: Album) -> None:
 
 def test_everything_is_measured_and_drawn(album: Album, tmp_path: Path) -> None:
     curve, library = tmp_path / "curve.png", tmp_path / "library"
-    options = ["--library", library, "--model", "untrained", "--compare", "-o", curve]
+    options: list[str | Path] = [
+        "--library",
+        library,
+        "--model",
+        "untrained",
+        "--compare",
+        "-o",
+        curve,
+    ]
     result = run(album.truth, "--hard-negatives", album.folder / "hard.csv", *options)
     assert result.exit_code == 0, result.output
     for words in ("16 files", "18 pairs of copies", "micro AP", "64-bit pHash", "B-cubed F1"):

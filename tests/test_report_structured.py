@@ -23,12 +23,12 @@ from report_samples import (
 
 from dupfind.errors import ReportError
 from dupfind.records import Group
-from dupfind.reports.contents import PairLine
+from dupfind.reports.contents import PairLine, Report
 from dupfind.reports.output import text_output
 from dupfind.reports.structured import MEMBER_COLUMNS, write_csv, write_json, write_pairs
 
 
-def as_json(report: object) -> str:
+def as_json(report: Report) -> str:
     stream = io.StringIO()
     write_json(report, stream)
     return stream.getvalue()

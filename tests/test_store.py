@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from dupfind.config import LibraryPaths
 from dupfind.errors import DescriptorError, LibraryError, LibraryLockedError
 from dupfind.evidence import Evidence
 from dupfind.records import Advice, Group, Member, Pair, Relation, ScannedFile
+from dupfind.store import schema
 from dupfind.store.photos import Batch, Content, ErrorEntry, PhotoEntry
 from dupfind.store.store import Store
 
 A_SHA, B_SHA, C_SHA = "a" * 64, "b" * 64, "c" * 64
 
 
-def entry(path: str | Path, sha256: str = A_SHA, **changes: object) -> PhotoEntry:
+def entry(path: str | Path, sha256: str = A_SHA, **changes: Any) -> PhotoEntry:
     return PhotoEntry(
         ScannedFile(Path(path), 100, 1_000),
         Content(sha256, 40, 30, "JPEG", None, 2, "f" * 64),
@@ -231,6 +233,35 @@ def test_a_changed_photo_loses_the_results_about_its_old_content(clustered: Stor
     clustered.add_batch(Batch([entry("/p/1", "e" * 64)]))
     assert [(p.photo_a, p.photo_b) for p in clustered.pairs()] == [(1, 3)]
     assert [m.photo_id for g in clustered.groups() for m in g.members] == [1, 3]
+
+
+def test_a_step_of_the_tables_may_hold_triggers_and_quoted_semicolons(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = """
+        CREATE TABLE notes (note TEXT); -- one table; no more
+        CREATE TRIGGER noted AFTER INSERT ON settings BEGIN
+            INSERT INTO notes SELECT 'a; b';
+            UPDATE notes SET note = note || '; c';
+        END;
+        INSERT INTO settings VALUES ('step', 'two')
+    """
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
+    schema.migrate(store.db)
+    assert list(store.db.execute("SELECT note FROM notes")) == [("a; b; c",)]
+    assert schema.schema_version(store.db) == len(schema.MIGRATIONS)
+
+
+def test_a_step_of_the_tables_that_fails_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = schema.schema_version(store.db)
+    step = "CREATE TABLE notes (note TEXT); INSERT INTO no_such_table VALUES (1);"
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
+    with pytest.raises(sqlite3.OperationalError, match="no_such_table"):
+        schema.migrate(store.db)
+    assert schema.schema_version(store.db) == before
+    assert not store.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'notes'").fetchall()
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_one_batch_can_be_overfitted(name: str) -> None:
     config = tiny_config()
     losses = replace(config.losses, dino=0.0, contrastive=0.0, koleo=0.0)
-    losses = replace(losses, **{name: 1.0})
+    losses = replace(losses, **{name: 1.0})  # type: ignore[arg-type]
     optimiser = replace(config.optimiser, drop_path=0.0, rate=0.1, weight_decay=(0.0, 0.0))
     torch.manual_seed(0)
     learner = Learner(replace(config, losses=losses, optimiser=optimiser), CPU)

@@ -81,7 +81,8 @@ def choose_cut(
 
 
 def logit(value: float) -> float:
-    """Return the log odds of a probability in (0, 1)."""
+    """Return the log odds of a probability in [0, 1]; at its ends those of a hair less."""
+    value = min(max(value, 1e-9), 1 - 1e-9)
     return float(np.log(value / (1 - value)))
 
 

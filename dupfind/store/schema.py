@@ -4,6 +4,10 @@
 a change of the tables is a new step at the end.
 """
 
+import re
+import sqlite3
+from collections.abc import Iterator
+
 from sqlite_utils import Database
 
 from dupfind.errors import LibraryError
@@ -137,7 +141,19 @@ def migrate(db: Database) -> None:
     check_not_newer(db)
     for number in range(schema_version(db), len(MIGRATIONS)):
         with db.atomic():
-            for statement in MIGRATIONS[number].split(";"):
-                if statement.strip():
-                    db.execute(statement)
+            for statement in _statements(MIGRATIONS[number]):
+                db.execute(statement)
             db.execute(f"PRAGMA user_version = {number + 1}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script; a ";" in a text, a comment or a trigger ends none."""
+    # Connection.executescript would do, but it commits first: half a step would stay.
+    statement = ""
+    for piece in re.split("(?<=;)", script):
+        statement += piece
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
