@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.matching.extent import Extent, extent_of
-from dupfind.matching.overlay import written_over
+from dupfind.matching.overlay import changed_in, written_over
 from dupfind.matching.quality import Look, carries
 from dupfind.matching.sharpness import Sharpness, sharpness
 from dupfind.matching.tones import Tones, tones
@@ -60,11 +60,13 @@ class Verdict:
         against_a: Clues that a was made from b, with their weights.
         against_b: Clues that b was made from a.
         alike: Whether the two show the same in the same colours, the same way round.
+        changed_share: Share of the overlap that differs by more than saving anew explains.
     """
 
     against_a: Mapping[Clue, float] = field(default_factory=dict)
     against_b: Mapping[Clue, float] = field(default_factory=dict)
     alike: bool = False
+    changed_share: float = 0.0
 
     @property
     def margin(self) -> float:
@@ -73,7 +75,7 @@ class Verdict:
 
     def reversed(self) -> "Verdict":
         """Return the verdict of (b, a)."""
-        return Verdict(self.against_b, self.against_a, self.alike)
+        return Verdict(self.against_b, self.against_a, self.alike, self.changed_share)
 
     def weight(self, *clues: Clue) -> float:
         """Return how much the clues weigh against b, less what they weigh against a."""
@@ -113,7 +115,8 @@ def judge(
         votes.add(Clue.COARSE, _coarser(a, b))
     votes.add(Clue.EDITOR, 1.1 * (float(b.edited) - float(a.edited)))
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
-    return Verdict(votes.against_a, votes.against_b, alike)
+    changed_share = changed_in(colour_a, b.colour, seen)
+    return Verdict(votes.against_a, votes.against_b, alike, changed_share)
 
 
 SAME_TONES = 5.0  # grey levels that the colours of re-encoded copies differ by at most
@@ -223,6 +226,8 @@ def _vote_detail(
 
 
 RESIZED = 1.015
+BLUR_LIKE = 0.72  # of what is lost of the finest structure, also lost of the next
+BLURRED = 5.0  # weight
 
 
 def turned(grey: NDArray[np.uint8], turn: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -347,7 +352,10 @@ def _vote_sharpness(votes: _Votes, found: Sharpness, *, same_size: bool, same_to
     if middle > max(0.1, 0.3 * abs(found.finest)) and found.shared > 0.75:
         votes.add(Clue.SHARPENED, scale * rising * min(4.0, 12 * middle))
     elif abs(found.finest) > least:
-        votes.add(Clue.SOFTER, -scale * float(np.clip(8 * found.finest, -6, 6)))
+        weight = min(6.0, 8 * abs(found.finest))
+        if abs(found.finest) > 0.1 and rising * found.fine > BLUR_LIKE * abs(found.finest):
+            weight = max(weight, BLURRED)  # saving coarsely spares what is less fine
+        votes.add(Clue.SOFTER, -scale * rising * weight)
 
 
 def _noise(own: float, other: float, white: float) -> float:

@@ -35,6 +35,13 @@ def changed_mask(a, b, seen):
     return (difference > max(16.0, 5 * usual)), difference
 
 
+def changed_in(a, b, seen) -> float:
+    """Return the share of what both show that differs by more than saving anew explains."""
+    mask, _ = changed_mask(a, b, seen)
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    return float(opened.sum() / max(1, int(seen.sum())))
+
+
 def written_over(a, b, seen) -> float:
     """Return how clearly b was written over: positive for b, negative for a."""
     mask, _ = changed_mask(a, b, seen)
