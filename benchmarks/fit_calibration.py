@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.copies.candidates import vote_candidates
+from dupfind.copies.features import FeatureSource
+from dupfind.copies.local_index import collect_local
+from dupfind.copies.proving import Prover
 from dupfind.evaluation.truth import Truth, read_truth
-from dupfind.flows.candidates import vote_candidates
-from dupfind.flows.features import FeatureSource
-from dupfind.flows.local_index import collect_local
-from dupfind.flows.proving import Proven, Prover
 from dupfind.matching.calibrate import (
     SIGNALS,
     Calibration,
@@ -35,6 +35,7 @@ from dupfind.matching.calibrate import (
     recall_by_kind,
 )
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.matching.proven import Proven
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache

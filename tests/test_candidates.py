@@ -7,9 +7,9 @@ import pytest
 from matching_helpers import features, photo
 from numpy.typing import NDArray
 
-from dupfind.flows.candidates import vote_candidates
-from dupfind.flows.features import FeatureSource
-from dupfind.flows.local_index import collect_local
+from dupfind.copies.candidates import vote_candidates
+from dupfind.copies.features import FeatureSource
+from dupfind.copies.local_index import collect_local
 from dupfind.matching.features import LocalFeatures, extract
 
 NAMES = (

@@ -18,9 +18,9 @@ from matching_helpers import FILLERS, edited, photo
 
 from dupfind import Library
 from dupfind.cli import cli
+from dupfind.copies.features import FeatureSource
 from dupfind.errors import DupfindError
 from dupfind.flows.clustering import ClusterOptions
-from dupfind.flows.features import FeatureSource
 from dupfind.flows.indexing import IndexOptions
 from dupfind.records import Level, Photo
 from dupfind.store.cache import BlobCache
@@ -337,3 +337,15 @@ def test_a_pair_describes_the_second_photo_as_made_from_the_first(
     (member,) = (one for one in group.members if one.photo_id == ids["2"])
     assert member.evidence.part == "b"
     assert member.evidence.matrix is not None
+
+
+def test_an_album_without_copies_is_promised_nothing(tmp_path: Path, small_model: Path) -> None:
+    names = [*FILLERS, "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "gravel.png"]
+    pictures = {name.split(".")[0]: photo(name) for name in names}
+    library, summary = cluster_album(tmp_path, pictures, small_model)
+    assert summary.groups == 0
+    assert summary.expectation is None, summary
+    text = run("cluster", "--library", library.paths.root)
+    assert "too few to say" in text
+    assert "0.0000" not in text
+    assert json.loads(run("cluster", "--library", library.paths.root, "--json"))["groups"] == 0

@@ -3,9 +3,9 @@
 import numpy as np
 
 from dupfind.evidence import Box, Evidence
-from dupfind.flows.collages import mark_collages
-from dupfind.flows.proving import Proven
 from dupfind.matching.calibrate import SIGNALS
+from dupfind.matching.collages import mark_collages
+from dupfind.matching.proven import Proven
 from dupfind.records import Relation
 
 LEFT, MIDDLE, RIGHT = ((at, 0.0, at + 0.33, 1.0) for at in (0.0, 0.33, 0.67))

@@ -24,7 +24,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "evaluation": set(),
     "reports": set(),
+    "copies": {"photos", "index", "matching", "store"},
     "flows": {
+        "copies",
         "photos",
         "descriptors",
         "index",

@@ -1,11 +1,15 @@
 """`dupfind cluster`."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
 from dupfind.config import DEFAULT_KEEP
+
+if TYPE_CHECKING:
+    from dupfind.flows.clustering import ClusterSummary
 
 WORDS = {
     "features": "Reading parts",
@@ -79,9 +83,17 @@ def cluster(
         f"{summary.photos:,}; {reclaim_words(summary.reclaimable_bytes, summary.looks)}."
     )
     common.say(
-        f"{summary.pairs:,} pairs scored; grouped from probability {summary.cut:.2f} on. Expected "
-        f"precision {summary.expectation.precision:.4f} (at least "
-        f"{summary.expectation.precision_low:.3f}), recall {summary.expectation.recall:.2f}, "
-        f"calibrated on {summary.calibration}."
+        f"{summary.pairs:,} pairs scored; grouped from probability {summary.cut:.2f} on. "
+        f"{_expected(summary)}, calibrated on {summary.calibration}."
     )
     common.say("Next: dupfind report")
+
+
+def _expected(summary: "ClusterSummary") -> str:
+    expected = summary.expectation
+    if expected is None:
+        return "Hardly any of the pairs looks like a copy: too few to say how many are missed"
+    return (
+        f"Expected precision {expected.precision:.4f} (at least {expected.precision_low:.3f}), "
+        f"recall {expected.recall:.2f}"
+    )

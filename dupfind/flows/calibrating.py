@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.copies.candidates import candidate_table
+from dupfind.copies.contents import load_contents
+from dupfind.copies.features import FeatureSource
+from dupfind.copies.local_index import collect_local
+from dupfind.copies.proving import open_prover
 from dupfind.errors import CalibrationError, PhotoError
-from dupfind.flows.candidates import candidate_table
-from dupfind.flows.contents import load_contents
-from dupfind.flows.features import FeatureSource
-from dupfind.flows.local_index import collect_local
-from dupfind.flows.proving import Proven, open_prover
 from dupfind.matching.calibrate import (
     MIN_PHOTOS,
     SIGNALS,
@@ -29,6 +29,7 @@ from dupfind.matching.calibrate import (
 )
 from dupfind.matching.features import extract
 from dupfind.matching.pairs import unique_pairs
+from dupfind.matching.proven import Proven
 from dupfind.matching.verify import verify
 from dupfind.photos.decode import decode, fit
 from dupfind.photos.edits import EDITS, apply_edit

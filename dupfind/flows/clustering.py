@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import DEFAULT_KEEP
+from dupfind.copies.calibration import find_calibration, remember_failure
+from dupfind.copies.candidates import candidate_table
+from dupfind.copies.contents import Contents, load_contents, relation_of_same
+from dupfind.copies.grouping import Scored, make_groups
+from dupfind.copies.local_index import collect_local, keep_local
+from dupfind.copies.proving import Prover, open_prover
 from dupfind.errors import CalibrationError
 from dupfind.flows.calibrating import CalibrateOptions, calibrate_on
-from dupfind.flows.candidates import candidate_table
-from dupfind.flows.collages import mark_collages
-from dupfind.flows.contents import Contents, load_contents, relation_of_same
-from dupfind.flows.grouping import Scored, make_groups
-from dupfind.flows.local_index import collect_local, keep_local
-from dupfind.flows.proving import Proven, Prover, follow_ups, open_prover
 from dupfind.matching.calibrate import (
     SIGNALS,
     UNPROVEN,
@@ -27,8 +27,10 @@ from dupfind.matching.calibrate import (
     expect,
     shipped_calibration,
 )
+from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.matching.proven import Proven, follow_ups
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Advice, Level, Pair, Photo, Relation
 from dupfind.store.store import Store
@@ -62,7 +64,9 @@ class ClusterOptions:
 class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
-    ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
+    ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the
+    estimated share of copies among the pairs that were looked at. ``expectation`` is None where so
+    few are copies that no example would reach the cut: nothing can be promised then.
     """
 
     photos: int
@@ -73,7 +77,7 @@ class ClusterSummary:
     reclaimable_bytes: int
     looks: int
     cut: float
-    expectation: Expectation
+    expectation: Expectation | None
     calibration: str
     note: str = ""
     unreadable: int = 0
@@ -114,7 +118,7 @@ def cluster_photos(
             looks=sum(member.advice is Advice.LOOK for group in groups for member in group.members),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
-            expectation=expect(found.calibration, scored.cut, prior=found.prior),
+            expectation=found.expectation(scored.cut),
             calibration=found.calibration.source,
             note=found.note,
             unreadable=len(prover.source.unreadable),
@@ -158,6 +162,11 @@ class _Search:
         proven = mark_collages(proven, probability >= cut)
         return Scored(proven, probability, similarity, cut)
 
+    def expectation(self, cut: float) -> Expectation | None:
+        """Return what to expect of the groups; None where not even the examples reach the cut."""
+        expected = expect(self.calibration, cut, prior=self.prior)
+        return expected if expected.recall > 0 else None
+
     def _proven(self) -> list[Proven]:
         rows = len(self.contents.photos)
         local = collect_local(self.source, stage(self.on_progress, "features"))
@@ -176,12 +185,13 @@ class _Search:
 
     def _calibrate(self, proven: list[Proven], rows: int) -> None:
         """Use the library's calibration; make one on the first run; the shipped one if it cannot be."""
-        stored = self.store.latest_calibration(self.contents.model.id)
+        model_id = self.contents.model.id
+        found = find_calibration(self.store, model_id, pictures=rows)
+        self.calibration, self.note = found.calibration, found.note
+        if found.is_settled:
+            return
+        options = CalibrateOptions()
         try:
-            if stored is not None:
-                self.calibration = Calibration.from_json(stored)
-                return
-            options = CalibrateOptions()
             self.calibration = calibrate_on(
                 self.contents.first,
                 self.source,
@@ -190,9 +200,12 @@ class _Search:
                 edits=options.edits,
                 on_done=stage(self.on_progress, "calibrate"),
             )
-            self.store.save_calibration(self.contents.model.id, self.calibration.to_json())
         except CalibrationError as error:
             self.note = str(error)
+            remember_failure(self.store, model_id, self.note, pictures=rows)
+            return
+        self.store.save_calibration(model_id, self.calibration.to_json())
+        self.note = ""
 
 
 def _similarities(vectors: NDArray[np.float16], proven: list[Proven]) -> NDArray[np.float64]:

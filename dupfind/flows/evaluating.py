@@ -13,6 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import LIBRARY_FOLDER, LibraryPaths
+from dupfind.copies.calibration import find_calibration
+from dupfind.copies.candidates import candidate_table
+from dupfind.copies.contents import load_contents
+from dupfind.copies.features import FeatureSource
+from dupfind.copies.local_index import collect_local
 from dupfind.errors import TruthError
 from dupfind.evaluation.bounds import bounds_report
 from dupfind.evaluation.curve import draw_curve
@@ -28,14 +33,10 @@ from dupfind.evaluation.report import (
     truth_report,
 )
 from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
-from dupfind.flows.candidates import candidate_table
 from dupfind.flows.clustering import ClusterOptions, cluster_photos
-from dupfind.flows.contents import load_contents
-from dupfind.flows.features import FeatureSource
 from dupfind.flows.indexing import IndexOptions, index_photos
 from dupfind.flows.labelled import hash_files, report_descriptors
-from dupfind.flows.local_index import collect_local
-from dupfind.matching.calibrate import Calibration, cut_for, expect, shipped_calibration
+from dupfind.matching.calibrate import cut_for, expect
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.photos.edits import EDITS
 from dupfind.progress import OnProgress
@@ -218,8 +219,7 @@ def precision_promised(
     model, run = store.active_model(), store.latest_run("cluster")
     if model is None or run is None or not run.summary:
         raise TruthError("the library is not clustered yet; run `dupfind cluster` first")
-    stored = store.latest_calibration(model.id)
-    calibration = shipped_calibration() if stored is None else Calibration.from_json(stored)
+    calibration = find_calibration(store, model.id).calibration
     prior = float(run.summary["prior"])
     keys, scores = _scored(list(store.pairs()), _rows_of_photos(store.photos(), truth), truth)
     is_copy = truth.are_copies(keys)

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import DEFAULT_MAX_PIXELS
-from dupfind.errors import CalibrationError, PhotoError
+from dupfind.copies.calibration import find_calibration
+from dupfind.copies.contents import is_same_picture, relation_of_same
+from dupfind.copies.features import FeatureSource
+from dupfind.copies.proving import Prover
+from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
-from dupfind.flows.contents import relation_of_same
-from dupfind.flows.features import FeatureSource
 from dupfind.flows.models import open_active_model
-from dupfind.flows.proving import Proven, Prover
-from dupfind.matching.calibrate import UNPROVEN, Calibration, shipped_calibration
-from dupfind.photos.decode import decode, pixels_sha256, same_pixels
+from dupfind.matching.calibrate import UNPROVEN, Calibration
+from dupfind.matching.proven import Proven
+from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo, Relation
 from dupfind.store.models import StoredModel
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 SHORTLIST = 30  # contents that are proven, or three times k where that is more
 SHORTLIST_PER_MATCH = 3
 VOTED = 10  # further ones, by votes of local features
+_ASKED = 0  # the row of the photo asked for; those that it is compared with follow
 COPY = 0.5  # probability from which a match counts as a copy and comes first
 
 
@@ -67,10 +70,18 @@ def find_nearest(
     """
     model, stored = open_active_model(store)
     asked, vector = _describe(image, model, device=device, max_pixels=max_pixels)
-    near = _shortlist(store, stored, asked, vector, count=max(SHORTLIST, SHORTLIST_PER_MATCH * k))
+    # What only passes through leaves nothing behind.
+    guests = () if store.photos_of_content(asked.sha256) else (_ASKED,)
+    with (
+        store.features() as cache,
+        closing(FeatureSource([asked], cache, workers=usable_cores(), guests=guests)) as source,
+    ):
+        count = max(SHORTLIST, SHORTLIST_PER_MATCH * k)
+        near = _shortlist(store, stored, source, vector, count=count)
+        found = _prove(store, stored, source, near)
     matches = [
         replace(match, photo=photo)
-        for match in _prove(store, stored, asked, near)
+        for match in found
         for photo in store.photos_of_content(match.photo.sha256)
         if photo.path != asked.path
     ]
@@ -111,7 +122,12 @@ def _describe(
 
 
 def _shortlist(
-    store: Store, stored: StoredModel, asked: Photo, vector: NDArray[np.float16], *, count: int
+    store: Store,
+    stored: StoredModel,
+    source: FeatureSource,
+    vector: NDArray[np.float16],
+    *,
+    count: int,
 ) -> list[tuple[Photo, float]]:
     """Return the first photo of each content worth a proof, with its similarity.
 
@@ -127,7 +143,7 @@ def _shortlist(
         int(row): float(cosine) for cosine, row in zip(similarity[0], neighbour[0], strict=True)
     }
     rows.pop(-1, None)
-    voted = np.array(_voted(store, asked), np.int64)
+    voted = np.array(_voted(store, source), np.int64)
     for row in np.searchsorted(ids, voted[np.isin(voted, ids)]).tolist():
         if row not in rows:
             rows[row] = float(vectors[row].astype(np.float32) @ vector[0].astype(np.float32))
@@ -135,35 +151,30 @@ def _shortlist(
     return [(photos[int(ids[row])], float(np.clip(cosine, -1, 1))) for row, cosine in rows.items()]
 
 
-def _voted(store: Store, asked: Photo) -> list[int]:
+def _voted(store: Store, source: FeatureSource) -> list[int]:
     """Return the ids of photos that the image's local features vote for, the most voted first."""
-    from dupfind.flows.local_index import open_local
+    from dupfind.copies.local_index import open_local
 
     kept = open_local(store.paths.index)
     if kept is None:
         return []
-    with store.features() as cache, closing(FeatureSource([asked], cache, workers=1)) as source:
-        contents = kept.vote(source[0], k=VOTED)
+    contents = kept.vote(source[_ASKED], k=VOTED)
     found = [store.photos_of_content(content) for content in contents]
     return [photos[0].id for photos in found if photos]
 
 
 def _prove(
-    store: Store, stored: StoredModel, asked: Photo, near: list[tuple[Photo, float]]
+    store: Store, stored: StoredModel, source: FeatureSource, near: list[tuple[Photo, float]]
 ) -> list[Match]:
     """Say of each of the nearest contents how it is related to the photo asked for."""
-    same = [_is_same(asked, photo) for photo, _ in near]
-    doubtful = [photo for (photo, _), is_same in zip(near, same, strict=True) if not is_same]
-    photos = [asked, *doubtful]
-    workers = usable_cores()
-    with (
-        store.features() as cache,
-        closing(FeatureSource(photos, cache, workers=workers)) as source,
-        closing(Prover(photos, source, workers=workers)) as prover,
-    ):
-        pairs = np.array([(0, row) for row in range(1, len(photos))], np.int64).reshape(-1, 2)
+    asked = source.photos[_ASKED]
+    same = [is_same_picture(asked, photo) for photo, _ in near]
+    source.add([photo for (photo, _), is_same in zip(near, same, strict=True) if not is_same])
+    with closing(Prover(source.photos, source, workers=usable_cores())) as prover:
+        rows = range(1, len(source.photos))
+        pairs = np.array([(_ASKED, row) for row in rows], np.int64).reshape(-1, 2)
         proven = list(prover.prove(pairs))
-    calibration = _calibration(store, stored)
+    calibration = find_calibration(store, stored.id).calibration
     outcomes = iter(proven)
     return [
         Match(photo, 1.0, 1.0, relation_of_same(asked, photo))
@@ -179,23 +190,3 @@ def _judged(photo: Photo, cosine: float, proven: Proven, calibration: Calibratio
     probability = float(calibration.probability(proven.signals[None])[0])
     relation = proven.relation if probability >= COPY else Relation.SIMILAR
     return Match(photo, cosine, probability, relation, proven.evidence)
-
-
-def _calibration(store: Store, stored: StoredModel) -> Calibration:
-    values = store.latest_calibration(stored.id)
-    try:
-        return shipped_calibration() if values is None else Calibration.from_json(values)
-    except CalibrationError:  # of another version: the next `calibrate` makes a new one
-        return shipped_calibration()
-
-
-def _is_same(asked: Photo, photo: Photo) -> bool:
-    if asked.sha256 == photo.sha256:
-        return True
-    size = (asked.width, asked.height) == (photo.width, photo.height)
-    if not size or asked.pixels_sha256 != photo.pixels_sha256:
-        return False
-    try:
-        return same_pixels(asked.path, photo.path)
-    except PhotoError:  # it cannot be read any more: nothing is known, nothing is claimed
-        return False

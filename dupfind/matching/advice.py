@@ -13,7 +13,10 @@ MORE_PIXELS = 1.02
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself
-VERY_SOFT = 5.0
+VERY_SOFT = 3.0
+UNTOUCHED = 0.002  # share of the overlap that saving anew may change
+FEW_TONES = 2.9  # weight of a palette of few colours, which changes a little everywhere
+PALETTE = 0.025
 
 _BY_CLUE = {
     Clue.CONTAINS: Reason.FRAMED,
@@ -27,7 +30,7 @@ _BY_CLUE = {
     Clue.SHARPENED: Reason.SHARPER,
     Clue.FLAT: Reason.SOFTER,
 }
-_MODEST = frozenset({Relation.REENCODED, Relation.RESIZED})
+HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
 
 
 def advise(
@@ -73,7 +76,11 @@ def _lost(
         yield Reason.UNPROVEN
         return
     yield from _by_evidence(relation, evidence)
-    yield from _by_verdict(verdict)
+    if verdict is None:
+        if Relation(relation) in HARMLESS:
+            yield Reason.UNSEEN
+    else:
+        yield from _by_verdict(verdict)
     if _may_be_better(verdict, photo, kept):
         yield Reason.FINER
 
@@ -100,7 +107,7 @@ def _by_evidence(relation: str, evidence: Evidence) -> Iterator[Reason]:
         yield Reason.SOFTER if evidence.detail_ratio < 1 else Reason.SHARPER
     if Relation.EDITED in holds and (evidence.changed_share or 0.0) > LOST_SHARE:
         yield Reason.CHANGED
-    if not holds <= _MODEST:
+    if not holds <= HARMLESS:
         yield from _unnamed(holds, evidence)
 
 
@@ -121,9 +128,10 @@ def _unnamed(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
         yield Reason.SHOWS_LESS
 
 
-def _by_verdict(verdict: Verdict | None) -> Iterator[Reason]:
-    if verdict is None:
-        return
+def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
+    few_tones = verdict.against_b.get(Clue.STEPS, 0.0) >= FEW_TONES
+    if verdict.changed_share > (PALETTE if few_tones else UNTOUCHED):
+        yield Reason.CHANGED
     for clues in (verdict.against_b, verdict.against_a):
         for clue, weight in clues.items():
             if clue in _BY_CLUE and weight >= CLEARLY:

@@ -375,10 +375,7 @@ def _vote_saving(votes: _Votes, a: Look, b: Look, turn: NDArray[np.float64]) -> 
     for source, other, sign in ((a, b, 1.0), (b, a, -1.0)):
         if source.table is None or not _finer(other, source):
             continue
-        if sign > 0:
-            back = turned_back(_levelled(b.grey, laid_a), turn)
-        else:
-            back = _levelled(laid_a, b.grey)
+        back = turned_back(_levelled(b.grey, laid_a), turn) if sign > 0 else _levelled(laid_a, b.grey)
         off = carries(back, source.table)
         if off is not None and off < 0.19:
             votes.add(Clue.RESAVED, sign * float(np.clip((0.2 - off) * 60, 0, 6)))

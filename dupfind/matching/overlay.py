@@ -5,11 +5,10 @@ In:  two reduced pictures laid on each other. Out: a vote. No disk, database or 
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 
 def changed_mask(a, b, seen):
-    grey_a, grey_b = (
+    _grey_a, _grey_b = (
         cv2.GaussianBlur(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), (0, 0), 1.0).astype(np.float32)
         for p in (a, b)
     )
@@ -50,7 +49,7 @@ def written_over(a, b, seen) -> float:
     share = mask.mean()
     if share < 0.0004 or mask.sum() < 25:
         return 0.0
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     order = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:6] + 1
     slopes = [_slope(p) for p in (a, b)]
     total, weight = 0.0, 0.0

@@ -8,6 +8,7 @@ flat places, and not in the other picture; a sharpened edge is as much stronger 
 what a blur takes away grows and grows towards the finest.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -97,7 +98,7 @@ def _window(grey: Grey) -> Grey:
 
 def _bands(grey: Grey) -> list[Grey]:
     soft = [grey, *(cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in _SIGMAS_PX)]
-    return [finer - softer for finer, softer in zip(soft[:-1], soft[1:], strict=True)]
+    return [finer - softer for finer, softer in itertools.pairwise(soft)]
 
 
 def _mean(values: Grey) -> Grey:

@@ -172,6 +172,7 @@ _REASONS: dict[Reason, str] = {
     Reason.MIRRORED: "mirrored",
     Reason.STRETCHED: "stretched",
     Reason.WARPED: "seen at an angle",
+    Reason.UNSEEN: "could not be compared closely with the kept one",
     Reason.UNPROVEN: "not proven a copy of the kept one",
     Reason.FINER: "may be the better one",
     Reason.MORE_EXIF: "has EXIF that the kept one lacks",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.evidence import Box
-from dupfind.flows.proving import Proven
+from dupfind.matching.proven import Proven
 from dupfind.records import Relation
 
 APART = 0.2  # share of the smaller of two boxes that they may have in common

@@ -1,59 +1,27 @@
-"""Prove the candidate pairs of a library, in parallel, and those that follow from what is proven."""
+"""Prove pairs of a library's photos, in parallel."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from dupfind.evidence import Evidence
-from dupfind.flows.features import FeatureSource
-from dupfind.matching.calibrate import SIGNALS, Calibration, signals_of
+from dupfind.copies.features import FeatureSource
+from dupfind.matching.calibrate import signals_of
 from dupfind.matching.features import LocalFeatures, use_one_thread
+from dupfind.matching.proven import UNALIGNED, Job, Proven, Via
 from dupfind.matching.relation import Side, relate
-from dupfind.matching.verify import Proof, reversed_proof, verify, verify_through
+from dupfind.matching.verify import Proof, verify, verify_through
 from dupfind.progress import OnDone
 from dupfind.records import Photo, Relation
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
-FOLLOW_UP = 0.5  # pairs of probability above it lead to the pairs beside them
-MAX_FOLLOW_UPS = 30  # further partners of one photo, besides its candidates
 CLEAR = 0.8  # agreement of a proof that needs no way through a third photo
-UNALIGNED = Evidence("none")
 _CHUNK = 64
-
-# The partner through which to prove, and the proofs (a, partner) and (partner, b).
-Via = tuple[int, Proof, Proof]
-Job = tuple[int, int, Via | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """A proven or rejected pair of rows a < b: what was found, and the signals of its probability.
-
-    ``container`` is the row of the collage or page that holds the other photo, -1 for none.
-    """
-
-    a: int
-    b: int
-    relation: Relation
-    evidence: Evidence
-    signals: NDArray[np.float64]
-    container: int = -1
-    # For proofs through this pair; the comparison is dropped to keep memory small.
-    matrix: NDArray[np.float64] | None = None
-
-    @property
-    def proof(self) -> Proof:
-        """The proof without its comparison."""
-        found = self.evidence
-        return Proof(found.method, self.matrix, found.mirrored, found.inliers or 0)
 
 
 class Prover:
@@ -130,37 +98,3 @@ def open_prover(store: Store, photos: list[Photo], *, workers: int = 0) -> Itera
         closing(Prover(photos, source, workers=workers)) as prover,
     ):
         yield prover
-
-
-def follow_ups(
-    proven: list[Proven], calibration: Calibration, tried: set[tuple[int, int]]
-) -> list[Job]:
-    """Return the pairs that share a proven partner and were no candidates themselves.
-
-    A photo with many copies has more of them than it gets candidates.
-    """
-    signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
-    probability = calibration.probability(signals)
-    partners: dict[int, dict[int, Proof]] = defaultdict(dict)
-    for pair, likely in zip(proven, probability, strict=True):
-        if likely >= FOLLOW_UP:
-            partners[pair.a][pair.b] = pair.proof
-            partners[pair.b][pair.a] = reversed_proof(pair.proof)
-    found: dict[tuple[int, int], tuple[int, Proof, Proof]] = {}
-    count: dict[int, int] = defaultdict(int)
-    # The photo with the most proven copies is the best to go through: most likely the original.
-    for middle in sorted(partners, key=lambda row: -len(partners[row])):
-        for a, b in _pairs_of(sorted(partners[middle])):
-            room = count[a] < MAX_FOLLOW_UPS and count[b] < MAX_FOLLOW_UPS
-            if room and (a, b) not in tried and (a, b) not in found:
-                first = reversed_proof(partners[middle][a])
-                found[a, b] = (middle, first, partners[middle][b])
-                count[a] += 1
-                count[b] += 1
-    return [(a, b, via) for (a, b), via in found.items()]
-
-
-def _pairs_of(rows: list[int]) -> Iterator[tuple[int, int]]:
-    for place, a in enumerate(rows):
-        for b in rows[place + 1 :]:
-            yield a, b

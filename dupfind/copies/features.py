@@ -1,7 +1,7 @@
 """Local features of a library's photos: read once from the files, then kept in the cache."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,12 +39,21 @@ def read_features(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LocalF
 class FeatureSource:
     """Gives the local features of photos by row; reads files in threads, keeps the latest in memory.
 
+    ``guests`` are rows of photos that are not in the library: their features are held, not cached.
     A photo that cannot be read any more has no features and so is proven nothing: it stays a photo
     of the library, and the next ``index`` reports it.
     """
 
-    def __init__(self, photos: Sequence[Photo], cache: BlobCache, *, workers: int = 2) -> None:
-        self.photos = photos
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        cache: BlobCache,
+        *,
+        workers: int = 2,
+        guests: Collection[int] = (),
+    ) -> None:
+        self.photos = list(photos)
+        self.guests = frozenset(guests)
         self.unreadable: set[int] = set()
         self._cache = cache
         self._pool = ThreadPoolExecutor(workers, "features", initializer=use_one_thread)
@@ -53,6 +62,10 @@ class FeatureSource:
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(cancel_futures=True)
+
+    def add(self, photos: Sequence[Photo]) -> None:
+        """Take in further photos; their rows follow those that are there."""
+        self.photos.extend(photos)
 
     def __getitem__(self, row: int) -> LocalFeatures:
         """Return the features of one photo."""
@@ -70,7 +83,11 @@ class FeatureSource:
         packed = dict(zip(unread, self._pool.map(self._read, unread), strict=True))
         self._cache.put_blobs(
             FEATURES_KIND,
-            {self.photos[row].sha256: data for row, data in packed.items() if data},
+            {
+                self.photos[row].sha256: data
+                for row, data in packed.items()
+                if data and row not in self.guests
+            },
         )
         # Through the cache's rounding in every run: the first finds what the next ones find.
         for row, data in packed.items():

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.flows.local_index import LocalIndex
+from dupfind.copies.local_index import LocalIndex
 from dupfind.index import search, self_join
 from dupfind.matching.pairs import (
     CANDIDATES,

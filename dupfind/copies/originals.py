@@ -73,6 +73,21 @@ def lineage_of(
     return Lineage(dict(zip(known, found, strict=True)), both)
 
 
+def with_pairs(
+    lineage: Lineage, centre: int, rows: Sequence[int], photos: Sequence[Photo], between: Between
+) -> Lineage:
+    """Return the lineage with the verdict of each (centre, row) too: nothing may go unlooked into."""
+    missing = [row for row in rows if (centre, row) not in lineage.verdicts]
+    look = _look(photos[centre]) if missing else None
+    found: dict[tuple[int, int], Verdict] = {}
+    for row in missing:
+        evidence = between(centre, row)
+        matrix, other = _matrix(evidence), _look(photos[row])
+        if look is not None and matrix is not None and other is not None:
+            found[centre, row] = judge(look, other, matrix, container=_container(evidence))
+    return Lineage(lineage.tier, {**lineage.verdicts, **found})
+
+
 def _to_centre(rows: Sequence[int], centre: int, between: Between) -> dict[int, Matrix]:
     """Return the matrix from each row's shares to the centre's, through one other row at most."""
     found: dict[int, Matrix] = {centre: np.eye(3)}

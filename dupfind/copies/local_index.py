@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.flows.features import FEATURES_KIND, FeatureSource, features_per_photo
+from dupfind.copies.features import FEATURES_KIND, FeatureSource, features_per_photo
 from dupfind.index import VectorIndex, build_local, keep_index, kept_index, search
 from dupfind.matching.features import LocalFeatures
 from dupfind.matching.pairs import (

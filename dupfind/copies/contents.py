@@ -54,6 +54,19 @@ def load_contents(store: Store) -> Contents:
     return Contents(model, [photos for _, photos in merged], vectors[rows])
 
 
+def is_same_picture(a: Photo, b: Photo) -> bool:
+    """Say whether two photos have the same bytes or, read whole, the same upright pixels."""
+    if a.sha256 == b.sha256:
+        return True
+    known = (a.pixels_sha256, a.width, a.height)
+    if not a.pixels_sha256 or known != (b.pixels_sha256, b.width, b.height):
+        return False
+    try:
+        return same_pixels(a.path, b.path)
+    except PhotoError:  # it cannot be read any more: nothing is known, nothing is claimed
+        return False
+
+
 def relation_of_same(a: Photo, b: Photo) -> Relation:
     """Return the relation of two photos that stand in one row."""
     return Relation.IDENTICAL if a.sha256 == b.sha256 else Relation.SAME_PIXELS
@@ -66,17 +79,10 @@ def _merge_same_pixels(groups: Sequence[list[Photo]]) -> list[tuple[int, list[Ph
     for row, photos in enumerate(groups):
         photo = photos[0]
         alike = seen[photo.pixels_sha256, photo.width, photo.height]
-        home = next((place for place in alike if _same(merged[place][1][0], photo)), None)
+        home = next((place for place in alike if is_same_picture(merged[place][1][0], photo)), None)
         if home is None:
             alike.append(len(merged))
             merged.append((row, list(photos)))
         else:
             merged[home][1].extend(photos)
     return merged
-
-
-def _same(a: Photo, b: Photo) -> bool:
-    try:
-        return bool(a.pixels_sha256) and same_pixels(a.path, b.path)
-    except PhotoError:  # it cannot be read any more: nothing is known, nothing is claimed
-        return False

@@ -1,0 +1,82 @@
+"""Proven pairs by row, and the pairs that follow from them: copies of one photo are tried together.
+
+In:  outcomes of proofs. Out: further pairs to prove, through the photo that they share. No disk,
+database or model.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.evidence import Evidence
+from dupfind.matching.calibrate import SIGNALS, Calibration
+from dupfind.matching.verify import Proof, reversed_proof
+from dupfind.records import Relation
+
+FOLLOW_UP = 0.5  # pairs of probability above it lead to the pairs beside them
+MAX_FOLLOW_UPS = 30  # further partners of one photo, besides its candidates
+UNALIGNED = Evidence("none")
+
+# The partner through which to prove, and the proofs (a, partner) and (partner, b).
+Via = tuple[int, Proof, Proof]
+Job = tuple[int, int, Via | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A proven or rejected pair of rows a < b: what was found, and the signals of its probability.
+
+    ``container`` is the row of the collage or page that holds the other photo, -1 for none.
+    """
+
+    a: int
+    b: int
+    relation: Relation
+    evidence: Evidence
+    signals: NDArray[np.float64]
+    container: int = -1
+    # For proofs through this pair; the comparison is dropped to keep memory small.
+    matrix: NDArray[np.float64] | None = None
+
+    @property
+    def proof(self) -> Proof:
+        """The proof without its comparison."""
+        found = self.evidence
+        return Proof(found.method, self.matrix, found.mirrored, found.inliers or 0)
+
+
+def follow_ups(
+    proven: list[Proven], calibration: Calibration, tried: set[tuple[int, int]]
+) -> list[Job]:
+    """Return the pairs that share a proven partner and were no candidates themselves.
+
+    A photo with many copies has more of them than it gets candidates.
+    """
+    signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
+    probability = calibration.probability(signals)
+    partners: dict[int, dict[int, Proof]] = defaultdict(dict)
+    for pair, likely in zip(proven, probability, strict=True):
+        if likely >= FOLLOW_UP:
+            partners[pair.a][pair.b] = pair.proof
+            partners[pair.b][pair.a] = reversed_proof(pair.proof)
+    found: dict[tuple[int, int], tuple[int, Proof, Proof]] = {}
+    count: dict[int, int] = defaultdict(int)
+    # The photo with the most proven copies is the best to go through: most likely the original.
+    for middle in sorted(partners, key=lambda row: -len(partners[row])):
+        for a, b in _pairs_of(sorted(partners[middle])):
+            room = count[a] < MAX_FOLLOW_UPS and count[b] < MAX_FOLLOW_UPS
+            if room and (a, b) not in tried and (a, b) not in found:
+                first = reversed_proof(partners[middle][a])
+                found[a, b] = (middle, first, partners[middle][b])
+                count[a] += 1
+                count[b] += 1
+    return [(a, b, via) for (a, b), via in found.items()]
+
+
+def _pairs_of(rows: list[int]) -> Iterator[tuple[int, int]]:
+    for place, a in enumerate(rows):
+        for b in rows[place + 1 :]:
+            yield a, b
