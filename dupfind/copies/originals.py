@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
+from dupfind.matching.clues import Verdict
 from dupfind.matching.lineage import tiers
-from dupfind.matching.original import Verdict, judge
+from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
 from dupfind.photos.details import read_details
 from dupfind.records import Photo

@@ -6,7 +6,7 @@ In:  the relation, evidence and verdict of a copy. Out: advice with its reasons.
 from collections.abc import Iterator
 
 from dupfind.evidence import Evidence
-from dupfind.matching.original import CLEAR, Clue, Verdict
+from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.records import Advice, Photo, Reason, Relation
 
 MORE_PIXELS = 1.02
@@ -45,9 +45,11 @@ def advise(
         photo, kept: The two.
     """
     lost = list(dict.fromkeys(_lost(relation, evidence, verdict, photo, kept)))
+    if not lost and relation in HARMLESS and _may_be_better(verdict, photo, kept):
+        lost = [Reason.FINER]
     if lost:
         return Advice.LOOK, tuple(lost)
-    return Advice.REMOVE, (_harmless(relation),)
+    return Advice.REMOVE, (_harmless(relation, verdict),)
 
 
 def more_exif(photo: Photo, kept: Photo) -> bool:
@@ -55,7 +57,9 @@ def more_exif(photo: Photo, kept: Photo) -> bool:
     return photo.exif_tags >= EXIF_WORTH and kept.exif_tags < 0.5 * photo.exif_tags
 
 
-def _harmless(relation: str) -> Reason:
+def _harmless(relation: str, verdict: Verdict | None) -> Reason:
+    if verdict is not None and Clue.ENLARGED in verdict.against_b:
+        return Reason.ENLARGED
     return {
         Relation.IDENTICAL: Reason.SAME_BYTES,
         Relation.SAME_PIXELS: Reason.SAME_PIXELS,
@@ -81,8 +85,6 @@ def _lost(
             yield Reason.UNSEEN
     else:
         yield from _by_verdict(verdict)
-    if _may_be_better(verdict, photo, kept):
-        yield Reason.FINER
 
 
 def _by_evidence(relation: str, evidence: Evidence) -> Iterator[Reason]:

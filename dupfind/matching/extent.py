@@ -46,7 +46,7 @@ class Extent:
 
 def extent_of(a: NDArray[np.uint8], b: NDArray[np.uint8], matrix: NDArray[np.float64]) -> Extent:
     """Compare what two pictures show; ``matrix`` leads from shares of a to shares of b."""
-    back = np.linalg.inv(matrix)
+    back = np.asarray(np.linalg.inv(matrix), np.float64)
     quad_b = _project(matrix, CORNERS)  # of a, in b
     quad_a = _project(back, CORNERS)
     turn = whole_turn(quad_b)
@@ -148,7 +148,12 @@ def seam(picture: NDArray[np.uint8], quad: NDArray[np.float64]) -> tuple[float, 
     return sorted(ratios)[(len(ratios) - 1) // 2], float(np.median(calms))
 
 
-def _across(grey, start, end, normal) -> tuple[float, float] | None:
+def _across(
+    grey: NDArray[np.float32],
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    normal: NDArray[np.float64],
+) -> tuple[float, float] | None:
     along = np.linspace(0.04, 0.96, 96)[:, None]
     border = start * (1 - along) + end * along
     reach = np.arange(-12, 13)

@@ -5,15 +5,16 @@ In:  two reduced pictures laid on each other. Out: a vote. No disk, database or 
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float32]
 
 
-def changed_mask(a, b, seen):
-    _grey_a, _grey_b = (
-        cv2.GaussianBlur(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), (0, 0), 1.0).astype(np.float32)
-        for p in (a, b)
-    )
+def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
+    """Return where two pictures differ by more than one curve of tone a channel explains."""
     blur_a, blur_b = (cv2.GaussianBlur(p, (0, 0), 1.0).astype(np.float32) for p in (a, b))
-    # tone: b from a by luma level, per channel
     difference = np.zeros(a.shape[:2], np.float32)
     for channel in range(3):
         x, y = blur_a[..., channel], blur_b[..., channel]
@@ -31,20 +32,20 @@ def changed_mask(a, b, seen):
         difference = np.maximum(difference, np.abs(mapped - y))
     difference[~seen] = 0
     usual = float(np.median(difference[seen])) if seen.any() else 0.0
-    return (difference > max(16.0, 5 * usual)), difference
+    return np.asarray(difference > max(16.0, 5 * usual))
 
 
-def changed_in(a, b, seen) -> float:
+def changed_in(a: Pixels, b: Pixels, seen: Mask) -> float:
     """Return the share of what both show that differs by more than saving anew explains."""
-    mask, _ = changed_mask(a, b, seen)
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    changed = changed_mask(a, b, seen)
+    opened = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     return float(opened.sum() / max(1, int(seen.sum())))
 
 
-def written_over(a, b, seen) -> float:
+def written_over(a: Pixels, b: Pixels, seen: Mask) -> float:
     """Return how clearly b was written over: positive for b, negative for a."""
-    mask, _ = changed_mask(a, b, seen)
-    mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    changed = changed_mask(a, b, seen)
+    mask = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     share = mask.mean()
     if share < 0.0004 or mask.sum() < 25:
@@ -64,15 +65,15 @@ def written_over(a, b, seen) -> float:
     return total / weight if weight else 0.0
 
 
-def _slope(picture):
+def _slope(picture: Pixels) -> Floats:
     grey = cv2.GaussianBlur(
         cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.7
     )
     dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8
-    return np.hypot(dx, dy)
+    return np.asarray(np.hypot(dx, dy), np.float32)
 
 
-def _region(slopes, region, mask, seen) -> float:
+def _region(slopes: list[Floats], region: Pixels, mask: Pixels, seen: Mask) -> float:
     kernel = np.ones((5, 5), np.uint8)
     border = (cv2.dilate(region, kernel) - cv2.erode(region, kernel, borderValue=1)) > 0
     inner = region > 0
@@ -85,13 +86,11 @@ def _region(slopes, region, mask, seen) -> float:
     edge = float(np.log((b[border].mean() + 1) / (a[border].mean() + 1)))
     if ring.sum() < 20:
         return edge
-    odd = []
-    for s in (a, b):
-        odd.append(abs(float(np.log((s[inner].mean() + 0.7) / (s[ring].mean() + 0.7)))))
+    odd = [abs(float(np.log((s[inner].mean() + 0.7) / (s[ring].mean() + 0.7)))) for s in (a, b)]
     return 0.5 * edge + 1.5 * (odd[1] - odd[0])
 
 
-def _moved(a, b, box) -> float:
+def _moved(a: Pixels, b: Pixels, box: NDArray[np.int32]) -> float:
     """Return whether what stands in a box is found elsewhere in b (1) or in a (-1): copied over."""
     left, top, wide, high = box[:4]
     if min(wide, high) < 12 or wide * high > 0.15 * a.shape[0] * a.shape[1]:

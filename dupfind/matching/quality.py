@@ -120,7 +120,7 @@ def off_line(colour: NDArray[np.uint8]) -> float:
     for channel in range(3):
         means = np.bincount(level, values[:, channel], 32) / count
         total += float(((values[:, channel] - means[level]) ** 2).mean())
-    return total**0.5
+    return float(total**0.5)
 
 
 def carries(grey: NDArray[np.floating], table: NDArray[np.float32]) -> float | None:
@@ -162,7 +162,7 @@ def _basis() -> NDArray[np.float32]:
     k, n = np.mgrid[:8, :8]
     basis = np.cos((2 * n + 1) * k * np.pi / 16) * 0.5
     basis[0] /= 2**0.5
-    return basis.astype(np.float32)
+    return np.asarray(basis, np.float32)
 
 
 _BASIS = _basis()

@@ -106,7 +106,13 @@ def _mean(values: Grey) -> Grey:
     return np.asarray(blurred[_STEP_PX::_STEP_PX, _STEP_PX::_STEP_PX], np.float32)
 
 
-def _noise(bands, other_energy, common, activity, same) -> tuple[float, float, float]:
+def _noise(
+    bands: list[Grey],
+    other_energy: list[Grey],
+    common: list[Grey],
+    activity: Grey,
+    same: NDArray[np.bool_],
+) -> tuple[float, float, float]:
     """Return strength, whiteness and evenness of what the other picture does not explain."""
     rests = []
     for band in range(3):
