@@ -168,6 +168,7 @@ class Reason(StrEnum):
     STRETCHED = "stretched"
     WARPED = "warped"
     UNPROVEN = "unproven"
+    UNSEEN = "unseen"  # it could not be compared closely
     FINER = "finer"  # it may be the better one of the two
     MORE_EXIF = "more-exif"
     VIDEO = "video"

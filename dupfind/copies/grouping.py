@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.originals import Lineage, lineage_of
+from dupfind.copies.originals import Lineage, lineage_of, with_pairs
 from dupfind.evidence import QUORUM, Evidence
-from dupfind.matching.advice import advise, more_exif
+from dupfind.matching.advice import HARMLESS, advise, more_exif
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
@@ -80,13 +80,19 @@ def _judged(
     star: Star, edges: Edges, first: Sequence[Photo], rules: Sequence[Rule], builder: "_Builder"
 ) -> tuple[Star, Lineage]:
     """Look into the photos of a group and make the original its centre, where that is proven enough."""
-    ranked = sorted(star.members, key=lambda row: (row in star.bridges, row != star.centre))
-    lineage = lineage_of(ranked, star.centre, builder.contents.first, builder.proven)
+    # What most of the others are proven against is most likely where they come from.
+    degree = {
+        row: sum(builder.proven(row, other) is not None for other in star.members if other != row)
+        for row in star.members
+    }
+    ranked = sorted(star.members, key=lambda row: (row in star.bridges, -degree[row]))
+    lineage = lineage_of(ranked, ranked[0], builder.contents.first, builder.proven)
     tiers = {first[row].id: lineage.of(row) for row in star.members}
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
-    best_first = [place[photo.id] for photo in ordered]
-    return recentred(star, edges, best_first), lineage
+    star = recentred(star, edges, [place[photo.id] for photo in ordered])
+    waiting = [row for row in star.members if builder.may_go(star.centre, row)]
+    return star, with_pairs(lineage, star.centre, waiting, builder.contents.first, builder.proven)
 
 
 def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:
@@ -230,6 +236,10 @@ class _Builder:
             return None
         pair = self.scored.pairs[place]
         return pair.evidence if pair.a == a else pair.evidence.reversed()
+
+    def may_go(self, centre: int, row: int) -> bool:
+        """Say whether a member's relation is one with which nothing may be lost."""
+        return row != centre and self._relation(centre, row)[0] in HARMLESS
 
     def _members(self, star: Star, row: int, keep: Photo, lineage: Lineage) -> Iterator[Member]:
         photos = self.contents.photos[row]

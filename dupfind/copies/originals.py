@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
+from dupfind.matching.clues import Verdict
 from dupfind.matching.lineage import tiers
-from dupfind.matching.original import Verdict, judge
+from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
 from dupfind.photos.details import read_details
 from dupfind.records import Photo
@@ -71,6 +72,21 @@ def lineage_of(
         both[known[one], known[two]] = verdict
         both[known[two], known[one]] = verdict.reversed()
     return Lineage(dict(zip(known, found, strict=True)), both)
+
+
+def with_pairs(
+    lineage: Lineage, centre: int, rows: Sequence[int], photos: Sequence[Photo], between: Between
+) -> Lineage:
+    """Return the lineage with the verdict of each (centre, row) too: nothing may go unlooked into."""
+    missing = [row for row in rows if (centre, row) not in lineage.verdicts]
+    look = _look(photos[centre]) if missing else None
+    found: dict[tuple[int, int], Verdict] = {}
+    for row in missing:
+        evidence = between(centre, row)
+        matrix, other = _matrix(evidence), _look(photos[row])
+        if look is not None and matrix is not None and other is not None:
+            found[centre, row] = judge(look, other, matrix, container=_container(evidence))
+    return Lineage(lineage.tier, {**lineage.verdicts, **found})
 
 
 def _to_centre(rows: Sequence[int], centre: int, between: Between) -> dict[int, Matrix]:

@@ -6,14 +6,17 @@ In:  the relation, evidence and verdict of a copy. Out: advice with its reasons.
 from collections.abc import Iterator
 
 from dupfind.evidence import Evidence
-from dupfind.matching.original import CLEAR, Clue, Verdict
+from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.records import Advice, Photo, Reason, Relation
 
 MORE_PIXELS = 1.02
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself
-VERY_SOFT = 5.0
+VERY_SOFT = 3.0
+UNTOUCHED = 0.002  # share of the overlap that saving anew may change
+FEW_TONES = 2.9  # weight of a palette of few colours, which changes a little everywhere
+PALETTE = 0.025
 
 _BY_CLUE = {
     Clue.CONTAINS: Reason.FRAMED,
@@ -27,7 +30,7 @@ _BY_CLUE = {
     Clue.SHARPENED: Reason.SHARPER,
     Clue.FLAT: Reason.SOFTER,
 }
-_MODEST = frozenset({Relation.REENCODED, Relation.RESIZED})
+HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
 
 
 def advise(
@@ -42,9 +45,11 @@ def advise(
         photo, kept: The two.
     """
     lost = list(dict.fromkeys(_lost(relation, evidence, verdict, photo, kept)))
+    if not lost and relation in HARMLESS and _may_be_better(verdict, photo, kept):
+        lost = [Reason.FINER]
     if lost:
         return Advice.LOOK, tuple(lost)
-    return Advice.REMOVE, (_harmless(relation),)
+    return Advice.REMOVE, (_harmless(relation, verdict),)
 
 
 def more_exif(photo: Photo, kept: Photo) -> bool:
@@ -52,7 +57,9 @@ def more_exif(photo: Photo, kept: Photo) -> bool:
     return photo.exif_tags >= EXIF_WORTH and kept.exif_tags < 0.5 * photo.exif_tags
 
 
-def _harmless(relation: str) -> Reason:
+def _harmless(relation: str, verdict: Verdict | None) -> Reason:
+    if verdict is not None and Clue.ENLARGED in verdict.against_b:
+        return Reason.ENLARGED
     return {
         Relation.IDENTICAL: Reason.SAME_BYTES,
         Relation.SAME_PIXELS: Reason.SAME_PIXELS,
@@ -73,9 +80,11 @@ def _lost(
         yield Reason.UNPROVEN
         return
     yield from _by_evidence(relation, evidence)
-    yield from _by_verdict(verdict)
-    if _may_be_better(verdict, photo, kept):
-        yield Reason.FINER
+    if verdict is None:
+        if Relation(relation) in HARMLESS:
+            yield Reason.UNSEEN
+    else:
+        yield from _by_verdict(verdict)
 
 
 def _by_evidence(relation: str, evidence: Evidence) -> Iterator[Reason]:
@@ -100,7 +109,7 @@ def _by_evidence(relation: str, evidence: Evidence) -> Iterator[Reason]:
         yield Reason.SOFTER if evidence.detail_ratio < 1 else Reason.SHARPER
     if Relation.EDITED in holds and (evidence.changed_share or 0.0) > LOST_SHARE:
         yield Reason.CHANGED
-    if not holds <= _MODEST:
+    if not holds <= HARMLESS:
         yield from _unnamed(holds, evidence)
 
 
@@ -121,9 +130,10 @@ def _unnamed(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
         yield Reason.SHOWS_LESS
 
 
-def _by_verdict(verdict: Verdict | None) -> Iterator[Reason]:
-    if verdict is None:
-        return
+def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
+    few_tones = verdict.against_b.get(Clue.STEPS, 0.0) >= FEW_TONES
+    if verdict.changed_share > (PALETTE if few_tones else UNTOUCHED):
+        yield Reason.CHANGED
     for clues in (verdict.against_b, verdict.against_a):
         for clue, weight in clues.items():
             if clue in _BY_CLUE and weight >= CLEARLY:

@@ -4,7 +4,6 @@ In:  two reduced pictures and the matrix between them. Out: ``Extent``. No disk,
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -150,7 +149,10 @@ def seam(picture: NDArray[np.uint8], quad: NDArray[np.float64]) -> tuple[float, 
 
 
 def _across(
-    grey: NDArray[Any], start: NDArray[Any], end: NDArray[Any], normal: NDArray[Any]
+    grey: NDArray[np.float32],
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    normal: NDArray[np.float64],
 ) -> tuple[float, float] | None:
     along = np.linspace(0.04, 0.96, 96)[:, None]
     border = start * (1 - along) + end * along

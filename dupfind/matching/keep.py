@@ -31,7 +31,7 @@ _NO_DATE = "9999"
 Rule = Callable[[Photo], Any]
 
 
-def _untold(_photo: Photo) -> int:
+def _untold(_: Photo) -> int:
     """Stand for the rule ``original`` where the photos were not judged: all are equal."""
     return 0
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.matching.original import CLEAR, Verdict
+from dupfind.matching.clues import CLEAR, Verdict
 
 # One pair that looks very sure must not outweigh what several others say.
 _MOST = 6.0
@@ -55,13 +55,13 @@ def margins(count: int, verdicts: Mapping[tuple[int, int], Verdict]) -> NDArray[
 def _first(left: list[int], margin: NDArray[np.float64]) -> list[int]:
     """Return those that were made from none that is left; of a circle the least likely to have been."""
     inside = margin[np.ix_(left, left)]
-    free = np.asarray((inside < CLEAR).all(axis=0), np.bool_)
+    free = np.asarray((inside < CLEAR).all(axis=0))
     total = inside.sum(axis=1)
     if not free.any():
         return [left[int(total.argmax())]]
     best = total[free].max()
     return [
         one
-        for one, is_free, sum_of_all in zip(left, free, total, strict=True)
+        for one, is_free, sum_of_all in zip(left, free.tolist(), total.tolist(), strict=True)
         if is_free and sum_of_all > best - 2 * CLEAR
     ]

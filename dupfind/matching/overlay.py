@@ -3,21 +3,18 @@
 In:  two reduced pictures laid on each other. Out: a vote. No disk, database or model.
 """
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Slope = NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 
 def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
-    """Return where b differs from what the tones of a lead to expect."""
+    """Return where two pictures differ by more than one curve of tone a channel explains."""
     blur_a, blur_b = (cv2.GaussianBlur(p, (0, 0), 1.0).astype(np.float32) for p in (a, b))
-    # tone: b from a by luma level, per channel
     difference = np.zeros(a.shape[:2], np.float32)
     for channel in range(3):
         x, y = blur_a[..., channel], blur_b[..., channel]
@@ -35,18 +32,25 @@ def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
         difference = np.maximum(difference, np.abs(mapped - y))
     difference[~seen] = 0
     usual = float(np.median(difference[seen])) if seen.any() else 0.0
-    return np.asarray(difference > max(16.0, 5 * usual), np.bool_)
+    return np.asarray(difference > max(16.0, 5 * usual))
+
+
+def changed_in(a: Pixels, b: Pixels, seen: Mask) -> float:
+    """Return the share of what both show that differs by more than saving anew explains."""
+    changed = changed_mask(a, b, seen)
+    opened = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    return float(opened.sum() / max(1, int(seen.sum())))
 
 
 def written_over(a: Pixels, b: Pixels, seen: Mask) -> float:
     """Return how clearly b was written over: positive for b, negative for a."""
-    changed = changed_mask(a, b, seen).astype(np.uint8)
-    mask = cv2.morphologyEx(changed, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    changed = changed_mask(a, b, seen)
+    mask = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     share = mask.mean()
     if share < 0.0004 or mask.sum() < 25:
         return 0.0
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     order = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:6] + 1
     slopes = [_slope(p) for p in (a, b)]
     total, weight = 0.0, 0.0
@@ -61,7 +65,7 @@ def written_over(a: Pixels, b: Pixels, seen: Mask) -> float:
     return total / weight if weight else 0.0
 
 
-def _slope(picture: Pixels) -> Slope:
+def _slope(picture: Pixels) -> Floats:
     grey = cv2.GaussianBlur(
         cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.7
     )
@@ -69,7 +73,7 @@ def _slope(picture: Pixels) -> Slope:
     return np.asarray(np.hypot(dx, dy), np.float32)
 
 
-def _region(slopes: list[Slope], region: NDArray[Any], mask: NDArray[Any], seen: Mask) -> float:
+def _region(slopes: list[Floats], region: Pixels, mask: Pixels, seen: Mask) -> float:
     kernel = np.ones((5, 5), np.uint8)
     border = (cv2.dilate(region, kernel) - cv2.erode(region, kernel, borderValue=1)) > 0
     inner = region > 0
@@ -86,7 +90,7 @@ def _region(slopes: list[Slope], region: NDArray[Any], mask: NDArray[Any], seen:
     return 0.5 * edge + 1.5 * (odd[1] - odd[0])
 
 
-def _moved(a: Pixels, b: Pixels, box: NDArray[Any]) -> float:
+def _moved(a: Pixels, b: Pixels, box: NDArray[np.int32]) -> float:
     """Return whether what stands in a box is found elsewhere in b (1) or in a (-1): copied over."""
     left, top, wide, high = box[:4]
     if min(wide, high) < 12 or wide * high > 0.15 * a.shape[0] * a.shape[1]:

@@ -8,9 +8,8 @@ flat places, and not in the other picture; a sharpened edge is as much stronger 
 what a blur takes away grows and grows towards the finest.
 """
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -99,7 +98,7 @@ def _window(grey: Grey) -> Grey:
 
 def _bands(grey: Grey) -> list[Grey]:
     soft = [grey, *(cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in _SIGMAS_PX)]
-    return [finer - softer for finer, softer in pairwise(soft)]
+    return [finer - softer for finer, softer in itertools.pairwise(soft)]
 
 
 def _mean(values: Grey) -> Grey:
@@ -108,9 +107,9 @@ def _mean(values: Grey) -> Grey:
 
 
 def _noise(
-    bands: Sequence[Grey],
-    other_energy: Sequence[Grey],
-    common: Sequence[Grey],
+    bands: list[Grey],
+    other_energy: list[Grey],
+    common: list[Grey],
     activity: Grey,
     same: NDArray[np.bool_],
 ) -> tuple[float, float, float]:

@@ -113,6 +113,7 @@ def _uneven(
 
     Positive: b has the darker corners or the brighter side; negative: a.
     """
+    _rows, _columns = seen.shape
     grid = (_TILES, _TILES)
     weight = cv2.resize(seen.astype(np.float32), grid, interpolation=cv2.INTER_AREA)
     even_a = _mean_at(grey_a, grey_b, seen)  # what one curve of tone explains is not uneven
