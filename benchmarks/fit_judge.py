@@ -33,9 +33,10 @@ from dupfind.photos.lookalikes import LOOKALIKES, make_pair, names_of
 NEEDED_PX = 500
 LARGEST_PX = 5000
 CUT_FROM_PX = 1300  # larger photos are cut: each gives many examples
-SEEN = 0.002  # of a look-alike with less than this share of wrong windows nothing is to be seen
+# Of a look-alike with fewer wrong windows and fewer moved patches nothing is to be seen.
+SEEN, MOVED = 0.0008, 0.03
 MAY_BE_COPIES = 0.9
-HARDLY_SEEN = ("other_words", "other_letters", "other_print", "captions")
+SOFT = ("gradient", "landscape")
 NO_OTHER = ("pan",)  # two crops of one picture: told by what each lacks, not by a look
 
 Pixels = NDArray[np.uint8]
@@ -108,8 +109,11 @@ def lookalike_of(
 
 def is_seen(name: str, signals: NDArray[np.float64]) -> bool:
     """Say whether something of a look-alike's difference is to be seen at all."""
-    wrong = float(np.exp(signals[list(LOOK_SIGNALS).index("wrong")])) - 0.003
-    return name not in HARDLY_SEEN or wrong >= SEEN
+    found = dict(zip(LOOK_SIGNALS, signals.tolist(), strict=True))
+    if name in SOFT:
+        return True  # little is to be seen in any of them: that is what they are for
+    wrong = float(np.exp(found["wrong"])) - 0.003
+    return wrong >= SEEN or found["moved"] >= MOVED
 
 
 @click.group()
@@ -176,7 +180,7 @@ def fit(files: tuple[Path, ...], output: str) -> None:
     weight = np.where(is_copy, 0.5 / is_copy.mean(), 0.5 / (1 - is_copy.mean()))
     grower = HistGradientBoostingClassifier(
         max_depth=4,
-        max_iter=120,
+        max_iter=200,
         learning_rate=0.08,
         monotonic_cst=list(LOOK_SIGNALS.values()),
         l2_regularization=1.0,

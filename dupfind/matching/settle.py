@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SURE_LOG_ODDS = 2.5  # of a pair through which others are settled
+TOLD_APART = -4.0  # of a pair that no hub can mend: a look saw that they differ
 COVERED = 0.9  # share of a photo that the hub must show
 PROMISING = 0.5  # probability of a proof that makes a hub
 
@@ -45,6 +46,8 @@ class Settling:
         self.scores = np.full(len(pairs.rows), np.nan)
         self.is_looked = np.zeros(len(pairs.rows), bool)
         self._pending = pairs.wanted.copy()
+        # Of each hub the photos that it shows whole, with the score of the pair.
+        self._around: dict[int, dict[int, float]] = defaultdict(dict)
         self._places: dict[tuple[int, int], int] = {
             (a, b): place for place, (a, b) in enumerate(pairs.rows.tolist())
         }
@@ -78,18 +81,18 @@ class Settling:
 
     def record(self, places: Sequence[int], scores: Sequence[float]) -> None:
         """Take in the scores of the pairs looked at (NaN: nothing could be seen); settle others."""
-        around: dict[int, dict[int, float]] = defaultdict(dict)
+        hubs = set()
         for place, score in zip(places, scores, strict=True):
             self.scores[place], self.is_looked[place] = score, True
             self._pending[place] = False
             a, b = self.pairs.rows[place].tolist()
             if score >= SURE_LOG_ODDS:
-                if self.pairs.covered[place, 0] >= COVERED:
-                    around[b][a] = score
-                if self.pairs.covered[place, 1] >= COVERED:
-                    around[a][b] = score
-        for copies in around.values():
-            self._settle(copies)
+                for one, hub, share in zip((a, b), (b, a), self.pairs.covered[place], strict=True):
+                    if share >= COVERED:
+                        self._around[hub][one] = score
+                        hubs.add(hub)
+        for hub in sorted(hubs):
+            self._settle(self._around[hub])
 
     def _settle(self, copies: dict[int, float]) -> None:
         """Settle the pairs among the copies of one hub, given the score of each with it."""
@@ -97,6 +100,8 @@ class Settling:
         for number, a in enumerate(rows):
             for b in rows[number + 1 :]:
                 place = self._places.get((a, b))
-                if place is not None and self._pending[place]:
-                    self.scores[place] = min(copies[a], copies[b])
-                    self._pending[place] = False
+                if place is None or not self.pairs.wanted[place] or self.scores[place] < TOLD_APART:
+                    continue
+                # Two strong edits can be hard to tell by themselves; their hub knows better.
+                self.scores[place] = np.fmax(self.scores[place], min(copies[a], copies[b]))
+                self._pending[place] = False
