@@ -99,15 +99,26 @@ def main() -> None:
     )
 
 
-def readable_photos(folder: Path, rng: np.random.Generator) -> Iterator[tuple[Path, Pixels]]:
-    """Yield photos in random order, at most ``LONG_SIDE_PX`` long; each at most once."""
-    paths = sorted(found.path for found in scan([folder]) if isinstance(found, ScannedFile))
+def readable_photos(
+    folder: Path, rng: np.random.Generator, rows: slice = slice(None)
+) -> Iterator[tuple[Path, Pixels]]:
+    """Yield photos in random order, at most ``LONG_SIDE_PX`` long; each at most once.
+
+    ``rows`` keeps a part of them, by the order of their paths.
+    """
+    paths = sorted(found.path for found in scan([folder]) if isinstance(found, ScannedFile))[rows]
     for row in rng.permutation(len(paths)):
         try:
             picture = decode(paths[row], needed_px=LONG_SIDE_PX)
         except PhotoError:
             continue
         yield paths[row], fit(picture.pixels, LONG_SIDE_PX)
+
+
+def rows_of(text: str) -> slice:
+    """Read FROM:TO, a part of the photos."""
+    start, _, end = text.partition(":")
+    return slice(int(start), int(end))
 
 
 def add_copies(

@@ -129,6 +129,7 @@ _RESIZED = _of(
     enlarge=alone(geometry.resize, low=1.2, high=1.8),
     thumbnail=alone(geometry.thumbnail),
     stretch=alone(geometry.stretch),
+    squeeze=alone(geometry.squeeze),
     messenger=chain(
         alone(geometry.resize, low=0.5, high=0.8), alone(encoding.jpeg, low=50, high=75)
     ),
@@ -182,6 +183,7 @@ _RECOLOURED = _of(
     pale=alone(colour.saturation, low=0.1, high=0.6),
     hue=alone(colour.hue),
     vignette=alone(colour.vignette),
+    see_through=alone(colour.see_through),
     posterise=alone(colour.posterise),
     equalise=alone(colour.equalise),
     invert=alone(colour.invert),
@@ -209,6 +211,8 @@ _EDITED = _of(
     watermark=alone(overlay.watermark),
     watermark_tiled=alone(overlay.watermark_tiled),
     stickers=alone(overlay.stickers),
+    sticker_large=alone(overlay.sticker_large),
+    stripes=alone(overlay.stripes),
     scribble=alone(overlay.scribble),
     blocks=alone(overlay.blocks),
     censored=alone(overlay.censored),
@@ -231,10 +235,12 @@ _COMPOSITE = [
     Edit("inlay", Relation.COMPOSITE, partial(composite.picture_in_picture, large=False), 1),
     Edit("with_inlay", Relation.COMPOSITE, partial(composite.picture_in_picture, large=True), 1),
     Edit("on_background", Relation.COMPOSITE, composite.on_background, 1),
+    Edit("small_on_background", Relation.COMPOSITE, composite.small_on_background, 1),
     *_of(
         Relation.COMPOSITE,
         polaroid=composite.polaroid,
         screenshot_phone=composite.screenshot_phone,
+        small_on_screen=composite.small_on_screen,
         screenshot_desktop=composite.screenshot_desktop,
         photo_of_screen=composite.photo_of_screen,
         scanned_print=composite.scanned_print,

@@ -75,6 +75,14 @@ def hue(pixels: Pixels, rng: np.random.Generator) -> Step:
     return Step(np.asarray(turned.convert("RGB")), details={"hue_degrees": degrees})
 
 
+def see_through(pixels: Pixels, rng: np.random.Generator) -> Step:
+    """The picture half transparent (25 to 65%) on one colour."""
+    opacity = float(rng.uniform(0.25, 0.65))
+    ground = rng.choice([0.0, 128.0, 255.0])
+    shown = pixels * opacity + ground * (1 - opacity)
+    return Step(shown.clip(0, 255).astype(np.uint8), details={"opacity": opacity})
+
+
 def vignette(pixels: Pixels, rng: np.random.Generator) -> Step:
     """Darken towards the corners by 40 to 90%."""
     strength = float(rng.uniform(0.4, 0.9))

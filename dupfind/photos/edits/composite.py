@@ -79,6 +79,32 @@ def on_background(pixels: Pixels, rng: np.random.Generator, others: Sequence[Pix
     return _laid_on(pixels, behind, float(rng.uniform(-12, 12)))
 
 
+def small_on_background(pixels: Pixels, rng: np.random.Generator, others: Sequence[Pixels]) -> Step:
+    """Put the picture upright and small, 30 to 55% of the sides, anywhere on another picture."""
+    height, width = pixels.shape[:2]
+    size = round(width * float(rng.uniform(0.9, 1.3))), round(height * float(rng.uniform(0.9, 1.3)))
+    behind = covered(others[0], *size).pixels if others else background(rng, *size)
+    share = float(rng.uniform(0.3, 0.55))
+    small = resize_to(pixels, share, share)
+    return _put_anywhere(small, behind, rng)
+
+
+def small_on_screen(pixels: Pixels, rng: np.random.Generator, others: Sequence[Pixels]) -> Step:
+    """Put the picture small, 30 to 50% of the width, among the lines of a page on a screen."""
+    width = pixels.shape[1]
+    share = float(rng.uniform(0.3, 0.5))
+    small = resize_to(pixels, share, share)
+    high, wide = max(24, width, small.pixels.shape[0]), max(24, width)
+    dark = rng.random() < 0.4
+    canvas = Image.new("RGB", (wide, high), (24, 25, 28) if dark else (252, 252, 252))
+    ink = (225, 225, 228) if dark else (40, 40, 45)
+    draw = ImageDraw.Draw(canvas)
+    draw.rectangle((0, 0, wide, high // 14), any_colour(rng))
+    area = (wide // 30, high // 10, wide - wide // 30, high - high // 30)
+    text_lines(draw, rng, area, max(6, wide // 45), ink)
+    return _put_anywhere(small, np.asarray(canvas), rng)
+
+
 def polaroid(pixels: Pixels, rng: np.random.Generator, others: Sequence[Pixels]) -> Step:
     """Give the picture a white instant-photo frame with a note, and lay it on a table."""
     edge = max(3, min(pixels.shape[:2]) // 16)
@@ -202,6 +228,18 @@ def covered(pixels: Pixels, width: int, height: int) -> Step:
     if exact is None:  # smaller than the smallest size: nothing is that small but a test
         exact = cropped_to(fitted.pixels, (0, 0, width, height))
     return Step(exact.pixels, fitted.matrix @ cut.matrix)
+
+
+def _put_anywhere(small: Step, behind: Pixels, rng: np.random.Generator) -> Step:
+    """Put a shrunk picture anywhere on a background that is no smaller."""
+    high, wide = small.pixels.shape[:2]
+    y = int(rng.integers(max(1, behind.shape[0] - high + 1)))
+    x = int(rng.integers(max(1, behind.shape[1] - wide + 1)))
+    canvas = behind.copy()
+    shown = canvas[y : y + high, x : x + wide]
+    shown[:] = small.pixels[: shown.shape[0], : shown.shape[1]]
+    window = (float(x), float(y), float(x + shown.shape[1]), float(y + shown.shape[0]))
+    return Step(canvas, moving(x, y) @ small.matrix, window)
 
 
 def _other(rng: np.random.Generator, others: Sequence[Pixels], index: int) -> Pixels:

@@ -39,6 +39,12 @@ def stretch(pixels: Pixels, rng: np.random.Generator) -> Step:
     return resize_to(pixels, *((factor, 1.0) if rng.random() < 0.5 else (1.0, factor)))
 
 
+def squeeze(pixels: Pixels, rng: np.random.Generator) -> Step:
+    """Scale one side only, to 0.45 to 0.65 of it: much further than ``stretch``."""
+    factor = float(rng.uniform(0.45, 0.65))
+    return resize_to(pixels, *((factor, 1.0) if rng.random() < 0.5 else (1.0, factor)))
+
+
 def resize_to(pixels: Pixels, x: float, y: float) -> Step:
     """Scale the width by ``x`` and the height by ``y``."""
     height, width = pixels.shape[:2]

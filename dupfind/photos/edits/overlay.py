@@ -104,6 +104,24 @@ def stickers(pixels: Pixels, rng: np.random.Generator) -> Step:
     return Step(pixels)
 
 
+def sticker_large(pixels: Pixels, rng: np.random.Generator) -> Step:
+    """One face, star or heart over much of the picture: 35 to 65% of the shorter side."""
+    size = max(8, round(float(rng.uniform(0.35, 0.65)) * min(pixels.shape[:2])))
+    return Step(_pasted_anywhere(pixels, _sticker(rng, size), rng))
+
+
+def stripes(pixels: Pixels, rng: np.random.Generator) -> Step:
+    """Stripes across all of it, straight or aslant, that cover 15 to 45% of the picture."""
+    height, width = pixels.shape[:2]
+    angle, count = float(rng.uniform(0, math.pi)), int(rng.integers(4, 16))
+    share = float(rng.uniform(0.15, 0.45))
+    y, x = np.mgrid[:height, :width]
+    along = (x * math.cos(angle) + y * math.sin(angle)) / max(height, width) * count
+    covered = pixels.copy()
+    covered[(along + float(rng.random())) % 1 < share] = strong_colour(rng)
+    return Step(covered, details={"covered": share})
+
+
 def scribble(pixels: Pixels, rng: np.random.Generator) -> Step:
     """Something drawn by hand: a wavy line, a ring or an arrow."""
     height, width = pixels.shape[:2]
