@@ -16,7 +16,7 @@ from PIL import Image
 from dupfind.config import LibraryPaths
 from dupfind.evidence import Evidence
 from dupfind.flows.thumbnails import make_thumbnails, side_for
-from dupfind.records import Group, Member, Pair, Photo, Relation, ScannedFile
+from dupfind.records import Advice, Group, Member, Pair, Photo, Reason, Relation, ScannedFile
 from dupfind.store.cache import BlobCache
 from dupfind.store.photos import Batch, Content, ErrorEntry, PhotoEntry
 from dupfind.store.store import Store
@@ -51,7 +51,16 @@ def library(tmp_path: Path, save_picture: Callable[..., Path]) -> Path:
         ]
         members = (
             Member(first, True, "original", 1.0, 1.0),
-            Member(second, False, "resized", 0.9, 0.999, {"scale": 0.5}),
+            Member(
+                second,
+                False,
+                "resized",
+                0.9,
+                0.999,
+                Evidence(scale=0.5),
+                Advice.REMOVE,
+                (Reason.REDUCED,),
+            ),
         )
         store.replace_results(run, pairs, [Group(1, members, 0.9, files[1].stat().st_size)])
         store.finish_run(run, {})

@@ -12,7 +12,7 @@ import pytest
 from dupfind.config import LibraryPaths
 from dupfind.errors import DescriptorError, LibraryError, LibraryLockedError
 from dupfind.evidence import Evidence
-from dupfind.records import Group, Member, Pair, Relation, ScannedFile
+from dupfind.records import Advice, Group, Member, Pair, Reason, Relation, ScannedFile
 from dupfind.store.photos import Batch, Content, ErrorEntry, PhotoEntry
 from dupfind.store.store import Store
 
@@ -148,10 +148,14 @@ def pair(a: int, b: int, probability: float = 0.9) -> Pair:
 
 def group(*photo_ids: int) -> Group:
     members = tuple(
-        Member(photo_id, i == 0, "original" if i == 0 else "cropped", 0.8, 0.9)
+        Member(
+            photo_id, False, "reencoded", 0.8, 0.9, Evidence(), Advice.REMOVE, (Reason.SAVED_AGAIN,)
+        )
+        if i
+        else Member(photo_id, True, "original", 0.8, 0.9, Evidence(), Advice.KEEP, (Reason.SOURCE,))
         for i, photo_id in enumerate(photo_ids)
     )
-    return Group(1, members, 0.7, 100 * (len(members) - 1), (7, 9))
+    return Group(1, members, 0.7, 100 * (len(members) - 1), (7, 9), (5,))
 
 
 @pytest.fixture
@@ -190,7 +194,9 @@ def test_deleted_photos_leave_the_groups(clustered: Store) -> None:
     assert [member.photo_id for member in left.members] == [2, 3]
     assert left.keep.relation == "original"
     assert left.members[1].relation == "cropped"
-    assert left.reclaimable_bytes == 100
+    # The photo that they were compared with is gone: nothing may go by what was found then.
+    assert left.members[1].advice is Advice.LOOK
+    assert left.reclaimable_bytes == 0
     clustered.start_sightings()
     clustered.remove_unseen([Path("/p/none")])
     assert [(p.photo_a, p.photo_b) for p in clustered.pairs()] == [(2, 3)]
