@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dupfind.evidence import Evidence
-from dupfind.records import FileError, Group, Member, Photo
+from dupfind.records import Advice, FileError, Group, Member, Photo
 from dupfind.reports.contents import Report
 
 FOLDER = "/home/someone/Pictures"
@@ -45,11 +45,13 @@ def photo(photo_id: int, name: str, **changes: Any) -> Photo:
 
 def copy(photo_id: int, relation: str, *, similarity: float = 0.8, **evidence: Any) -> Member:
     found = Evidence.from_json(evidence)
-    return Member(photo_id, False, relation, similarity, 0.9987, found)
+    harmless = relation in ("identical", "same-pixels")
+    advice = Advice.REMOVE if harmless else Advice.LOOK
+    return Member(photo_id, False, relation, similarity, 0.9987, found, advice)
 
 
 def original(photo_id: int) -> Member:
-    return Member(photo_id, True, "original", 1.0, 1.0)
+    return Member(photo_id, True, "original", 1.0, 1.0, advice=Advice.KEEP)
 
 
 def report_of(*groups: Group, photos: list[Photo], errors: tuple[FileError, ...] = ()) -> Report:

@@ -259,6 +259,6 @@ def test_the_default_rules_prefer_a_reference_then_size_then_format() -> None:
 @pytest.mark.parametrize("text", ["largest", "reference,bites", "folder", "resolution,,Bytes"])
 def test_a_wrong_rule_is_one_clear_error(text: str) -> None:
     with pytest.raises(
-        DupfindError, match=r"no keep rule '\w+'; choose from reference, resolution"
+        DupfindError, match=r"no keep rule '\w+'; choose from reference, original, resolution"
     ):
         parse_rules(text)

@@ -41,17 +41,19 @@ def test_the_json_report_has_exactly_the_promised_keys() -> None:
     )
     first = {
         "path": f"{FOLDER}/a.jpg", "keep": True, "relation": "original", "similarity": 1.0,
-        "probability": 1.0, "evidence": {}, "bytes": 4_000_000, "width": 4000, "height": 3000,
+        "probability": 1.0, "advice": "keep",
+        "reason": "kept by the keep rules", "evidence": {}, "bytes": 4_000_000, "width": 4000, "height": 3000,
         "format": "JPEG", "taken_at": "2021-07-14T10:22:05",
     }  # fmt: skip
     second = {
         "path": f"{FOLDER}/b.png", "keep": False, "relation": "cropped", "similarity": 0.8,
-        "probability": 0.9987, "evidence": {"crop_share": 0.5}, "bytes": 2_000_000, "width": 4000,
+        "probability": 0.9987, "advice": "look",
+        "reason": "", "evidence": {"crop_share": 0.5}, "bytes": 2_000_000, "width": 4000,
         "height": 3000, "format": "PNG", "taken_at": None,
     }  # fmt: skip
     group = {
         "id": 7, "keep": f"{FOLDER}/a.jpg", "lowest_similarity": 0.71, "reclaimable_bytes": 123,
-        "members": [first, second],
+        "also_in": [], "members": [first, second],
     }  # fmt: skip
     assert json.loads(as_json(report)) == {
         "version": 1, "library": f"{FOLDER}/.dupfind", "model": "builtin", "level": "copy",

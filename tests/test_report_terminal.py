@@ -162,7 +162,7 @@ def test_the_group_that_frees_most_comes_first_with_its_keeper() -> None:
     assert text.index("Group 2") < text.index("Group 1:")
     assert re.search(r"keep +sub/sea\.png\n +4000 × 3000 · PNG · 44\.4 KB · 2021-07-14 10:22", text)
     assert "Mirrored; rotated 90 degrees clockwise" in text
-    assert "2 groups, 13 copies among 20 photos; 1.0 MB could be freed." in text
+    assert "2 groups, 13 copies among 20 photos; 1.0 MB can go; " in text
     assert f"Photos below {FOLDER}" in text
 
 

@@ -37,8 +37,8 @@ def _untold(_: Photo) -> int:
 
 
 _RULES: dict[str, Rule] = {
-    "original": _untold,
     "reference": lambda photo: not photo.is_reference,
+    "original": _untold,
     "resolution": lambda photo: -_steps(photo.width * photo.height),
     "smallest-resolution": lambda photo: _steps(photo.width * photo.height),
     "format": lambda photo: _rank(photo.format),
