@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from dupfind.matching.features import (
     extract,
     use_one_thread,
 )
-from dupfind.photos.decode import decode
+from dupfind.photos.decode import read_known
 from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
@@ -26,13 +25,13 @@ IN_MEMORY = 1500  # photos whose features are held: about 0.4 MB each
 _BLOCK = 64
 
 
-def read_features(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LocalFeatures:
-    """Decode a photo and find its local features.
+def read_features(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LocalFeatures:
+    """Decode a photo of the library and find its local features: they may be kept under its hash.
 
     Raises:
-        PhotoError: The file cannot be read.
+        PhotoError: The file cannot be read, or it holds other bytes than the library knows.
     """
-    picture = decode(path, needed_px=WORKING_PX // 2, max_pixels=max_pixels)
+    picture = read_known(photo, needed_px=WORKING_PX // 2, max_pixels=max_pixels)
     return extract(picture.pixels)
 
 
@@ -113,7 +112,7 @@ class FeatureSource:
     def _read(self, row: int) -> bytes:
         """Return the packed features of a photo from its file; nothing when it cannot be read."""
         try:
-            return read_features(self.photos[row].path).to_bytes()
+            return read_features(self.photos[row]).to_bytes()
         except PhotoError:
             self.unreadable.add(row)
             return b""

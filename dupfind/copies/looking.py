@@ -17,7 +17,7 @@ from dupfind.matching.features import use_one_thread
 from dupfind.matching.judge import LOOK_FROM, Judge, look_signals, shipped_judge
 from dupfind.matching.proven import Proven
 from dupfind.matching.settle import Looked, Settling
-from dupfind.photos.decode import decode
+from dupfind.photos.decode import read_known
 from dupfind.progress import OnDone
 from dupfind.records import Photo
 
@@ -88,7 +88,7 @@ class Looker:
         needed_px = NEEDED_FOR_PARTS_PX if small else NEEDED_PX
         try:
             a, b = (self._pixels(row, needed_px) for row in (pair.a, pair.b))
-        except PhotoError:  # it cannot be read any more: nothing is known
+        except PhotoError:  # it cannot be read any more, or is another: nothing is known
             return None
         return look_closer(a, b, pair.matrix)
 
@@ -98,7 +98,7 @@ class Looker:
             if key in self._held:
                 self._held.move_to_end(key)
                 return self._held[key]
-        pixels = decode(self.photos[row].path, needed_px=needed_px).pixels
+        pixels = read_known(self.photos[row], needed_px=needed_px).pixels
         with self._lock:
             self._held[key] = pixels
             while len(self._held) > IN_MEMORY:

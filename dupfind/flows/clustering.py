@@ -1,8 +1,7 @@
 """Find and record the groups of copies: candidates, proofs, probabilities, groups."""
 
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import combinations, product
 
@@ -14,22 +13,13 @@ from dupfind.copies.candidates import candidate_table
 from dupfind.copies.contents import Contents, load_contents, relation_of_same
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.local_index import collect_local, keep_local
-from dupfind.copies.looking import Looker
 from dupfind.copies.proving import Prover, open_prover
-from dupfind.matching.calibrate import (
-    SIGNALS,
-    UNPROVEN,
-    Calibration,
-    Expectation,
-    estimate_prior,
-    shipped_calibration,
-)
+from dupfind.copies.verdicts import Verdicts, reach_verdicts
+from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
-from dupfind.matching.judge import shipped_judge
 from dupfind.matching.keep import parse_rules
 from dupfind.matching.pairs import unique_pairs
-from dupfind.matching.promise import choose_cut, estimate_share, logit, probabilities, promise
-from dupfind.matching.proven import Proven, follow_ups, told_apart, unjoined
+from dupfind.matching.proven import Proven, follow_ups, unjoined
 from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Advice, Level, Pair, Photo
@@ -37,9 +27,7 @@ from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
 BURST_SECONDS = 10.0
-UNSEEN = 0.85  # the highest probability of a proof that no closer look could confirm
-PROOF_PASSES = 0.5  # probability of a proof from which on a refused pair is worth a name of its own
-APART = 0.05  # a pair that was looked at and is less probable is told apart: never in one group
+PRECISIONS = (0.9, 0.99, 0.999)
 MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
 
 
@@ -49,7 +37,8 @@ class ClusterSummary:
 
     ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the
     estimated share of copies among the pairs that were looked at. ``expectation`` is None where so few
-    are copies that no example would reach the cut: nothing can be promised then.
+    are copies that no example would reach the cut: nothing can be promised then. ``promises`` holds
+    ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
     """
 
     photos: int
@@ -65,6 +54,7 @@ class ClusterSummary:
     note: str = ""
     unreadable: int = 0
     prior: float = 0.0
+    promises: list[dict[str, float]] = field(default_factory=list)
 
 
 def cluster_photos(
@@ -103,11 +93,12 @@ def cluster_photos(
             looks=sum(member.advice is Advice.LOOK for group in groups for member in group.members),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
-            expectation=found.expectation(scored.cut),
+            expectation=found.verdicts.expectation(scored.cut),
             calibration=found.calibration.source,
             note=found.note,
             unreadable=len(prover.source.unreadable),
-            prior=found.prior,
+            prior=found.verdicts.share,
+            promises=found.promises(),
         )
         run.summary = asdict(summary)
     return summary
@@ -129,46 +120,37 @@ class _Search:
         self.options, self.on_progress = options, on_progress
         self.calibration: Calibration = shipped_calibration()
         self.candidates = 0
-        self.prior = 0.0
-        self.scores = np.zeros(0)
+        self.verdicts: Verdicts
         self.note = ""
 
     def run(self) -> Scored:
         """Return the scored pairs of distinct pictures."""
         proven = [] if self.options.level is Level.EXACT else self._proven()
-        signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
-        prior = estimate_prior(self.calibration, signals)
-        likely = self.calibration.probability(signals, prior=prior)
         similarity = _similarities(self.contents.vectors, proven)
-        workers = self.options.workers or usable_cores()
-        with closing(Looker(self.contents.first, workers=workers)) as looker:
-            judged = looker.judge(proven, stage(self.on_progress, "look"))
-        judge = shipped_judge()
-        self.scores = judged.scores[np.isfinite(judged.scores)]
-        self.prior = estimate_share(judge, self.scores)
-        # Without an alignment there is no proof: such pairs stand last, in order of similarity.
-        unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
-        seen = probabilities(np.nan_to_num(judged.scores), self.prior)
-        probability = np.where(np.isfinite(judged.scores), seen, unseen)
+        self.verdicts = reach_verdicts(
+            self.contents.first,
+            proven,
+            similarity,
+            self.calibration,
+            workers=self.options.workers or usable_cores(),
+            on_done=stage(self.on_progress, "look"),
+        )
         cut = self.options.threshold
         if cut is None:
-            cut = choose_cut(judge, self.scores, self.options.precision, share=self.prior)
-        proven = mark_collages(proven, probability >= cut)
-        proven = [
-            told_apart(pair, judged.looks.get(place), passes=bool(likely[place] >= PROOF_PASSES))
-            if probability[place] < cut
-            else pair
-            for place, pair in enumerate(proven)
-        ]
-        apart = judged.is_looked & (probability < APART) & (likely >= PROOF_PASSES)
-        rivals = frozenset((proven[p].a, proven[p].b) for p in np.flatnonzero(apart).tolist())
-        return Scored(proven, probability, similarity, cut, rivals)
+            cut = self.verdicts.cut(self.options.precision)
+        probability = self.verdicts.probability
+        proven = self.verdicts.named(mark_collages(proven, probability >= cut), cut)
+        return Scored(proven, probability, similarity, cut, self.verdicts.apart(proven))
 
-    def expectation(self, cut: float) -> Expectation | None:
-        """Return what to expect of the groups; None where none of the pairs is a copy."""
-        found = promise(shipped_judge(), self.scores, cut=cut, share=self.prior)
-        taken = self.scores >= logit(cut) - logit(self.prior)
-        return found if taken.any() else None
+    def promises(self) -> list[dict[str, float]]:
+        """Return the cut for each of ``PRECISIONS`` and what it promises, JSON-ready."""
+        cuts = [(asked, self.verdicts.cut(asked)) for asked in PRECISIONS]
+        found = [(asked, cut, self.verdicts.expectation(cut)) for asked, cut in cuts]
+        return [
+            {"asked": asked, "cut": cut, "low": what.precision_low, "high": what.precision_high}
+            for asked, cut, what in found
+            if what is not None
+        ]
 
     def _proven(self) -> list[Proven]:
         local = collect_local(self.source, stage(self.on_progress, "features"))

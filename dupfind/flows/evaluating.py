@@ -1,7 +1,7 @@
 """Measure a library against labels: descriptors, candidates, scored pairs and groups."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations, product
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import LIBRARY_FOLDER, LibraryPaths
-from dupfind.copies.calibration import find_calibration
 from dupfind.copies.candidates import candidate_table
 from dupfind.copies.contents import load_contents
 from dupfind.copies.features import FeatureSource
@@ -36,7 +35,6 @@ from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
 from dupfind.flows.clustering import cluster_photos
 from dupfind.flows.indexing import index_photos
 from dupfind.flows.labelled import hash_files, report_descriptors
-from dupfind.matching.calibrate import cut_for, expect
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.options import ClusterOptions, EvaluateOptions, IndexOptions
 from dupfind.photos.edits import EDITS
@@ -202,9 +200,7 @@ def candidate_recall(store: Store, truth: Truth, *, k: int = CANDIDATES) -> dict
     return recall_by_kind(truth, np.unique(truth.keys(first, second)))
 
 
-def precision_promised(
-    store: Store, truth: Truth, precisions: Sequence[float] = (0.9, 0.99, 0.999)
-) -> list[dict[str, float]]:
+def precision_promised(store: Store, truth: Truth) -> list[dict[str, float]]:
     """Compare what the last clustering promises at several precisions with what is true.
 
     Returns:
@@ -218,20 +214,14 @@ def precision_promised(
     model, run = store.active_model(), store.latest_run("cluster")
     if model is None or run is None or not run.summary:
         raise TruthError("the library is not clustered yet; run `dupfind cluster` first")
-    calibration = find_calibration(store, model.id).calibration
-    prior = float(run.summary["prior"])
     keys, scores = _scored(list(store.pairs()), _rows_of_photos(store.photos(), truth), truth)
     is_copy = truth.are_copies(keys)
     rows = []
-    for asked in precisions:
-        cut = cut_for(calibration, asked, prior=prior)
-        promised, taken = expect(calibration, cut, prior=prior), is_copy[scores >= cut]
+    for promised in run.summary.get("promises", ()):
+        taken = is_copy[scores >= promised["cut"]]
         rows.append(
             {
-                "asked": asked,
-                "cut": cut,
-                "low": promised.precision_low,
-                "high": promised.precision_high,
+                **promised,
                 "pairs": len(taken),
                 "precision": float(taken.mean()) if len(taken) else 1.0,
                 "recall": float(taken.sum() / max(1, len(truth.positives()))),

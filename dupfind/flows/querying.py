@@ -13,11 +13,11 @@ from dupfind.copies.calibration import find_calibration
 from dupfind.copies.contents import is_same_picture, relation_of_same
 from dupfind.copies.features import FeatureSource
 from dupfind.copies.proving import Prover
+from dupfind.copies.verdicts import EVEN, reach_verdicts
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.flows.models import open_active_model
-from dupfind.matching.calibrate import UNPROVEN, Calibration
-from dupfind.matching.proven import Proven
+from dupfind.matching.proven import Proven, unjoined
 from dupfind.options import DEFAULT_MATCHES
 from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
@@ -175,19 +175,24 @@ def _prove(
         rows = range(1, len(source.photos))
         pairs = np.array([(_ASKED, row) for row in rows], np.int64).reshape(-1, 2)
         proven = list(prover.prove(pairs))
-    calibration = find_calibration(store, stored.id).calibration
-    outcomes = iter(proven)
+    cosines = [cosine for (_, cosine), is_same in zip(near, same, strict=True) if not is_same]
+    verdicts = reach_verdicts(
+        source.photos,
+        proven,
+        np.array(cosines),
+        find_calibration(store, stored.id).calibration,
+        workers=usable_cores(),
+        share=EVEN,
+    )
+    outcomes = zip(verdicts.named(proven, COPY), verdicts.probability.tolist(), strict=True)
     return [
         Match(photo, 1.0, 1.0, relation_of_same(asked, photo))
         if is_same
-        else _judged(photo, cosine, next(outcomes), calibration)
+        else _judged(photo, cosine, *next(outcomes))
         for (photo, cosine), is_same in zip(near, same, strict=True)
     ]
 
 
-def _judged(photo: Photo, cosine: float, proven: Proven, calibration: Calibration) -> Match:
-    if not np.isfinite(proven.signals).all():
-        return Match(photo, cosine, UNPROVEN * max(0.0, cosine), Relation.SIMILAR, proven.evidence)
-    probability = float(calibration.probability(proven.signals[None])[0])
-    relation = proven.relation if probability >= COPY else Relation.SIMILAR
+def _judged(photo: Photo, cosine: float, proven: Proven, probability: float) -> Match:
+    relation = proven.relation if probability >= COPY else unjoined(proven.relation)
     return Match(photo, cosine, probability, relation, proven.evidence)

@@ -1,0 +1,106 @@
+"""From proven pairs to verdicts: the proof, the closer look, and what the collection makes of both."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.copies.looking import Judged, Looker
+from dupfind.matching.calibrate import SIGNALS, UNPROVEN, Calibration, Expectation, estimate_prior
+from dupfind.matching.judge import shipped_judge
+from dupfind.matching.promise import choose_cut, estimate_share, logit, probabilities, promise
+from dupfind.matching.proven import Proven, told_apart
+from dupfind.progress import OnDone
+from dupfind.records import Photo
+
+UNSEEN = 0.85  # the highest probability of a proof that no closer look could confirm
+PROOF_PASSES = 0.5  # probability of a proof from which on a refused pair is worth a name of its own
+APART = 0.05  # a pair that was looked at and is less probable is told apart: never in one group
+EVEN = 0.5  # share of copies among the pairs looked at, where there are too few to tell
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What is held of proven pairs, arrays of one length.
+
+    Attributes:
+        likely: Probability by the proof alone.
+        probability: Probability after the closer look.
+        judged: The closer looks and their scores.
+        share: Estimated share of copies among the pairs looked at.
+    """
+
+    likely: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    judged: Judged
+    share: float
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The log odds of the pairs that were judged by a look, their own or their hub's."""
+        return self.judged.scores[np.isfinite(self.judged.scores)]
+
+    def cut(self, precision: float) -> float:
+        """Return the cut on the probability that promises ``precision``."""
+        return choose_cut(shipped_judge(), self.scores, precision, share=self.share)
+
+    def expectation(self, cut: float) -> Expectation | None:
+        """Return what to expect of a cut; None where no pair reaches it: nothing can be said then."""
+        if not (self.scores >= logit(cut) - logit(self.share)).any():
+            return None
+        return promise(shipped_judge(), self.scores, cut=cut, share=self.share)
+
+    def named(self, proven: Sequence[Proven], cut: float) -> list[Proven]:
+        """Return the pairs, those that were refused by their own names (variant, overlapping)."""
+        return [
+            told_apart(
+                pair,
+                self.judged.looks.get(place),
+                passes=bool(self.likely[place] >= PROOF_PASSES),
+            )
+            if self.probability[place] < cut
+            else pair
+            for place, pair in enumerate(proven)
+        ]
+
+    def apart(self, proven: Sequence[Proven]) -> frozenset[tuple[int, int]]:
+        """Return the rows of the pairs that a look told apart though their proof had passed."""
+        told = self.judged.is_looked & (self.probability < APART) & (self.likely >= PROOF_PASSES)
+        return frozenset((proven[p].a, proven[p].b) for p in np.flatnonzero(told).tolist())
+
+
+def reach_verdicts(
+    photos: Sequence[Photo],
+    proven: Sequence[Proven],
+    similarity: NDArray[np.float64],
+    calibration: Calibration,
+    *,
+    workers: int,
+    share: float | None = None,
+    on_done: OnDone | None = None,
+) -> Verdicts:
+    """Look closer at the pairs that may be copies and say how probable each is one.
+
+    Args:
+        photos: By row.
+        proven: The pairs.
+        similarity: (pairs,) cosine similarity of their descriptors.
+        calibration: Of the proofs.
+        workers: Threads.
+        share: Share of copies among the pairs looked at; None to estimate it from these.
+        on_done: Called with (pairs settled, pairs that may be copies).
+    """
+    signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
+    prior = estimate_prior(calibration, signals)
+    likely = calibration.probability(signals, prior=prior)
+    with closing(Looker(photos, workers=workers)) as looker:
+        judged = looker.judge(proven, on_done)
+    is_judged = np.isfinite(judged.scores)
+    if share is None:
+        share = estimate_share(shipped_judge(), judged.scores[is_judged])
+    # Without an alignment there is no proof: such pairs stand last, in order of similarity.
+    unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
+    seen = probabilities(np.nan_to_num(judged.scores), share)
+    return Verdicts(likely, np.where(is_judged, seen, unseen), judged, share)
