@@ -1,0 +1,179 @@
+"""The closer look: what it sees in copies and in look-alikes, and how a group is settled by it."""
+
+import numpy as np
+import pytest
+from matching_helpers import photo
+from numpy.typing import NDArray
+
+from dupfind.errors import CalibrationError
+from dupfind.matching.closer import CloserLook, look_closer
+from dupfind.matching.cluster import Edges, group
+from dupfind.matching.features import extract
+from dupfind.matching.frame import make_frame
+from dupfind.matching.judge import LOOK_SIGNALS, Judge, look_signals, shipped_judge
+from dupfind.matching.motion import find_patches, fit_motion
+from dupfind.matching.promise import choose_cut, estimate_share, probabilities, promise
+from dupfind.matching.settle import Looked, Settling
+from dupfind.matching.verify import verify
+from dupfind.photos.edits import apply_edit
+from dupfind.photos.lookalikes import make_pair
+
+Pixels = NDArray[np.uint8]
+COPIES = ("jpeg_medium", "shrink_half", "crop_70", "brighter", "text", "grey", "rotate_90", "blur")
+LOOKALIKES = ("invoice", "form", "activity", "playing_card", "fixed_camera", "next_frame", "shirt")
+
+
+def looked(a: Pixels, b: Pixels) -> CloserLook:
+    proof = verify(extract(a), extract(b))
+    assert proof.matrix is not None
+    look = look_closer(a, b, proof.matrix)
+    assert look is not None
+    return look
+
+
+def score(look: CloserLook) -> float:
+    return float(shipped_judge().log_odds(look_signals(look, 5.0)[None])[0])
+
+
+def lookalikes(name: str, seed: int) -> tuple[Pixels, Pixels]:
+    start = photo("coffee.png") if name in ("fixed_camera", "next_frame") else None
+    others = [photo("chelsea.png"), photo("astronaut.png")]
+    pair = make_pair(name, np.random.default_rng(seed), start, other=others)
+    assert pair is not None
+    return pair
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_is_more_likely_one_than_not(name: str) -> None:
+    original = photo("astronaut.png")
+    copy = apply_edit(name, original, np.random.default_rng(3)).pixels
+    assert score(looked(original, np.ascontiguousarray(copy))) > 0
+
+
+@pytest.mark.parametrize("name", LOOKALIKES)
+def test_a_look_alike_scores_below_each_plain_copy(name: str) -> None:
+    first, second = lookalikes(name, 5)
+    other = score(looked(first, second))
+    copy = np.ascontiguousarray(apply_edit("jpeg_medium", first, np.random.default_rng(1)).pixels)
+    assert other < 1 < score(looked(first, copy))
+
+
+def test_the_look_says_the_same_from_both_sides() -> None:
+    first, second = lookalikes("invoice", 2)
+    there, back = looked(first, second), looked(second, first)
+    assert there.side_px == back.side_px
+    assert abs(there.two_sided - back.two_sided) < 0.3 * there.two_sided
+    assert abs(there.agree - back.agree) < 0.02
+
+
+def test_the_frame_is_the_coarser_picture() -> None:
+    large, small = photo("coffee.png"), photo("coffee.png")[::2, ::2]
+    frame = make_frame(large, np.ascontiguousarray(small), np.eye(3))
+    assert frame is not None
+    assert not frame.swapped
+    assert frame.shape == small.shape[:2]
+    drawn, inside = frame.draw()
+    assert inside.mean() > 0.9
+    assert np.abs(drawn - frame.target)[inside].mean() < 8
+
+
+def test_pictures_that_do_not_meet_have_no_frame() -> None:
+    far = np.array([[1.0, 0, 3], [0, 1, 0], [0, 0, 1]])
+    assert make_frame(photo("coffee.png"), photo("coffee.png"), far) is None
+
+
+def test_a_shift_is_found_to_a_fraction_of_a_pixel() -> None:
+    grey = photo("astronaut.png").mean(axis=2).astype(np.float32)
+    moved = 0.5 * np.roll(grey, (2, 3), (0, 1)) + 0.5 * np.roll(grey, (2, 4), (0, 1))
+    mask = np.ones(grey.shape, bool)
+    mask[:10] = mask[-10:] = mask[:, :10] = mask[:, -10:] = False
+    patches = find_patches(grey, moved, mask, per_side=6, half_px=12, reach_px=8)
+    motion = fit_motion(patches, patches.scores > 0.5, grey.shape, tolerance_px=1.0)
+    assert motion is not None
+    middle = motion.field(grey.shape)[256, 256]
+    assert np.allclose(middle, [3.5, 2.0], atol=0.2)
+
+
+def test_what_speaks_against_a_copy_never_helps() -> None:
+    judge, generator = shipped_judge(), np.random.default_rng(0)
+    signals = np.array([look_signals(looked(*lookalikes("form", 1)), 4.0)] * 64)
+    signals += generator.normal(0, 1, signals.shape)
+    for column, sign in enumerate(LOOK_SIGNALS.values()):
+        more = signals.copy()
+        more[:, column] += sign * 2.0
+        assert (judge.log_odds(more) >= judge.log_odds(signals) - 1e-9).all()
+
+
+def test_a_judge_survives_json_and_refuses_another() -> None:
+    values = shipped_judge().to_json()
+    signals = np.random.default_rng(1).normal(size=(9, len(LOOK_SIGNALS)))
+    again = Judge.from_json(values)
+    assert np.allclose(again.log_odds(signals), shipped_judge().log_odds(signals), atol=0.02)
+    with pytest.raises(CalibrationError, match="other signals"):
+        Judge.from_json(values | {"signals": ["proof"]})
+    with pytest.raises(CalibrationError, match="damaged"):
+        Judge.from_json({name: what for name, what in values.items() if name != "left"})
+
+
+def looked_pairs(rows: list[tuple[int, int]], covered: float = 1.0) -> Looked:
+    count = len(rows)
+    return Looked(
+        np.array(rows, np.int64),
+        np.full(count, 0.9),
+        np.full((count, 2), covered),
+        np.ones(count, bool),
+    )
+
+
+def test_a_group_costs_as_many_looks_as_it_has_photos() -> None:
+    rows = [(a, b) for a in range(20) for b in range(a + 1, 20)]
+    settling = Settling(looked_pairs(rows))
+    looks = 0
+    while batch := settling.next_batch():
+        looks += len(batch)
+        settling.record(batch, [5.0] * len(batch))
+    assert looks == 19
+    assert (settling.scores == 5.0).all()
+
+
+def test_a_crop_settles_nothing_between_what_it_was_cut_from() -> None:
+    pairs = looked_pairs([(0, 1), (0, 2), (1, 2)])
+    pairs.covered[:2, 1] = 0.3  # photo 0 shows a third of 1 and of 2
+    settling = Settling(pairs)
+    seen: list[int] = []
+    while batch := settling.next_batch():
+        seen += batch
+        settling.record(batch, [-6.0 if place == 2 else 5.0 for place in batch])
+    assert sorted(seen) == [0, 1, 2]
+    assert settling.scores[2] == -6.0
+
+
+def test_photos_told_apart_share_no_group_though_both_are_copies_of_a_third() -> None:
+    edges = Edges(
+        np.array([0, 0]), np.array([1, 2]), np.array([0.99, 0.98]), np.array([-1, -1]), np.ones(2)
+    )
+    preference = np.arange(3)
+    assert group(edges, photos=3, preference=preference)[0].members == (0, 1, 2)
+    stars = group(edges, photos=3, preference=preference, apart=frozenset({(1, 2)}))
+    assert [star.members for star in stars] == [(0, 1)]
+
+
+def test_refused_look_alikes_lower_the_promise() -> None:
+    judge = shipped_judge()
+    alone = promise(judge, np.full(20, 6.0), cut=0.9, share=0.5)
+    among = promise(
+        judge, np.concatenate([np.full(20, 6.0), np.full(100, -3.0)]), cut=0.9, share=0.5
+    )
+    assert alone.precision_low == 1.0
+    assert among.precision_low < among.precision < alone.precision
+
+
+def test_asking_for_more_never_promises_less() -> None:
+    judge = shipped_judge()
+    scores = np.concatenate([judge.copy_scores[::5], judge.other_scores])
+    share = estimate_share(judge, scores)
+    asked = (0.9, 0.97, 0.99, 0.999)
+    cuts = [choose_cut(judge, scores, precision, share=share) for precision in asked]
+    promised = [promise(judge, scores, cut=cut, share=share).precision for cut in cuts]
+    assert promised == sorted(promised)
+    assert (np.diff(probabilities(np.sort(scores), share)) >= 0).all()
