@@ -17,6 +17,8 @@ from dupfind.training.__main__ import main as train
 FORMS, CONTENTS = 2200, 3
 RECIPE = (
     "held_out=409",
+    "mix=1",
+    "patience=0",
     "losses.hard_negatives=3",
     "losses.head_hidden=512",
     "views.global_px=96",

@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from training_samples import TINY, made_up_cache, tiny_config
 
+from dupfind.descriptors.backbone import create_backbone
 from dupfind.errors import CollapseError, TrainingError
 from dupfind.photos.decode import decode
 from dupfind.training.__main__ import main as run_training
@@ -144,7 +145,33 @@ def test_a_run_that_gets_worse_ends_early_with_its_best_look(tmp_path: Path) -> 
     assert (run.step_number, run.best) == (28, "earlier")
     saved = load_file(model / "weights.safetensors")
     assert all(torch.allclose(saved[name].float(), kept[name], atol=2e-3) for name in saved)
-    assert json.loads((model / "model.json").read_text("utf-8"))["look"]["progress"] == 0.2
+    look = json.loads((tmp_path / "best" / "model.json").read_text("utf-8"))["look"]
+    assert look["progress"] == 0.2
+
+
+def test_a_tuned_model_lies_between_its_start_and_its_end(tmp_path: Path) -> None:
+    backbone = create_backbone(TINY)
+    config = tiny_config(mix=0.25)
+    config = replace(config, optimiser=replace(config.optimiser, rate=0.1, momentum=(0.5, 0.9)))
+    photos = split_collection(made_up_cache(), config)
+
+    def tuned(resumes: bool, start: torch.nn.Module) -> Trainer:
+        run = Trainer(config, photos, tmp_path, device=CPU, backbone=start)
+        assert run.resume() == resumes
+        return run
+
+    first = tuned(False, backbone)
+    first.run()
+    # Resumed with another start, it is still the first one that counts.
+    again = tuned(True, create_backbone(TINY))
+    model = load_file(again.run() / "weights.safetensors")
+    network = again.learner.student if again.best == "student" else again.learner.teacher
+    for name, end in network.backbone.state_dict().items():
+        expected = 0.75 * backbone.state_dict()[name] + 0.25 * end
+        assert torch.allclose(model[name].float(), expected, atol=2e-3), name
+    pairs = zip(network.backbone.parameters(), backbone.parameters(), strict=True)
+    moved = max(float((end - start).detach().abs().max()) for end, start in pairs)
+    assert 0.5 * moved > 2e-3  # or all of this says nothing
 
 
 def test_without_patience_a_run_goes_to_its_end(tmp_path: Path) -> None:

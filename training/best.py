@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from dupfind.descriptors.backbone import ModelSpec, save_model
+from dupfind.descriptors.backbone import ModelSpec, load_folder, save_model
 from dupfind.training.heldout import Retrieval
 
 FOLDER = "best"
@@ -53,6 +53,10 @@ class BestLook:
         """Tell whether the share ``patience`` of the run (0: never) went by without a new best."""
         return patience > 0 and self.score > 0 and progress - self.progress > patience
 
-    def take(self, folder: Path) -> None:
-        """Copy the kept model to ``folder``."""
-        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+    def load(self) -> nn.Module:
+        """Return the kept model.
+
+        Raises:
+            ModelError: It is damaged or gone.
+        """
+        return load_folder(self.folder, name=FOLDER).module

@@ -95,7 +95,8 @@ class TrainingConfig:
     ``minutes``, if given, is the budget of time that all schedules fit themselves to; otherwise
     ``epochs`` is. ``batch_size`` counts photos over all processes. ``checkpoint_minutes`` is the time between
     checkpoints within an epoch, ``monitor_minutes`` the least between two looks. ``patience`` is the share
-    of the run after which it ends when no look was better than the best one (0: never).
+    of the run after which it ends when no look was better than the best one (0: never). The model's
+    weights are the share ``mix`` of the way from those of the start to those of the end (1: the end).
     ``held_out`` photos are never trained on: the monitor's and the comparison's.
     """
 
@@ -111,6 +112,7 @@ class TrainingConfig:
     checkpoint_minutes: float = 5.0
     monitor_minutes: float = 0.0
     patience: float = 0.0
+    mix: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before any time is spent.

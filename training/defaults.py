@@ -35,6 +35,9 @@ MOST_PROTOTYPES = 65536
 SCRATCH_VIEWS = 4_000_000  # photos shown in a run from scratch
 LOOK_MINUTES = 0.5  # a look takes seconds, and epochs of a small album no longer
 TUNING_PATIENCE = 0.4
+TUNING_MIX = (
+    0.6  # finds as much on the album, and forgets half as much of other photos (EXPERIMENTS.md)
+)
 TUNING_VIEWS = 60_000  # photos shown in a run that starts from trained weights
 
 
@@ -95,6 +98,7 @@ def default_config(
         held_out=held_out_for(photos),
         monitor_minutes=LOOK_MINUTES,
         patience=0.0 if from_scratch else TUNING_PATIENCE,
+        mix=1.0 if from_scratch else TUNING_MIX,
     )
 
 

@@ -25,6 +25,7 @@ from dupfind.training.config import TrainingConfig, as_json
 from dupfind.training.distributed import agree, rank, wait_for_all, world_size
 from dupfind.training.feed import Batch, Feed, seed_of
 from dupfind.training.heldout import HeldOut, Retrieval, retrieval
+from dupfind.training.mixing import Start, mixed
 from dupfind.training.monitor import (
     CollapseDetector,
     EpochMetrics,
@@ -96,6 +97,9 @@ class Trainer:
         self.maker = ViewMaker(device=device, mean=config.spec.mean, std=config.spec.std)
         self.feed = Feed(config, photos, self.maker)
         self.learner = Learner(config, device, backbone)
+        self.start = None
+        if backbone is not None and config.mix < 1:
+            self.start = Start(folder, config.spec, backbone)
         self.held_out = None
         if rank() == 0:
             self.held_out = HeldOut(photos, self.maker, view_px=config.spec.view_px)
@@ -140,6 +144,8 @@ class Trainer:
         self.step_number, self.epoch, self.next_batch = state.step, state.epoch, state.batch
         self.elapsed_s, self.history = state.elapsed_s, state.history
         self.best_look.recall()
+        if self.start is not None:
+            self.start.recall()
         return True
 
     def run(self) -> Path:
@@ -151,6 +157,8 @@ class Trainer:
         clock = _Clock(self.elapsed_s)
         if self.step_number == 0 and rank() == 0:
             self.best_look.forget()
+            if self.start is not None:
+                self.start.keep()
         batches = self.feed.batches(self.step_number, self.epoch, self.next_batch, self.progress)
         with closing(batches):
             for batch, groups in batches:
@@ -221,17 +229,18 @@ class Trainer:
                 "network": self.best,
                 "metrics": self.history[-1:],
             }
-            network = self.learner.student if self.best == "student" else self.learner.teacher
-            if self.best == "earlier":
-                self.best_look.take(self.folder / "model")
-            else:
-                save_model(
-                    self.folder / "model",
-                    spec=self.config.spec,
-                    module=network.backbone,
-                    details=details,
-                )
+            model, spec = self._model(), self.config.spec
+            save_model(self.folder / "model", spec=spec, module=model, details=details)
         wait_for_all()
+
+    def _model(self) -> nn.Module:
+        """Return the network to save; at the end of a run, part of the way back to its start."""
+        networks = {"student": self.learner.student, "teacher": self.learner.teacher}
+        earlier = self.best == "earlier"
+        model = self.best_look.load() if earlier else networks[self.best].backbone
+        if self.is_over and self.start is not None:
+            model = mixed(self.start.backbone, model, self.config.mix)
+        return model
 
     def _step(self, groups: list[Tensor], photos: int) -> StepResult:
         # Drop path and patch drop draw from the global state: seeded by the step, a resumed run
