@@ -1,6 +1,7 @@
 """Look into the photos of a group to tell which is the original and what the others lost."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.matching.clues import Verdict
+from dupfind.matching.features import use_one_thread
 from dupfind.matching.lineage import tiers
 from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
 from dupfind.photos.details import read_details
 from dupfind.records import Photo
+from dupfind.system import usable_cores
 
-LOOKED_INTO = 12  # members of a group; the others come after them
+LOOKED_INTO = 8  # members of a group; the others come after them
 
 Matrix = NDArray[np.float64]
 # Returns the evidence of row b as made from row a; None where the pair is not proven.
@@ -58,14 +61,19 @@ def lineage_of(
     """
     matrices = _to_centre(rows, centre, between)
     chosen = [row for row in rows if row in matrices][:LOOKED_INTO]
-    looks = {row: look for row in chosen if (look := _look(photos[row])) is not None}
+    with ThreadPoolExecutor(usable_cores(), initializer=use_one_thread) as pool:
+        seen = zip(chosen, pool.map(lambda row: _look(photos[row]), chosen), strict=True)
+        looks = {row: look for row, look in seen if look is not None}
     known = list(looks)
-    verdicts: dict[tuple[int, int], Verdict] = {}
-    for one, two in combinations(range(len(known)), 2):
-        a, b = known[one], known[two]
-        verdict = _judge(looks[a], looks[b], a, b, matrices, between(a, b))
-        if verdict is not None:
-            verdicts[one, two] = verdict
+    places = list(combinations(range(len(known)), 2))
+
+    def judge_of(place: tuple[int, int]) -> Verdict | None:
+        a, b = known[place[0]], known[place[1]]
+        return _judge(looks[a], looks[b], a, b, matrices, between(a, b))
+
+    with ThreadPoolExecutor(usable_cores(), initializer=use_one_thread) as pool:
+        judged = zip(places, pool.map(judge_of, places), strict=True)
+        verdicts = {place: verdict for place, verdict in judged if verdict is not None}
     found = tiers(len(known), verdicts)
     both: dict[tuple[int, int], Verdict] = {}
     for (one, two), verdict in verdicts.items():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dupfind.matching.clues import Clue, Verdict, Votes
 from dupfind.matching.detail import vote_detail
 from dupfind.matching.extent import Extent, extent_of
-from dupfind.matching.overlay import changed_in, written_over
+from dupfind.matching.overlay import changed_in, changed_mask, written_over
 from dupfind.matching.quality import Look
 from dupfind.matching.tones import Tones, tones
 
@@ -46,18 +46,19 @@ def judge(
     if found is not None:
         _vote_tones(votes, found, a, b)
         alike = alike and found.changed < SAME_TONES
+    changed = changed_mask(colour_a, b.colour, seen)
     softness = 0.0
     if extent.turn is not None:
         same_tones = found is None or found.changed < SAME_TONES
         softness = vote_detail(votes, a, b, extent.turn, same_tones=same_tones)
     if abs(softness) < 0.5 and Clue.ONE_TONE not in votes.against_a | votes.against_b:
-        score = written_over(colour_a, b.colour, seen)
+        score = written_over(colour_a, b.colour, seen, changed)
         votes.add(Clue.WRITTEN, float(np.clip(2.5 * score, -4, 4)) * (1 - abs(softness) / 0.5))
     if alike and votes.strongest < 0.3 and a.grey.shape == b.grey.shape:
         votes.add(Clue.COARSE, _coarser(a, b))
     votes.add(Clue.EDITOR, 1.1 * (float(b.edited) - float(a.edited)))
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
-    changed_share = changed_in(colour_a, b.colour, seen)
+    changed_share = changed_in(changed, seen)
     return Verdict(votes.against_a, votes.against_b, alike, changed_share)
 
 

@@ -11,6 +11,8 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
+TONE_PIXELS = 20_000  # looked at for a curve of tone
+
 
 def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
     """Return where two pictures differ by more than one curve of tone a channel explains."""
@@ -18,16 +20,9 @@ def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
     difference = np.zeros(a.shape[:2], np.float32)
     for channel in range(3):
         x, y = blur_a[..., channel], blur_b[..., channel]
-        level = np.clip(x, 0, 255).astype(np.int64) // 8
-        table = np.full(32, np.nan)
-        for value in np.unique(level[seen]):
-            chosen = y[seen & (level == value)]
-            if len(chosen) >= 20:
-                table[value] = np.median(chosen)
-        known = np.flatnonzero(np.isfinite(table))
-        if len(known) < 2:
+        curve = _curve(x[seen], y[seen])
+        if curve is None:
             continue
-        curve = np.interp(np.arange(256), known * 8 + 4, table[known])
         mapped = curve[np.clip(x, 0, 255).astype(np.int64)]
         difference = np.maximum(difference, np.abs(mapped - y))
     difference[~seen] = 0
@@ -35,16 +30,29 @@ def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
     return np.asarray(difference > max(16.0, 5 * usual))
 
 
-def changed_in(a: Pixels, b: Pixels, seen: Mask) -> float:
+def _curve(values_a: Floats, values_b: Floats) -> Floats | None:
+    """Return the median of b at each of 256 levels of a, (256,); None where a has one level only."""
+    step = max(1, len(values_a) // TONE_PIXELS)
+    level = np.clip(values_a[::step], 0, 255).astype(np.int64) // 8
+    order = np.lexsort((values_b[::step], level))
+    sorted_level, sorted_b = level[order], values_b[::step][order]
+    starts = np.searchsorted(sorted_level, np.arange(33))
+    counts = np.diff(starts)
+    known = np.flatnonzero(counts >= 20)
+    if len(known) < 2:
+        return None
+    middles = sorted_b[starts[:-1][known] + counts[known] // 2]
+    return np.asarray(np.interp(np.arange(256), known * 8 + 4, middles), np.float32)
+
+
+def changed_in(changed: Mask, seen: Mask) -> float:
     """Return the share of what both show that differs by more than saving anew explains."""
-    changed = changed_mask(a, b, seen)
     opened = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     return float(opened.sum() / max(1, int(seen.sum())))
 
 
-def written_over(a: Pixels, b: Pixels, seen: Mask) -> float:
-    """Return how clearly b was written over: positive for b, negative for a."""
-    changed = changed_mask(a, b, seen)
+def written_over(a: Pixels, b: Pixels, seen: Mask, changed: Mask) -> float:
+    """Return how clearly b was written over where they differ: positive for b, negative for a."""
     mask = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     share = mask.mean()
