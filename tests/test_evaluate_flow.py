@@ -206,13 +206,13 @@ def test_everything_is_measured_and_drawn(album: Album, tmp_path: Path) -> None:
 
 def check_promises_and_candidates(library: Path, truth: Truth) -> None:
     with Store.open(LibraryPaths(library)) as store:
-        promised = precision_promised(store, truth, (0.6, 0.99))
+        promised = precision_promised(store, truth)
         held = candidate_recall(store, truth, k=10)
         none = candidate_recall(store, truth, k=1)
-    assert [row["asked"] for row in promised] == [0.6, 0.99]
-    assert promised[0]["cut"] <= promised[1]["cut"]
+    assert [row["asked"] for row in promised] == [0.9, 0.99, 0.999]
+    assert promised[0]["cut"] <= promised[1]["cut"] <= promised[2]["cut"]
     assert promised[0]["recall"] >= promised[1]["recall"] > 0.8
-    assert all(row["precision"] >= row["asked"] for row in promised)
+    assert all(row["precision"] >= row["low"] for row in promised)
     assert held["(all)"]["any"]["recall"] > 0.9
     # With one candidate a photo, at most 12 of the 18 pairs of copies can be held.
     assert none["(all)"]["any"]["found"] <= 12

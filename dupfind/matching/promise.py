@@ -73,7 +73,12 @@ def choose_cut(
     """
     lowest = max(LOWEST_CUT, 1 - 10 * (1 - precision))
     cuts = 1 / (1 + np.exp(-np.linspace(logit(lowest), logit(HIGHEST_CUT), _CUTS)))
-    expected = [promise(judge, scores, cut=float(cut), share=share) for cut in cuts]
+    best = float(scores.max()) if len(scores) else -np.inf
+    # A cut that takes nothing promises nothing.
+    taking = [float(cut) for cut in cuts if logit(float(cut)) - logit(share) <= best]
+    if not taking:
+        return lowest
+    expected = [promise(judge, scores, cut=cut, share=share) for cut in taking]
     held = [found.cut for found in expected if found.precision >= precision]
     if held:
         return held[0]
