@@ -36,6 +36,8 @@ CUT_FROM_PX = 1300  # larger photos are cut: each gives many examples
 # Of a look-alike with fewer wrong windows and fewer moved patches nothing is to be seen.
 SEEN, MOVED = 0.0008, 0.03
 MAY_BE_COPIES = 0.9
+HALFWAY = 0.35  # how far towards a copy an example between the two may lie
+STRANGERS = 6  # one pair of strangers for so many examples
 SOFT = ("gradient", "landscape")
 NO_OTHER = ("pan",)  # two crops of one picture: told by what each lacks, not by a look
 
@@ -107,6 +109,15 @@ def lookalike_of(
     return None if pair is None else (name, *pair)
 
 
+def strangers(source: Source, generator: np.random.Generator) -> NDArray[np.float64] | None:
+    """Return the signals of two photos laid on each other anyhow, as if a proof had let them pass.
+
+    Chance alignments of other photos are rare among made pairs, and all that many an album has.
+    """
+    look = look_closer(source(), source(), np.eye(3))
+    return None if look is None else look_signals(look, float(generator.uniform(-3, 4)))
+
+
 def is_seen(name: str, signals: NDArray[np.float64]) -> bool:
     """Say whether something of a look-alike's difference is to be seen at all."""
     found = dict(zip(LOOK_SIGNALS, signals.tolist(), strict=True))
@@ -142,6 +153,10 @@ def examples(folders: tuple[Path, ...], count: int, seed: int, output: Path) -> 
             rows.append(signals)
             labels.append(is_copy)
             kinds.append(drawn[0])
+        if number % STRANGERS == 0 and (apart := strangers(source, generator)) is not None:
+            rows.append(apart)
+            labels.append(False)
+            kinds.append("strangers")
     np.savez(output, signals=np.array(rows), is_copy=np.array(labels), kinds=np.array(kinds))
     print(f"{len(rows)} examples, {sum(labels)} of them copies")
 
@@ -173,9 +188,12 @@ def others(pairs: Path, most: int, output: Path) -> None:
 def fit(files: tuple[Path, ...], output: str) -> None:
     """Grow the trees and print what held-out folds say of them."""
     parts = [np.load(file) for file in files]
-    signals, is_copy = (
-        np.concatenate([part[name] for part in parts]) for name in ("signals", "is_copy")
+    signals, is_copy, kinds = (
+        np.concatenate([part[name] for part in parts]) for name in ("signals", "is_copy", "kinds")
     )
+    between = halfway(signals[is_copy], signals[kinds == "strangers"])
+    signals = np.concatenate([signals, between])
+    is_copy = np.concatenate([is_copy, np.zeros(len(between), bool)])
     # Copies and others count alike; the log odds are those of an even mixture.
     weight = np.where(is_copy, 0.5 / is_copy.mean(), 0.5 / (1 - is_copy.mean()))
     grower = HistGradientBoostingClassifier(
@@ -202,6 +220,18 @@ def fit(files: tuple[Path, ...], output: str) -> None:
             f"look-alikes passing {rate:.3f}: copies found {(judge.copy_scores > cut).mean():.3f}"
         )
     Path(output).write_text(json.dumps(judge.to_json(), separators=(",", ":")), encoding="utf-8")
+
+
+def halfway(copies: NDArray[np.float64], apart: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return examples between strangers and copies, nearer to the strangers: these are no copies.
+
+    Other things on one backdrop agree in part; made look-alikes agree nearly everywhere and
+    strangers nowhere, so nothing else tells the trees what lies between.
+    """
+    generator = np.random.default_rng(20210429)
+    drawn = copies[generator.integers(len(copies), size=len(apart))]
+    share = generator.uniform(0.05, HALFWAY, size=(len(apart), 1))
+    return np.asarray(share * drawn + (1 - share) * apart)
 
 
 def as_judge(

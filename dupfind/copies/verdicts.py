@@ -18,6 +18,7 @@ from dupfind.records import Photo
 UNSEEN = 0.85  # the highest probability of a proof that no closer look could confirm
 PROOF_PASSES = 0.5  # probability of a proof from which on a refused pair is worth a name of its own
 APART = 0.05  # a pair that was looked at and is less probable is told apart: never in one group
+ENOUGH = 5  # pairs to estimate a share of copies from
 EVEN = 0.5  # share of copies among the pairs looked at, where there are too few to tell
 
 
@@ -29,28 +30,30 @@ class Verdicts:
         likely: Probability by the proof alone.
         probability: Probability after the closer look.
         judged: The closer looks and their scores.
-        share: Estimated share of copies among the pairs looked at.
+        odds: Log odds in this collection; NaN where there was no look.
+        share: Estimated share of copies among the pairs that their proof lets pass.
     """
 
     likely: NDArray[np.float64]
     probability: NDArray[np.float64]
     judged: Judged
+    odds: NDArray[np.float64]
     share: float
 
     @property
-    def scores(self) -> NDArray[np.float64]:
+    def known(self) -> NDArray[np.float64]:
         """The log odds of the pairs that were judged by a look, their own or their hub's."""
-        return self.judged.scores[np.isfinite(self.judged.scores)]
+        return self.odds[np.isfinite(self.odds)]
 
     def cut(self, precision: float) -> float:
         """Return the cut on the probability that promises ``precision``."""
-        return choose_cut(shipped_judge(), self.scores, precision, share=self.share)
+        return choose_cut(shipped_judge(), self.known, precision, share=self.share)
 
     def expectation(self, cut: float) -> Expectation | None:
         """Return what to expect of a cut; None where no pair reaches it: nothing can be said then."""
-        if not (self.scores >= logit(cut) - logit(self.share)).any():
+        if not (self.known >= logit(cut)).any():
             return None
-        return promise(shipped_judge(), self.scores, cut=cut, share=self.share)
+        return promise(shipped_judge(), self.known, cut=cut, share=self.share)
 
     def named(self, proven: Sequence[Proven], cut: float) -> list[Proven]:
         """Return the pairs, those that were refused by their own names (variant, overlapping)."""
@@ -97,10 +100,18 @@ def reach_verdicts(
     likely = calibration.probability(signals, prior=prior)
     with closing(Looker(photos, workers=workers)) as looker:
         judged = looker.judge(proven, on_done)
-    is_judged = np.isfinite(judged.scores)
-    if share is None:
-        share = estimate_share(shipped_judge(), judged.scores[is_judged])
+    # Those that their proof does not let pass are another crowd, with fewer copies among them.
+    passes = likely >= PROOF_PASSES
+    shares = [
+        _share(judged.scores[crowd & np.isfinite(judged.scores)]) if share is None else share
+        for crowd in (passes, ~passes)
+    ]
+    odds = judged.scores + np.where(passes, logit(shares[0]), logit(shares[1]))
     # Without an alignment there is no proof: such pairs stand last, in order of similarity.
     unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
-    seen = probabilities(np.nan_to_num(judged.scores), share)
-    return Verdicts(likely, np.where(is_judged, seen, unseen), judged, share)
+    probability = np.where(np.isfinite(odds), probabilities(np.nan_to_num(odds)), unseen)
+    return Verdicts(likely, probability, judged, odds, shares[0])
+
+
+def _share(scores: NDArray[np.float64]) -> float:
+    return estimate_share(shipped_judge(), scores) if len(scores) >= ENOUGH else EVEN

@@ -3,7 +3,8 @@
 In:  log odds of the pairs of a collection that were looked at. Out: probabilities and an ``Expectation``.
 No disk, database or model.
 
-What can go wrong is a look-alike that passes. How often one does is known from examples that are none by
+What is expected follows from the probabilities of the pairs that are taken. What is promised at least looks at
+what can go wrong: a look-alike that passes. How often one does at most is known from examples that are none by
 construction; how many there were to pass is counted in the collection itself: those that did not.
 """
 
@@ -35,9 +36,9 @@ def estimate_share(judge: Judge, scores: NDArray[np.float64]) -> float:
     return float(np.clip((counted - wrong) / max(found - wrong, 0.1), LEAST_PRIOR, MOST_PRIOR))
 
 
-def probabilities(scores: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Return the probability of each pair from its log odds, in a collection with this share of copies."""
-    return np.asarray(1 / (1 + np.exp(-(scores + logit(share)))), np.float64)
+def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probability of each pair from its log odds in this collection."""
+    return np.asarray(1 / (1 + np.exp(-odds)), np.float64)
 
 
 def promise(judge: Judge, scores: NDArray[np.float64], *, cut: float, share: float) -> Expectation:
@@ -45,27 +46,25 @@ def promise(judge: Judge, scores: NDArray[np.float64], *, cut: float, share: flo
 
     Args:
         judge: With the scores of its examples.
-        scores: (n,) log odds of the collection's pairs that were looked at.
+        odds: (n,) log odds in this collection of its pairs that were looked at.
         cut: On the probability.
-        share: From ``estimate_share``.
+        share: Of copies among those that their proof lets pass.
     """
     score = logit(cut) - logit(share)
-    wrong, total = int((judge.other_scores >= score).sum()), len(judge.other_scores)
-    taken = int((scores >= score).sum())
-    refused = len(scores) - taken
+    is_taken = odds >= logit(cut)
+    taken, refused = int(is_taken.sum()), int((~is_taken).sum())
     recall = float((judge.copy_scores >= score).mean()) if len(judge.copy_scores) else 0.0
-    tail = (1 - CONFIDENCE) / 2
-    high = float(beta.ppf(1 - tail, wrong + 1, max(1, total - wrong)))
-    low = float(beta.ppf(tail, wrong, total - wrong + 1)) if wrong else 0.0
-    precision, least, most = (
-        _precision(rate, taken, refused) for rate in ((wrong + 0.5) / (total + 1), high, low)
+    expected = float((1 - probabilities(odds[is_taken])).sum())
+    wrong, total = int((judge.other_scores >= score).sum()), len(judge.other_scores)
+    high = float(beta.ppf(CONFIDENCE, wrong + 1, max(1, total - wrong)))
+    passing = high * refused / max(1 - high, 1e-6)
+    precision, least = (
+        max(0.0, 1 - count / taken) if taken else 1.0 for count in (expected, expected + passing)
     )
-    return Expectation(cut, precision, least, most, recall)
+    return Expectation(cut, precision, least, 1.0, recall)
 
 
-def choose_cut(
-    judge: Judge, scores: NDArray[np.float64], precision: float, *, share: float
-) -> float:
+def choose_cut(judge: Judge, odds: NDArray[np.float64], precision: float, *, share: float) -> float:
     """Return the lowest cut on the probability whose promise holds ``precision``.
 
     The last pair taken may be a mistake ten times as often as the average one, not more; where the
@@ -73,12 +72,12 @@ def choose_cut(
     """
     lowest = max(LOWEST_CUT, 1 - 10 * (1 - precision))
     cuts = 1 / (1 + np.exp(-np.linspace(logit(lowest), logit(HIGHEST_CUT), _CUTS)))
-    best = float(scores.max()) if len(scores) else -np.inf
+    best = float(odds.max()) if len(odds) else -np.inf
     # A cut that takes nothing promises nothing.
-    taking = [float(cut) for cut in cuts if logit(float(cut)) - logit(share) <= best]
+    taking = [float(cut) for cut in cuts if logit(float(cut)) <= best]
     if not taking:
         return lowest
-    expected = [promise(judge, scores, cut=cut, share=share) for cut in taking]
+    expected = [promise(judge, odds, cut=cut, share=share) for cut in taking]
     held = [found.cut for found in expected if found.precision >= precision]
     if held:
         return held[0]
@@ -89,9 +88,3 @@ def logit(value: float) -> float:
     """Return the log odds of a probability in [0, 1]; at its ends those of a hair less."""
     value = min(max(value, 1e-9), 1 - 1e-9)
     return float(np.log(value / (1 - value)))
-
-
-def _precision(rate: float, taken: int, refused: int) -> float:
-    """Return the share of right ones among those taken, when look-alikes pass at a rate."""
-    wrong = rate * refused / max(1 - rate, 1e-6)
-    return max(0.0, 1 - wrong / taken) if taken else 1.0
