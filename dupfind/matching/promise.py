@@ -41,7 +41,7 @@ def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-odds)), np.float64)
 
 
-def promise(judge: Judge, scores: NDArray[np.float64], *, cut: float, share: float) -> Expectation:
+def promise(judge: Judge, odds: NDArray[np.float64], *, cut: float, share: float) -> Expectation:
     """Return what to expect when the pairs looked at of probability ``cut`` or more are taken.
 
     Args:
