@@ -19,9 +19,12 @@ from matching_helpers import FILLERS, edited, photo
 from dupfind import Library
 from dupfind.cli import cli
 from dupfind.copies.features import FeatureSource
-from dupfind.errors import DupfindError
+from dupfind.errors import CalibrationError, DupfindError
+from dupfind.flows import clustering
 from dupfind.flows.clustering import ClusterOptions
 from dupfind.flows.indexing import IndexOptions
+from dupfind.matching.calibrate import Calibration
+from dupfind.photos.scan import file_sha256
 from dupfind.records import Level, Photo
 from dupfind.store.cache import BlobCache
 
@@ -344,8 +347,56 @@ def test_an_album_without_copies_is_promised_nothing(tmp_path: Path, small_model
     pictures = {name.split(".")[0]: photo(name) for name in names}
     library, summary = cluster_album(tmp_path, pictures, small_model)
     assert summary.groups == 0
-    assert summary.expectation is None, summary
+    assert summary.expectation is None
     text = run("cluster", "--library", library.paths.root)
-    assert "too few to say" in text
-    assert "0.0000" not in text
-    assert json.loads(run("cluster", "--library", library.paths.root, "--json"))["groups"] == 0
+    assert "Too few reach it to say" in text
+    assert "recall" not in text
+
+
+def test_a_cut_that_no_example_reaches_promises_nothing(library: Library) -> None:
+    assert library.cluster(ClusterOptions(threshold=1.0)).expectation is None
+    assert library.cluster(ClusterOptions(threshold=0.9)).expectation is not None
+
+
+def test_a_calibration_that_failed_is_not_tried_again(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clustering, "calibrate_on", too_few := TooFewExamples())
+    library = own_album(tmp_path, small_model)
+    assert too_few.count == 1
+    assert library.cluster().note == "too few examples"
+    assert too_few.count == 1
+    save_album(tmp_path / "album", {"e": photo("moon.png")})
+    library.index([tmp_path / "album"])
+    assert library.cluster().calibration == "shipped"
+    assert too_few.count == 2, "a library that has grown may have enough"
+
+
+class TooFewExamples:
+    """Stands for a calibration that works for seconds and then finds too little."""
+
+    count = 0
+
+    def __call__(self, *words: object, **named: object) -> Calibration:
+        self.count += 1
+        raise CalibrationError("too few examples")
+
+
+def test_a_query_leaves_nothing_of_a_photo_outside_the_library(
+    library: Library, tmp_path: Path
+) -> None:
+    save_album(tmp_path, {"asked.png": edited("astronaut.png", "crop_70").pixels})
+    assert library.query(tmp_path / "asked.png", k=3)
+    assert file_sha256(tmp_path / "asked.png") not in cached(library)
+    inside = library.photos()[0]
+    shutil.rmtree(library.paths.root / "cache")
+    assert library.query(inside.path, k=3)
+    assert inside.sha256 in cached(library), "what is in the library is read once"
+
+
+def cached(library: Library) -> set[str]:
+    (file,) = (library.paths.root / "cache").glob("*.db")
+    connection = sqlite3.connect(file)
+    found = {row[0] for row in connection.execute("SELECT sha256 FROM blobs")}
+    connection.close()
+    return found

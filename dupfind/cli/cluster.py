@@ -91,7 +91,7 @@ def cluster(
 def _expected(summary: "ClusterSummary") -> str:
     expected = summary.expectation
     if expected is None:
-        return "Hardly any of the pairs looks like a copy: too few to say how many are missed"
+        return "Too few reach it to say how many are right or missed"
     return (
         f"Expected precision {expected.precision:.4f} (at least {expected.precision_low:.3f}), "
         f"recall {expected.recall:.2f}"

@@ -65,7 +65,7 @@ class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
     ``prior`` is the estimated share of copies among the pairs that were looked at. ``expectation`` is
-    None where so few are copies that no example would reach the cut: nothing can be promised then.
+    None where no pair reaches the cut, or none of the copies that it was calibrated on.
     """
 
     photos: int
@@ -115,7 +115,7 @@ def cluster_photos(
             grouped_photos=sum(len(group.members) for group in groups),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
-            expectation=found.expectation(scored.cut),
+            expectation=found.expectation(scored),
             calibration=found.calibration.source,
             note=found.note,
             unreadable=len(prover.source.unreadable),
@@ -159,10 +159,11 @@ class _Search:
         proven = mark_collages(proven, probability >= cut)
         return Scored(proven, probability, similarity, cut)
 
-    def expectation(self, cut: float) -> Expectation | None:
-        """Return what to expect of the groups; None where not even the examples reach the cut."""
-        expected = expect(self.calibration, cut, prior=self.prior)
-        return expected if expected.recall > 0 else None
+    def expectation(self, scored: Scored) -> Expectation | None:
+        """Return what to expect of the pairs from the cut on; None where there is nothing to expect."""
+        expected = expect(self.calibration, scored.cut, prior=self.prior)
+        taken = bool((scored.probability >= scored.cut).any())
+        return expected if taken and expected.recall > 0 else None
 
     def _proven(self) -> list[Proven]:
         rows = len(self.contents.photos)
