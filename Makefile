@@ -23,6 +23,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 
 test: setup
 	$(BIN)/python -m pytest -n 2 $(ARGS)

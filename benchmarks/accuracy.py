@@ -17,7 +17,6 @@ from dupfind.evaluation.phash import phash_pairs
 from dupfind.evaluation.report import figures_of_keys
 from dupfind.evaluation.truth import Truth
 from dupfind.flows.evaluating import (
-    EvaluateOptions,
     candidate_recall,
     evaluate,
     measure_library,
@@ -26,6 +25,7 @@ from dupfind.flows.evaluating import (
 )
 from dupfind.flows.labelled import describe_files, hash_files, report_descriptors
 from dupfind.flows.models import open_model
+from dupfind.options import EvaluateOptions
 from dupfind.reports.accuracy import (
     ALL_KINDS,
     TextTable,
@@ -84,7 +84,8 @@ def library_tables(
     phash: dict[str, Any],
 ) -> Iterator[TextTable]:
     if not arguments.reuse:
-        evaluate(truth, EvaluateOptions(model, arguments.device), library=library)
+        with Store.open(library, write=True) as store:
+            evaluate(store, truth, EvaluateOptions(model, arguments.device))
     with Store.open(library) as store:
         default = measure_library(store, truth).report
         at_ten = candidate_recall(store, truth)

@@ -25,6 +25,7 @@ from dupfind.training.distributed import pick_device
 from dupfind.training.loop import Trainer
 from dupfind.training.overrides import with_overrides
 from dupfind.training.run import decode_for_cache
+from dupfind.training.split import split_collection
 
 WARMUP = 2
 
@@ -43,24 +44,25 @@ def main() -> None:
         spec = ModelSpec(options.model) if options.model else SCRATCH_SPEC
         config = default_config(len(cache), spec, from_scratch=True, on_gpu=device.type == "cuda")
         config = with_overrides(config, options.changes)
-        trainer = Trainer(config, cache, Path(scratch) / "run", device=device)
+        photos = split_collection(cache, config)
+        trainer = Trainer(config, photos, Path(scratch) / "run", device=device)
         measure(trainer, options.steps)
 
 
 def measure(trainer: Trainer, steps: int) -> None:
     """Time the three rates one after the other and print them."""
     batch = trainer.config.batch_size
-    rows = trainer.train_rows[:batch]
-    groups = [torch.randn_like(views) for views in trainer.make_views(rows, 0, 0.0)]
+    first = next(trainer.feed.plan(0, 0))
+    groups = [torch.randn_like(views) for views in trainer.feed.views(first, 0, 0.0)]
     synchronise = torch.cuda.synchronize if trainer.device.type == "cuda" else lambda: None
 
     def step() -> None:
         trainer.learner.step(groups, photos=batch, progress=0.5)
 
     def views() -> None:
-        trainer.make_views(rows, 0, 0.0)
+        trainer.feed.views(first, 0, 0.0)
 
-    batches = trainer.batches_with_views()
+    batches = trainer.feed.batches(0, 0, 0, trainer.progress)
 
     def loop() -> None:
         for _, made in islice(batches, 1):

@@ -1,18 +1,153 @@
-"""Find the near-duplicates in a photo collection with DINO features learned on it."""
+"""Find the near-duplicates in a photo collection with DINO features learned on it.
 
+All that a program needs is here: ``Library``, the options of its methods, what they return, and
+the errors (``dupfind.errors`` draws their tree). docs/python.md has recipes.
+"""
+
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dupfind.errors import (
+        CalibrationError,
+        CollapseError,
+        DescriptorError,
+        DupfindError,
+        LibraryError,
+        LibraryLockedError,
+        ModelError,
+        PhotoError,
+        ReportError,
+        SearchError,
+        TrainingError,
+        TruthError,
+    )
+    from dupfind.flows.clustering import ClusterSummary
+    from dupfind.flows.evaluating import Evaluation
+    from dupfind.flows.indexing import IndexSummary
+    from dupfind.flows.inspecting import KnownModel
+    from dupfind.flows.map import MapSummary
+    from dupfind.flows.querying import Match
+    from dupfind.flows.training import EpochMetrics, TrainCallbacks, TrainProgress, TrainSummary
     from dupfind.library import Library
+    from dupfind.options import (
+        AttentionOptions,
+        CalibrateOptions,
+        ClusterOptions,
+        EvaluateOptions,
+        IndexOptions,
+        LabelLayout,
+        MapOptions,
+        ReportFormat,
+        ReportOptions,
+        TrainOptions,
+    )
+    from dupfind.progress import Step
+    from dupfind.records import FileError, Group, Level, Member, Pair, Photo, Relation
 
 __version__ = "0.1.0"
-__all__ = ["Library", "__version__"]
+# Name -> the module that it comes from, which loads when the name is first used: torch and FAISS
+# take seconds, and only those who use them pay for it.
+_HOMES: dict[str, str] = {
+    "Library": "library",
+    # The options of its methods.
+    "AttentionOptions": "options",
+    "CalibrateOptions": "options",
+    "ClusterOptions": "options",
+    "EvaluateOptions": "options",
+    "IndexOptions": "options",
+    "LabelLayout": "options",
+    "MapOptions": "options",
+    "ReportFormat": "options",
+    "ReportOptions": "options",
+    "TrainOptions": "options",
+    # What they return and report.
+    "ClusterSummary": "flows.clustering",
+    "EpochMetrics": "flows.training",
+    "Evaluation": "flows.evaluating",
+    "Step": "progress",
+    "IndexSummary": "flows.indexing",
+    "KnownModel": "flows.inspecting",
+    "MapSummary": "flows.map",
+    "Match": "flows.querying",
+    "TrainCallbacks": "flows.training",
+    "TrainProgress": "flows.training",
+    "TrainSummary": "flows.training",
+    # What a library holds.
+    "FileError": "records",
+    "Group": "records",
+    "Level": "records",
+    "Member": "records",
+    "Pair": "records",
+    "Photo": "records",
+    "Relation": "records",
+    # What goes wrong.
+    "CalibrationError": "errors",
+    "CollapseError": "errors",
+    "DescriptorError": "errors",
+    "DupfindError": "errors",
+    "LibraryError": "errors",
+    "LibraryLockedError": "errors",
+    "ModelError": "errors",
+    "PhotoError": "errors",
+    "ReportError": "errors",
+    "SearchError": "errors",
+    "TrainingError": "errors",
+    "TruthError": "errors",
+}
+__all__ = [
+    "AttentionOptions",
+    "CalibrateOptions",
+    "CalibrationError",
+    "ClusterOptions",
+    "ClusterSummary",
+    "CollapseError",
+    "DescriptorError",
+    "DupfindError",
+    "EpochMetrics",
+    "EvaluateOptions",
+    "Evaluation",
+    "FileError",
+    "Group",
+    "IndexOptions",
+    "IndexSummary",
+    "KnownModel",
+    "LabelLayout",
+    "Level",
+    "Library",
+    "LibraryError",
+    "LibraryLockedError",
+    "MapOptions",
+    "MapSummary",
+    "Match",
+    "Member",
+    "ModelError",
+    "Pair",
+    "Photo",
+    "PhotoError",
+    "Relation",
+    "ReportError",
+    "ReportFormat",
+    "ReportOptions",
+    "SearchError",
+    "Step",
+    "TrainCallbacks",
+    "TrainOptions",
+    "TrainProgress",
+    "TrainSummary",
+    "TrainingError",
+    "TruthError",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # torch and FAISS take seconds to load: only those who use the library pay for it.
-    if name == "Library":
-        from dupfind.library import Library
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dupfind' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"dupfind.{_HOMES[name]}"), name)
+    globals()[name] = value  # the next look finds it without coming here
+    return value
 
-        return Library
-    raise AttributeError(f"module 'dupfind' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

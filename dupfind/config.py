@@ -7,7 +7,8 @@ from pathlib import Path
 LIBRARY_FOLDER = ".dupfind"
 DEFAULT_MODEL = "builtin"
 DEFAULT_MAX_PIXELS = 200_000_000
-DEFAULT_KEEP = "reference,resolution,format,exif,bytes,oldest,path"
+DEFAULT_KEEP = "reference,original,resolution,format,exif,bytes,oldest,path"
+DEFAULT_CANDIDATES = 10  # partners of a photo that are proven
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,18 @@
 """Every error that dupfind raises on purpose, in one tree.
 
+    DupfindError                one to catch them all
+    ├── PhotoError              a photo cannot be read
+    ├── ModelError              a model cannot be found, fetched or loaded
+    ├── DescriptorError         descriptors have the wrong shape, type or origin
+    ├── SearchError             a FAISS index cannot be built, read or searched
+    ├── LibraryError            the library is missing, damaged, read-only or full
+    │   └── LibraryLockedError  another process is writing to it
+    ├── TrainingError           training cannot start or go on
+    │   └── CollapseError       the features collapsed
+    ├── CalibrationError        too little to calibrate on
+    ├── TruthError              labels cannot be used for an evaluation
+    └── ReportError             a report, figure or page cannot be written
+
 The command line prints ``Error: <message>`` for each and exits with status 1, so a message
 says what happened, why, and what to do about it.
 """

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-import numpy as np
-
 Which = Literal["a", "b"]
 Box = tuple[float, float, float, float]
 
@@ -37,6 +35,8 @@ class Relation(StrEnum):
     RECOLOURED = "recoloured"
     EDITED = "edited"
     COMPOSITE = "composite"
+    VARIANT = "variant"
+    OVERLAPPING = "overlapping"
     SIMILAR = "similar"
 
 
@@ -131,6 +131,8 @@ class Evidence:
         burst_seconds: Taken so few seconds apart that a burst is likely.
         unit: ``raw+jpeg`` or ``live-photo``: a file beside it makes b, a member of a group, a part of
             a shot. It is about one photo, and stays when the pair is turned.
+        same_file: Id of another photo of the group that is a name of the same file (a hard link): to
+            delete one of the two frees nothing. It stays when the pair is turned.
     """
 
     method: str = ""
@@ -153,6 +155,7 @@ class Evidence:
     matrix: tuple[float, ...] | None = None
     burst_seconds: float | None = None
     unit: str | None = None
+    same_file: int | None = None
 
     def reversed(self) -> "Evidence":
         """Return the same facts as a made from b: the two photos have changed their letters."""
@@ -208,6 +211,8 @@ def _turned_back(degrees: float | None) -> float | None:
 def _inverse_matrix(matrix: tuple[float, ...] | None) -> tuple[float, ...] | None:
     if matrix is None:
         return None
+    import numpy as np  # here: `dupfind --help` need not load it
+
     try:
         inverse = np.linalg.inv(np.reshape(matrix, (3, 3)))
     except np.linalg.LinAlgError:  # rounded to nothing: a part of no size
@@ -273,4 +278,5 @@ FORMS: dict[str, Form] = {
     "matrix": Form(lambda values: _numbers(values, 9), lambda m: [round(x, 6) for x in m]),
     "burst_seconds": _SECONDS,
     "unit": _TEXT,
+    "same_file": Form(int),
 }

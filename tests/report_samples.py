@@ -62,7 +62,7 @@ def hostile_report() -> Report:
     """One group of all hostile names, one harmless one that frees more, and two bad files."""
     names = ["keeper.jpg", *HOSTILE_NAMES]
     photos = [photo(number, name) for number, name in enumerate(names, start=1)]
-    crop = {"crop_share": 0.52, "crop_box": [0.1, 0.05, 0.7, 0.9]}
+    crop: dict[str, Any] = {"crop_share": 0.52, "crop_box": [0.1, 0.05, 0.7, 0.9]}
     members = [original(1), copy(2, "cropped", **crop)]
     members += [copy(number, "reencoded") for number in range(3, len(photos) + 1)]
     first = Group(1, tuple(members), 0.71, 123_456)

@@ -135,7 +135,7 @@ def test_each_photo_is_used_once(make_picture: Callable, tmp_path: Path) -> None
     sizes = ["--originals", "3", "--edits", "1", "--distractors", "3", "--look-alikes", "2"]
     assert make_set(photos, tmp_path / "album", *sizes).returncode == 0
     rows = rows_of(tmp_path / "album" / "truth.csv")
-    groups = {}
+    groups: dict[str, set[str]] = {}
     for row in rows:
         groups.setdefault(row["source"], set()).add(row["group_id"])
     # Only the two parts of one photo have two groups.

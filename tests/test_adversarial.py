@@ -27,7 +27,9 @@ ALBUM = (
 
 def recoded(pixels: Pixels, quality: int = 40) -> Pixels:
     encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
 def test_a_chain_of_crops_is_no_group(tmp_path: Path, small_model: Path) -> None:

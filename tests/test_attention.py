@@ -36,7 +36,7 @@ def make_model(kind: str) -> Model:
 
 def naive_weights(model: Model, maps: AttentionMaps, inputs: torch.Tensor) -> np.ndarray:
     """softmax(q k / sqrt(d)) of the first token, one head, one key at a time."""
-    attention = model.module.blocks[maps.layer - 1].attn
+    attention = model.module.blocks[maps.layer - 1].attn  # type: ignore[index, union-attr]
     heads, width = attention.num_heads, inputs.shape[-1]
     each = width // heads
     weight, bias = (value.detach().double().numpy() for value in attention.qkv.parameters())
@@ -59,7 +59,7 @@ def test_it_equals_a_softmax_computed_by_hand(
     make_picture: Callable[..., np.ndarray], layer: int, fused: bool
 ) -> None:
     model = make_model("plain")
-    attention = model.module.blocks[layer - 1].attn
+    attention = model.module.blocks[layer - 1].attn  # type: ignore[index, union-attr]
     attention.fused_attn = fused
     seen: list[torch.Tensor] = []
     hook = attention.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def album(
     return folder
 
 
-def run(*arguments: object, **options: object) -> Result:
+def run(*arguments: object, **options: Any) -> Result:
     return CliRunner(catch_exceptions=False, **options).invoke(cli, [str(a) for a in arguments])
 
 

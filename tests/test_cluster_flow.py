@@ -19,11 +19,9 @@ from matching_helpers import FILLERS, edited, photo
 from dupfind import Library
 from dupfind.cli import cli
 from dupfind.copies.features import FeatureSource
-from dupfind.errors import CalibrationError, DupfindError
-from dupfind.flows import clustering
+from dupfind.errors import DupfindError
 from dupfind.flows.clustering import ClusterOptions
 from dupfind.flows.indexing import IndexOptions
-from dupfind.matching.calibrate import Calibration
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Level, Photo
 from dupfind.store.cache import BlobCache
@@ -237,11 +235,13 @@ def test_wrong_options_are_one_clear_line(library: Library, words: list[str], me
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_indexed_is_said_plainly(tmp_path: Path) -> None:
-    for command in ("cluster", "calibrate"):
-        result = CliRunner().invoke(cli, [command, "--library", str(tmp_path / "none")])
-        assert result.exit_code != 0
-        assert not isinstance(result.exception, (KeyError, ValueError, AttributeError, TypeError))
+@pytest.mark.parametrize("command", ["cluster", "calibrate"])
+def test_nothing_indexed_is_said_plainly(tmp_path: Path, command: str) -> None:
+    result = CliRunner().invoke(cli, [command, "--library", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert "dupfind index PHOTOS" in line
 
 
 def test_a_killed_run_leaves_the_last_result_and_can_be_repeated(library: Library) -> None:
@@ -294,7 +294,9 @@ def test_a_query_goes_on_when_the_stored_calibration_is_of_another_version(
 
 def test_a_query_of_a_flat_picture_claims_nothing(library: Library, tmp_path: Path) -> None:
     save_album(tmp_path, {"flat.png": np.full((60, 80, 3), 77, np.uint8)})
-    assert all(match.probability < 0.5 for match in library.query(tmp_path / "flat.png"))
+    matches = library.query(tmp_path / "flat.png")
+    assert len(matches) >= 5
+    assert max(match.probability for match in matches) < 0.5
 
 
 def test_a_picture_without_keypoints_is_the_same_in_every_run(tmp_path: Path) -> None:
@@ -348,38 +350,12 @@ def test_an_album_without_copies_is_promised_nothing(tmp_path: Path, small_model
     library, summary = cluster_album(tmp_path, pictures, small_model)
     assert summary.groups == 0
     assert summary.expectation is None
-    text = run("cluster", "--library", library.paths.root)
-    assert "Too few reach it to say" in text
-    assert "recall" not in text
+    assert "recall" not in run("cluster", "--library", library.paths.root)
 
 
 def test_a_cut_that_no_example_reaches_promises_nothing(library: Library) -> None:
     assert library.cluster(ClusterOptions(threshold=1.0)).expectation is None
     assert library.cluster(ClusterOptions(threshold=0.9)).expectation is not None
-
-
-def test_a_calibration_that_failed_is_not_tried_again(
-    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clustering, "calibrate_on", too_few := TooFewExamples())
-    library = own_album(tmp_path, small_model)
-    assert too_few.count == 1
-    assert library.cluster().note == "too few examples"
-    assert too_few.count == 1
-    save_album(tmp_path / "album", {"e": photo("moon.png")})
-    library.index([tmp_path / "album"])
-    assert library.cluster().calibration == "shipped"
-    assert too_few.count == 2, "a library that has grown may have enough"
-
-
-class TooFewExamples:
-    """Stands for a calibration that works for seconds and then finds too little."""
-
-    count = 0
-
-    def __call__(self, *words: object, **named: object) -> Calibration:
-        self.count += 1
-        raise CalibrationError("too few examples")
 
 
 def test_a_query_leaves_nothing_of_a_photo_outside_the_library(

@@ -5,6 +5,7 @@ import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -31,7 +32,7 @@ STORED = {
     7: lambda p: np.rot90(p, 2).transpose(1, 0, 2),
     8: lambda p: np.rot90(p, -1),
 }
-FORMATS: dict[str, dict[str, object]] = {
+FORMATS: dict[str, dict[str, Any]] = {
     "jpg": {"quality": 95, "subsampling": 0},
     "png": {},
     "webp": {"lossless": True},
@@ -75,7 +76,7 @@ def test_every_format_comes_upright(tmp_path: Path, ending: str, orientation: in
     upright = picture(3)
     stored = np.ascontiguousarray(STORED.get(orientation, STORED[1])(upright))
     path = tmp_path / f"a.{ending}"
-    extra = (
+    extra: dict[str, Any] = (
         {"tiffinfo": {274: orientation}}
         if ending == "tif"
         else {"exif": exif_of(orientation).tobytes()}
@@ -121,7 +122,7 @@ def test_a_reduced_picture_looks_like_the_full_one(tmp_path: Path, ending: str) 
 
 def test_pixels_do_not_depend_on_the_format(tmp_path: Path) -> None:
     pixels = picture(2)
-    for name, options in (
+    formats: list[tuple[str, dict[str, Any]]] = [
         ("a.png", {}),
         ("a.bmp", {}),
         ("a.tif", {}),
@@ -129,7 +130,8 @@ def test_pixels_do_not_depend_on_the_format(tmp_path: Path) -> None:
         ("a.ppm", {}),
         ("a.tga", {}),
         ("a.jp2", {"irreversible": False}),
-    ):
+    ]
+    for name, options in formats:
         Image.fromarray(pixels).save(tmp_path / name, **options)
         assert np.array_equal(decode(tmp_path / name, needed_px=FULL).pixels, pixels), name
 
@@ -140,7 +142,8 @@ def test_transparency_lies_on_white(tmp_path: Path) -> None:
     rgba[4:, :, 3] = 255
     rgba[2:4, :, 3] = 128
     for name in ("a.png", "a.webp", "a.tif"):
-        Image.fromarray(rgba).save(tmp_path / name, **({"lossless": True} if "w" in name else {}))
+        options: dict[str, Any] = {"lossless": True} if name == "a.webp" else {}
+        Image.fromarray(rgba).save(tmp_path / name, **options)
         pixels = decode(tmp_path / name, needed_px=FULL).pixels
         assert pixels[0, 0].tolist() == [255, 255, 255]
         assert pixels[7, 0].tolist() == [200, 0, 0]

@@ -47,7 +47,7 @@ def naive_descriptor(model: Model, view: NDArray[np.uint8]) -> NDArray[np.float3
     pixels = (view / 255.0 - np.array(model.spec.mean)) / np.array(model.spec.std)
     inputs = torch.from_numpy(pixels.transpose(2, 0, 1)[None]).float()
     with torch.inference_mode():
-        tokens = model.module.forward_features(inputs)
+        tokens = model.module.forward_features(inputs)  # type: ignore[operator]
         described = describe_tokens(tokens, prefix_tokens=1, gem_power=model.spec.gem_power)
     return described[0].numpy()
 
@@ -141,7 +141,7 @@ def test_descriptors_that_are_not_finite_are_errors(model: Model) -> None:
     with torch.random.fork_rng(devices=[]):
         module = create_backbone(model.spec).eval()
     with torch.no_grad():
-        module.norm.weight[0] = float("nan")  # type: ignore[index, union-attr]
+        module.norm.weight[0] = float("nan")  # type: ignore[union-attr, operator]
     broken = Embedder(replace(model, module=module), device="cpu", batch_size=4)
     views = random_views(5)
     with pytest.raises(DescriptorError, match="5 descriptors that are not finite"):
@@ -303,7 +303,7 @@ def test_a_view_is_what_pillow_makes_within_one_level(
 ) -> None:
     pixels = make_picture(seed=3, size=size)
     view = make_view(pixels, 96)
-    assert (view.shape, view.dtype) == ((96, 96, 3), np.uint8)
+    assert (view.shape, view.dtype) == ((96, 96, 3), np.dtype(np.uint8))
     expected = np.asarray(Image.fromarray(pixels).resize((96, 96), Image.Resampling.BICUBIC))
     difference = np.abs(view.astype(int) - expected)
     assert difference.max() <= 1

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from dupfind.evaluation.retrieval import descriptor_report, similar_pairs
 from dupfind.evaluation.truth import Truth, make_truth, read_truth
 
 
-def small_truth(**columns: list[bool]) -> Truth:
+def small_truth(**columns: Any) -> Truth:
     """Two pictures: a with two altered copies, b with one; two distractors."""
     return make_truth(
         Path("/album"),
@@ -299,7 +300,7 @@ def test_our_figures_are_those_of_the_independent_scorer(tmp_path: Path, shared_
     hard, neutral = dev / "hard_negatives.csv", dev / "burst_pairs.csv"
     truth = read_truth(dev / "truth.csv", hard_negatives=hard, neutral=neutral)
     pairs, groups = random_predictions(truth, tmp_path)
-    options = ["--hard-negatives", hard, "--neutral", neutral]
+    options: list[str | Path] = ["--hard-negatives", hard, "--neutral", neutral]
     options += ["--pairs", tmp_path / "pairs.csv", "--groups", tmp_path / "groups.json"]
     theirs = score(dev / "truth.csv", *options)
     assert theirs["truth"]["positive_pairs"] == truth_report(truth)["pairs"]

@@ -33,6 +33,7 @@ WHOLE = Evidence(
     matrix=(2.0, 0.1, -0.2, 0.0, 1.6, -0.4, 0.05, 0.0, 1.0),
     burst_seconds=2.0,
     unit="raw+jpeg",
+    same_file=7,
 )
 # One edit of each kind that can be aligned, and some of both a mirror and a turn.
 SEEN_FROM_BOTH_SIDES = (

@@ -7,7 +7,7 @@ from typing import Any
 import faiss
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from dupfind.errors import SearchError
 from dupfind.index import VectorIndex, build, search, self_join, self_join_blocks
@@ -50,11 +50,11 @@ def assert_same_neighbours(
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 @pytest.mark.parametrize("k", [1, 7, 100])
 @pytest.mark.parametrize("queries", [1, 19, 300])
-def test_a_search_finds_what_brute_force_finds(dtype: type, k: int, queries: int) -> None:
+def test_a_search_finds_what_brute_force_finds(dtype: DTypeLike, k: int, queries: int) -> None:
     vectors = unit_vectors(500).astype(dtype)
     asked = unit_vectors(queries, seed=1).astype(dtype)
     similarity, neighbour = search(build(vectors), asked, k)
-    assert (similarity.dtype, neighbour.dtype) == (np.float32, np.int64)
+    assert (similarity.dtype, neighbour.dtype) == (np.dtype(np.float32), np.dtype(np.int64))
     assert_same_neighbours(similarity, neighbour, vectors, asked)
 
 
@@ -135,7 +135,9 @@ def test_a_missing_own_entry_drops_the_last_one() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_values_that_are_not_finite_are_refused_with_their_row(value: float, dtype: type) -> None:
+def test_values_that_are_not_finite_are_refused_with_their_row(
+    value: float, dtype: DTypeLike
+) -> None:
     vectors = unit_vectors(40).astype(dtype)
     index = build(vectors)
     vectors[17, 3] = value

@@ -15,6 +15,8 @@ import dupfind.flows.reading
 from dupfind import Library
 from dupfind.errors import LibraryError, ModelError
 from dupfind.flows.indexing import IndexOptions, IndexSummary
+from dupfind.photos.opening import OpenedPhoto
+from dupfind.progress import Step
 from dupfind.store.store import Store
 
 PHOTOS = 6
@@ -45,11 +47,11 @@ def library(tmp_path: Path) -> Library:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The paths that were decoded, in the order it happened; decoding itself stays real."""
     paths: list[Path] = []
-    real = dupfind.flows.reading.decode
+    real = dupfind.photos.decode.decode
 
-    def counting(path: Path, **options: int) -> object:
-        paths.append(path)
-        return real(path, **options)
+    def counting(opened: OpenedPhoto, **options: int) -> object:
+        paths.append(opened.path)
+        return real(opened, **options)
 
     monkeypatch.setattr(dupfind.flows.reading, "decode", counting)
     return paths
@@ -346,7 +348,7 @@ def test_a_library_that_cannot_be_written_still_answers(
 def test_progress_counts_up_to_the_total(
     library: Library, small: IndexOptions, album: Path
 ) -> None:
-    steps = []
+    steps: list[Step] = []
     library.index([album], small, on_progress=steps.append)
     assert {step.phase for step in steps} == {"scan", "describe"}
     assert (steps[-1].done, steps[-1].total) == (PHOTOS, PHOTOS)

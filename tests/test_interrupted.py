@@ -70,7 +70,8 @@ def indexing(
     library: Library, large_album: Path, small_model: Path
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that indexes the album and stands still with some of it committed."""
-    command = [sys.executable, "-c", IN_SMALL_BATCHES + STOPPING + "main()", "index", large_album]
+    program = IN_SMALL_BATCHES + STOPPING + "main()"
+    command: list[str | Path] = [sys.executable, "-c", program, "index", large_album]
     command += ["--library", library.paths.root, "--model", small_model, "--device", "cpu"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -132,7 +133,7 @@ def test_ctrl_c_ends_in_one_line_and_keeps_what_is_committed(
     assert "Traceback" not in errors
     assert 0 < committed(library) < PHOTOS
     check_integrity(library)
-    assert [run.status for run in runs(library)] == ["failed"]
+    assert [run.status for run in runs(library)] == ["interrupted"]
 
 
 def test_beside_a_writer_a_second_one_is_refused_and_readers_go_on(
@@ -158,7 +159,13 @@ def limit_file_size() -> None:
 def test_a_full_disk_is_one_clear_line_and_the_next_run_goes_on(
     library: Library, large_album: Path, small_model: Path
 ) -> None:
-    command = [sys.executable, "-c", IN_SMALL_BATCHES + "main()", "index", large_album]
+    command: list[str | Path] = [
+        sys.executable,
+        "-c",
+        IN_SMALL_BATCHES + "main()",
+        "index",
+        large_album,
+    ]
     command += ["--library", library.paths.root, "--model", small_model, "--device", "cpu"]
     full = subprocess.run(
         command, capture_output=True, text=True, check=False, preexec_fn=limit_file_size
@@ -179,7 +186,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+    mount: list[str | Path] = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system needs root and the right to mount")
     yield place

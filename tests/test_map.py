@@ -19,6 +19,7 @@ from dupfind.config import LibraryPaths
 from dupfind.descriptors.layout import lay_out
 from dupfind.errors import DescriptorError
 from dupfind.flows.map import choose, gather_map
+from dupfind.options import MapOptions
 from dupfind.records import Group, Member, ScannedFile
 from dupfind.reports.map import MapContents, MapPoint, write_map
 from dupfind.reports.output import text_output
@@ -206,7 +207,7 @@ def library(tmp_path: Path, save_picture: Callable[..., Path]) -> Path:
 def test_photos_of_the_same_bytes_are_one_point_of_their_group(library: Path) -> None:
     with Store.open(LibraryPaths(library)) as store:
         contents = gather_map(store)
-        few = gather_map(store, most=3)
+        few = gather_map(store, MapOptions(most=3))
     assert [point.same_bytes for point in contents.points] == [0, 0, 0, 0, 1]
     assert [point.group for point in contents.points] == [3, 3, 0, 0, 3]
     assert (contents.contents_total, contents.photos_total) == (5, 6)

@@ -109,7 +109,8 @@ def test_every_member_is_proven_and_no_photo_is_in_two_groups(seed: int, collage
 def test_the_order_of_the_pairs_does_not_matter(seed: int) -> None:
     found = random_edges(seed, 20, 45, 6)
     wanted = group(found, photos=20, preference=np.arange(20))
-    mixed = found.select(np.random.default_rng(seed).permutation(len(found.a)))
+    order = np.random.default_rng(seed).permutation(len(found.a))
+    mixed = Edges(*(column[order] for column in vars(found).values()))
     assert group(mixed, photos=20, preference=np.arange(20)) == wanted
 
 

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -188,7 +189,7 @@ def encoded(image: Image.Image) -> bytes:
     ],
 )
 def test_a_comparison_lines_the_copy_up_with_the_kept_photo(
-    browser: Browser, tmp_path: Path, evidence: dict[str, object], altered: object
+    browser: Browser, tmp_path: Path, evidence: dict[str, Any], altered: object
 ) -> None:
     image = quadrants()
     changed = altered(image)  # type: ignore[operator]

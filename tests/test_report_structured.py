@@ -23,12 +23,12 @@ from report_samples import (
 
 from dupfind.errors import ReportError
 from dupfind.records import Group
-from dupfind.reports.contents import PairLine
+from dupfind.reports.contents import PairLine, Report
 from dupfind.reports.output import text_output
 from dupfind.reports.structured import MEMBER_COLUMNS, write_csv, write_json, write_pairs
 
 
-def as_json(report: object) -> str:
+def as_json(report: Report) -> str:
     stream = io.StringIO()
     write_json(report, stream)
     return stream.getvalue()
@@ -93,6 +93,18 @@ def test_the_csv_has_a_row_a_member_and_exact_names(tmp_path: Path) -> None:
     assert rows[0]["keep"] == "yes"
     assert rows[1]["keep"] == "no"
     assert json.loads(rows[1]["evidence"])["crop_share"] == 0.52
+
+
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1"])
+def test_no_cell_of_the_csv_is_a_formula_and_json_has_the_text_as_it_is(formula: str) -> None:
+    photos = [photo(1, "a.jpg"), photo(2, "b.jpg", taken_at=formula)]
+    report = report_of(Group(1, (original(1), copy(2, "resized")), -0.1, 1), photos=photos)
+    stream = io.StringIO(newline="")
+    write_csv(report, stream)
+    row = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))[1]
+    assert row["taken_at"] == f"'{formula}"
+    assert row["lowest_similarity"] == "-0.1"  # a number stays one
+    assert json.loads(as_json(report))["groups"][0]["members"][1]["taken_at"] == formula
 
 
 def test_pairs_come_out_as_they_come_in_with_every_digit(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Scanning: every file once, odd names, links, loops, and nothing that is not a file is opened."""
 
+import errno
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,7 +39,11 @@ def test_every_file_is_found_with_its_properties(tmp_path: Path) -> None:
     touch(tmp_path / "below" / "further" / "b.png")
     os.utime(tmp_path / "a.jpg", ns=(1_600_000_000_123_456_789,) * 2)
     found = {entry.path.name: entry for entry in scan([tmp_path])}
-    assert found["a.jpg"] == ScannedFile(tmp_path / "a.jpg", 5, 1_600_000_000_123_456_789)
+    there = (tmp_path / "a.jpg").stat()
+    assert found["a.jpg"] == ScannedFile(
+        tmp_path / "a.jpg", 5, 1_600_000_000_123_456_789,
+        there.st_ctime_ns, there.st_dev, there.st_ino,
+    )  # fmt: skip
     assert found["b.png"].path == tmp_path / "below" / "further" / "b.png"
 
 
@@ -230,6 +237,92 @@ def test_what_may_not_be_read_is_an_error(open_folder: Path) -> None:
     results = as_nobody(open_folder)
     assert results["secret.jpg"] == ["no permission to read it"] * 3
     assert results["closed"] == ["the folder cannot be read: no permission to read it"]
+
+
+class Failing:
+    """A real entry of a real folder whose ``method`` fails as a bad disk or server makes it."""
+
+    def __init__(self, entry: os.DirEntry[str], method: str, number: int) -> None:
+        self._entry, self._method, self._number = entry, method, number
+
+    def __getattr__(self, name: str) -> object:
+        if name == self._method and self._entry.name == "bad.jpg":
+            return self._fail
+        return getattr(self._entry, name)
+
+    def _fail(self, **_: object) -> None:
+        raise OSError(self._number, os.strerror(self._number), self._entry.path)
+
+
+@pytest.mark.parametrize("method", ["is_symlink", "is_dir", "is_file", "stat"])
+@pytest.mark.parametrize(
+    "number",
+    [errno.ENAMETOOLONG, errno.EIO, errno.ESTALE, errno.EACCES, errno.ELOOP, errno.ENOTCONN],
+    ids=lambda number: errno.errorcode[number],
+)
+def test_no_trouble_with_one_entry_ends_a_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, number: int
+) -> None:
+    for name in ("a.jpg", "bad.jpg", "below/c.jpg"):
+        touch(tmp_path / name)
+    (tmp_path / "link.jpg").symlink_to(touch(tmp_path.parent / f"{tmp_path.name}-target"))
+    real = os.scandir
+
+    @contextmanager
+    def failing(folder: str) -> Iterator[Iterator[object]]:
+        with real(folder) as entries:
+            yield (Failing(entry, method, number) for entry in entries)
+
+    monkeypatch.setattr("dupfind.photos.scan.os.scandir", failing)
+    found = list(scan([tmp_path]))
+    (error,) = (entry for entry in found if isinstance(entry, FileError))
+    assert error.path == tmp_path / "bad.jpg"
+    assert 10 < len(error.reason) < 100
+    good = {entry.path.name for entry in found if isinstance(entry, ScannedFile)}
+    assert good == {"a.jpg", "c.jpg", "link.jpg"}
+
+
+def test_a_folder_that_fails_in_the_middle_loses_only_its_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad/a.jpg", "bad/b.jpg", "good/c.jpg"):
+        touch(tmp_path / name)
+    real = os.scandir
+
+    @contextmanager
+    def failing(folder: str) -> Iterator[Iterator[object]]:
+        def rows(entries: Iterator[os.DirEntry[str]]) -> Iterator[object]:
+            yield next(entries)
+            if folder.endswith("bad"):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            yield from entries
+
+        with real(folder) as entries:
+            yield rows(entries)
+
+    monkeypatch.setattr("dupfind.photos.scan.os.scandir", failing)
+    found = list(scan([tmp_path]))
+    assert [entry.path.name for entry in found if isinstance(entry, FileError)] == ["bad"]
+    assert len([entry for entry in found if isinstance(entry, ScannedFile)]) == 2
+
+
+def test_a_path_that_the_system_does_not_take_is_an_error_of_its_own(tmp_path: Path) -> None:
+    touch(tmp_path / "near.jpg")
+    here = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(45):  # 45 x 121 is more than PATH_MAX
+            os.mkdir("d" * 120, dir_fd=here)
+            below = os.open("d" * 120, os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        os.close(os.open("far.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+        found = list(scan([tmp_path]))
+    finally:
+        os.close(here)
+    assert [entry.path.name for entry in found if isinstance(entry, ScannedFile)] == ["near.jpg"]
+    reasons = [entry.reason for entry in found if isinstance(entry, FileError)]
+    assert len(reasons) == 1
+    assert "name too long" in reasons[0]
 
 
 # In a process of its own: in ours the tables of the interpreter may happen to grow meanwhile.

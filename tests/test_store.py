@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,15 @@ import pytest
 from dupfind.config import LibraryPaths
 from dupfind.errors import DescriptorError, LibraryError, LibraryLockedError
 from dupfind.evidence import Evidence
-from dupfind.records import Group, Member, Pair, Relation, ScannedFile
+from dupfind.records import Advice, Group, Member, Pair, Relation, ScannedFile
+from dupfind.store import schema
 from dupfind.store.photos import Batch, Content, ErrorEntry, PhotoEntry
 from dupfind.store.store import Store
 
 A_SHA, B_SHA, C_SHA = "a" * 64, "b" * 64, "c" * 64
 
 
-def entry(path: str | Path, sha256: str = A_SHA, **changes: object) -> PhotoEntry:
+def entry(path: str | Path, sha256: str = A_SHA, **changes: Any) -> PhotoEntry:
     return PhotoEntry(
         ScannedFile(Path(path), 100, 1_000),
         Content(sha256, 40, 30, "JPEG", None, 2, "f" * 64),
@@ -148,7 +150,14 @@ def pair(a: int, b: int, probability: float = 0.9) -> Pair:
 
 def group(*photo_ids: int) -> Group:
     members = tuple(
-        Member(photo_id, i == 0, "original" if i == 0 else "cropped", 0.8, 0.9)
+        Member(
+            photo_id,
+            i == 0,
+            "original" if i == 0 else "cropped",
+            0.8,
+            0.9,
+            advice=Advice.REMOVE if i else Advice.KEEP,
+        )
         for i, photo_id in enumerate(photo_ids)
     )
     return Group(1, members, 0.7, 100 * (len(members) - 1), (7, 9))
@@ -190,7 +199,8 @@ def test_deleted_photos_leave_the_groups(clustered: Store) -> None:
     assert [member.photo_id for member in left.members] == [2, 3]
     assert left.keep.relation == "original"
     assert left.members[1].relation == "cropped"
-    assert left.reclaimable_bytes == 100
+    assert left.members[1].advice is Advice.LOOK  # nothing compared it with the photo kept now
+    assert left.reclaimable_bytes == 0
     clustered.start_sightings()
     clustered.remove_unseen([Path("/p/none")])
     assert [(p.photo_a, p.photo_b) for p in clustered.pairs()] == [(2, 3)]
@@ -223,6 +233,68 @@ def test_a_changed_photo_loses_the_results_about_its_old_content(clustered: Stor
     clustered.add_batch(Batch([entry("/p/1", "e" * 64)]))
     assert [(p.photo_a, p.photo_b) for p in clustered.pairs()] == [(1, 3)]
     assert [m.photo_id for g in clustered.groups() for m in g.members] == [1, 3]
+
+
+def test_a_step_of_the_tables_may_hold_triggers_and_quoted_semicolons(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = """
+        CREATE TABLE notes (note TEXT); -- one table; no more
+        CREATE TRIGGER noted AFTER INSERT ON settings BEGIN
+            INSERT INTO notes SELECT 'a; b';
+            UPDATE notes SET note = note || '; c';
+        END;
+        INSERT INTO settings VALUES ('step', 'two')
+    """
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
+    schema.migrate(store.db)
+    assert list(store.db.execute("SELECT note FROM notes")) == [("a; b; c",)]
+    assert schema.schema_version(store.db) == len(schema.MIGRATIONS)
+
+
+def test_a_step_of_the_tables_that_fails_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = schema.schema_version(store.db)
+    step = "CREATE TABLE notes (note TEXT); INSERT INTO no_such_table VALUES (1);"
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
+    with pytest.raises(sqlite3.OperationalError, match="no_such_table"):
+        schema.migrate(store.db)
+    assert schema.schema_version(store.db) == before
+    assert not store.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'notes'").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (LibraryError("the disk is full"), "failed", "the disk is full"),
+        (KeyError("no such thing"), "failed", "'no such thing'"),
+        (KeyboardInterrupt(), "interrupted", "KeyboardInterrupt"),
+    ],
+)
+def test_a_run_says_how_it_ended(
+    store: Store, error: BaseException, status: str, words: str
+) -> None:
+    def go_wrong() -> None:
+        with store.run("cluster", {"level": "copy"}) as run:
+            assert store.runs("cluster")[0].status == "running"
+            run.summary = {"so far": 3}
+            raise error
+
+    with pytest.raises(type(error)):
+        go_wrong()
+    (ended,) = store.runs("cluster")
+    assert (ended.status, ended.summary) == (status, {"so far": 3, "error": words})
+    assert ended.finished_at is not None
+    assert store.latest_run("cluster") is None
+    for number in (1, 2):
+        with store.run("cluster", {}) as run:
+            run.summary = {"number": number}
+    with store.run("index", {}):
+        pass
+    latest = store.latest_run("cluster")
+    assert latest is not None
+    assert latest.summary == {"number": 2}
 
 
 def test_runs_calibrations_and_metrics_are_kept(store: Store) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import SavePicture, picture
 from PIL import Image
+from training_samples import grouped
 
 from dupfind.errors import TrainingError
 from dupfind.photos.decode import decode
@@ -22,9 +23,9 @@ from dupfind.training.defaults import (
     prototypes_for,
     teacher_temperature_for,
 )
-from dupfind.training.duplicates import collection_groups, group_alike
+from dupfind.training.duplicates import group_alike
 from dupfind.training.overrides import as_changes, with_overrides
-from dupfind.training.views import ViewMaker
+from dupfind.training.views.maker import ViewMaker
 
 
 def read(path: Path, side_px: int) -> Picture:
@@ -79,6 +80,24 @@ def test_a_damaged_cache_is_made_again(save_picture: SavePicture, tmp_path: Path
     with (tmp_path / "cache" / "training.u8").open("r+b") as stream:
         stream.truncate(10)
     assert np.array_equal(opened(paths, tmp_path / "cache").pixels, good)
+
+
+def test_a_full_disk_ends_in_one_line_and_leaves_nothing_behind(
+    save_picture: SavePicture, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    paths = [save_picture(f"{number}.png", number) for number in range(6)]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (10_000, before[1])
+    )  # files end there, as on a full disk
+    try:
+        with pytest.raises(TrainingError, match=r"cannot write the small pictures.*need 0 MB"):
+            opened(paths, tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert len(opened(paths, tmp_path / "cache")) == 6
 
 
 def test_photos_that_cannot_be_read_are_reported(save_picture: SavePicture, tmp_path: Path) -> None:
@@ -160,7 +179,7 @@ def test_copies_in_a_collection_end_up_in_one_group(
     paths.append(save_picture("99.jpg", 3, quality=80))
     cache = opened(paths, tmp_path / "cache")
     maker = ViewMaker(device=torch.device("cpu"), mean=(0.5,) * 3, std=(0.25,) * 3)
-    groups = collection_groups(cache, maker, None)
+    groups = grouped(cache, maker, None)
     assert groups[3] == groups[12]
     assert len(set(groups.tolist())) == 12
 

@@ -1,6 +1,8 @@
 """`dupfind train`: the run in the database, the model in its place, the better one active."""
 
 import json
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,10 @@ from training_samples import TINY
 from dupfind import Library
 from dupfind.cli import cli
 from dupfind.descriptors.backbone import load_model
-from dupfind.errors import ModelError, TrainingError
-from dupfind.flows.training import TrainCallbacks, TrainOptions
-from dupfind.training.comparison import Comparison, compare
+from dupfind.errors import TrainingError
+from dupfind.flows.indexing import IndexOptions
+from dupfind.flows.training import SLACK, TrainCallbacks, TrainOptions
+from dupfind.training.comparison import Comparison
 from dupfind.training.heldout import Retrieval
 
 CHANGES = (
@@ -30,8 +33,10 @@ CHANGES = (
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
+def small_and_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
+    monkeypatch.setattr("dupfind.training.comparison.COPIES", 1)
+    monkeypatch.setattr("dupfind.training.comparison.WANTED_COPIES", 8)
 
 
 @pytest.fixture
@@ -54,11 +59,12 @@ def set_winner(monkeypatch: pytest.MonkeyPatch, *, is_better: bool) -> None:
     """Decide who wins; who does is a matter of luck in a run of seconds."""
     low, high = Retrieval(0.2, 0.3, 0.1), Retrieval(0.8, 0.9, 0.7)
     before, after = (low, high) if is_better else (high, low)
-    found = Comparison(before, after, photos=8, copies=32, rivals=20)
-    monkeypatch.setattr("dupfind.flows.training.compare", lambda *_, **__: found)
+    gain = 0.6 if is_better else -0.6
+    found = Comparison(before, after, 8, 32, 20, gain=gain, least_gain=gain - 0.1)
+    monkeypatch.setattr("dupfind.flows.training.Exam.compare", lambda *_: found)
 
 
-def test_a_better_model_becomes_the_active_one(
+def test_a_better_model_is_what_the_next_index_takes(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_winner(monkeypatch, is_better=True)
@@ -69,24 +75,27 @@ def test_a_better_model_becomes_the_active_one(
     assert summary is not None
     assert (summary.photos, summary.errors, summary.is_better) == (36, 1, True)
     assert decoded[-1] == (37, 37)
-    assert summary.active == "mine"
+    assert summary.active == "builtin"
     model = load_model("mine", models_folder=library.paths.models)
     described = json.loads((summary.folder / "model.json").read_text("utf-8"))
     assert described["comparison"]["after"]["micro_ap"] == 0.7
     with library.store() as store:
-        active = store.active_model()
-        assert active is not None
-        assert active.fingerprint == model.fingerprint
+        assert store.active_model() is None
         run = store.latest_run("train")
         assert run is not None
         assert run.summary["after"]["recall_at_1"] == 0.8
         for name in ("loss", "recall_at_1", "teacher_entropy", "rank", "loss_koleo"):
             assert len(store.metrics(run.id, name)) == 1, name
-    with pytest.raises(ModelError, match=r"no photo is described by the model 'mine' yet.*index"):
-        library.query(photos / "00.png")
     library.index([photos])
+    with library.store() as store:
+        active = store.active_model()
+        assert active is not None
+        assert active.fingerprint == model.fingerprint
     assert library.query(photos / "00.png", k=1)
     assert (summary.folder / "training" / "curves.png").is_file()
+    page = summary.page.read_text("utf-8")
+    assert "mine: before and after" in page
+    assert sum(row.copies for row in summary.relations) == 8
 
 
 def test_a_worse_model_changes_nothing(
@@ -103,12 +112,15 @@ def test_a_worse_model_changes_nothing(
     assert result.exit_code == 0, result.output
     assert "1 could not be read" in result.output
     assert "recall@1 0.800" in result.output
-    assert "not better, so nothing changes" in result.output
+    assert "re-encoded" in result.output
+    assert "before_after.html" in result.output
+    assert "The new model is not better (-0.600, at least -0.700" in result.output
     library = Library(tmp_path / "lib")
     with library.store() as store:
         assert store.active_model() is None
-    # It can still be asked for by name.
-    assert load_model("try", models_folder=library.paths.models).dimensions == 128
+    # It can still be asked for by its folder.
+    assert not (library.paths.models / "try" / "model.json").exists()
+    assert load_model(str(library.paths.models / "try" / "training" / "model")).dimensions == 128
 
 
 def test_a_run_starts_from_a_model_of_the_library(
@@ -129,23 +141,116 @@ def test_a_run_starts_from_a_model_of_the_library(
         assert torch.allclose(value, other.module.state_dict()[name], atol=2e-3)
 
 
-def test_both_models_are_compared_on_the_same_copies(photos: Path) -> None:
-    paths = sorted(photos.glob("*.png"))[:10]
-    model = load_model("untrained")
-    found = compare(model, model, paths, device="cpu")
-    assert found.before == found.after
-    assert found.is_better
-    assert (found.photos, found.copies, found.rivals) == (10, 200, 0)
-    assert 0 < found.after.score <= 1
+def test_a_better_model_of_the_active_ones_name_leaves_the_library_usable(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_winner(monkeypatch, is_better=True)
+    library = Library(tmp_path / ".dupfind")
+    library.train([photos], options())
+    library.index([photos])
+    before = library.query(photos / "00.png", k=3)
+    shutil.rmtree(library.paths.models / "mine" / "training")
+    again = library.train([photos], options(seed=1))
+    assert again is not None
+    assert again.is_better
+    # The photos are described by the model before: it still answers, and nothing else changed.
+    assert library.query(photos / "00.png", k=3) == before
+    library.index([photos])
+    fingerprint = load_model("mine", models_folder=library.paths.models).fingerprint
+    with library.store() as store:
+        active = store.active_model()
+        assert active is not None
+        assert active.fingerprint == fingerprint
+        assert store.count_vectors(active.id) == 36
+    assert library.query(photos / "00.png", k=1)
 
 
-def test_copies_look_for_their_originals_among_the_other_photos_too(photos: Path) -> None:
-    paths = sorted(photos.glob("*.png"))
-    model = load_model("untrained")
-    alone = compare(model, model, paths[:10], device="cpu")
-    among = compare(model, model, paths[:10], rivals=paths[10:], device="cpu")
-    assert among.rivals == len(paths) - 10 > 0
-    assert among.after.score < alone.after.score
+def test_a_worse_model_leaves_the_one_of_its_name_as_it_is(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_winner(monkeypatch, is_better=True)
+    library = Library(tmp_path / ".dupfind")
+    library.train([photos], options())
+    library.index([photos])
+    folder = library.paths.models / "mine"
+    kept = {name: (folder / name).read_bytes() for name in ("model.json", "weights.safetensors")}
+    shutil.rmtree(folder / "training")
+    set_winner(monkeypatch, is_better=False)
+    summary = library.train([photos], options(seed=1))
+    assert summary is not None
+    assert (summary.is_better, summary.active) == (False, "mine")
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+    library.index([photos])
+    assert library.query(photos / "00.png", k=1)
+
+
+def test_the_library_answers_as_before_until_all_is_described_anew(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_winner(monkeypatch, is_better=True)
+    library = Library(tmp_path / ".dupfind")
+    library.index([photos], IndexOptions(model="untrained"))
+    before = library.query(photos / "00.png", k=3)
+    summary = library.train([photos], options())
+    assert summary is not None
+    assert summary.active == "untrained"
+    assert library.query(photos / "00.png", k=3) == before
+    with library.store() as store:
+        active = store.active_model()
+        assert active is not None
+        assert store.count_vectors(active.id) == 36
+
+
+def test_the_new_model_must_beat_the_active_one_too(photos: Path, tmp_path: Path) -> None:
+    library = Library(tmp_path / ".dupfind")
+    first = library.train([photos], options(name="first"))
+    assert first is not None
+    library.index([photos], IndexOptions(model="builtin"))
+    # Better than the tiny network it starts from it may be; the builtin one it is not.
+    summary = library.train([photos], options(init=str(first.folder)))
+    assert summary is not None
+    assert summary.compared_with == "builtin"
+    assert not summary.is_better
+
+
+def test_an_earlier_run_is_never_thrown_away(photos: Path, tmp_path: Path) -> None:
+    library = Library(tmp_path / ".dupfind")
+    library.train([photos], options())
+    before = sorted((library.paths.models / "mine" / "training").rglob("*"))
+    with pytest.raises(TrainingError, match=r"a run of 'mine' already.*--resume.*--name"):
+        library.train([photos], options())
+    assert sorted((library.paths.models / "mine" / "training").rglob("*")) == before
+
+
+def test_the_device_of_a_library_is_used_whatever_the_options(photos: Path, tmp_path: Path) -> None:
+    library = Library(tmp_path / ".dupfind", device="cuda:99")
+    with pytest.raises(TrainingError, match="GPU"):
+        library.train([photos], options(device="auto"))
+
+
+def test_a_budget_that_leaves_no_time_to_train_is_refused(photos: Path, tmp_path: Path) -> None:
+    given = options(epochs=None, minutes=0.01)
+    with pytest.raises(TrainingError, match=r"--minutes 0.01 leaves no time.*at least \d"):
+        Library(tmp_path / ".dupfind").train([photos], given)
+
+
+def test_what_comes_before_and_after_training_is_taken_off_the_budget(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+
+    def stop(_: object, *, reserve_s: float, **__: object) -> None:
+        told.append(reserve_s)
+        raise TrainingError("enough")
+
+    monkeypatch.setattr("dupfind.flows.training.fit", stop)
+    started, decoded = time.monotonic(), [0.0]
+    callbacks = TrainCallbacks(on_decoded=lambda *_: decoded.append(time.monotonic()))
+    given = options(epochs=None, minutes=1.0)
+    with pytest.raises(TrainingError, match="enough"):
+        Library(tmp_path / ".dupfind").train([photos], given, callbacks)
+    # All that was done until then, and something for the comparison of the new model.
+    assert decoded[-1] - started < told[0] < (1 + SLACK) * (time.monotonic() - started)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,11 @@ from torch import Tensor
 from dupfind.descriptors.backbone import ModelSpec
 from dupfind.training import schedule
 from dupfind.training.config import OptimiserOptions
-from dupfind.training.contrastive_loss import contrastive_loss
-from dupfind.training.dino_loss import DinoLoss
-from dupfind.training.heldout import average_precision, retrieval
-from dupfind.training.koleo_loss import koleo_loss
+from dupfind.training.heldout import precisions, retrieval
+from dupfind.training.losses import DinoLoss, contrastive_loss, koleo_loss
 from dupfind.training.monitor import rank_me
-from dupfind.training.network import DinoHead, make_pair, update_teacher
-from dupfind.training.optimiser import clip_gradients, parameter_groups, set_rates
+from dupfind.training.network import DinoHead, make_pair, mixed_precision, update_teacher
+from dupfind.training.optimiser import clip_gradients, make_optimiser, parameter_groups, set_rates
 
 TINY = ModelSpec("dupfind_vit_stem", {"embed_dim": 64, "depth": 2, "num_heads": 2}, view_px=32)
 
@@ -204,6 +202,58 @@ def test_each_gradient_is_clipped_by_itself() -> None:
     assert float(large.grad.norm()) == pytest.approx(3.0, rel=1e-3)
 
 
+def test_biases_and_norms_keep_no_decay_when_the_rates_are_set() -> None:
+    student, _ = make_pair(TINY, backbone=None, head=small_head(), drop_path=0.0, patch_drop=0.0)
+    optimiser = make_optimiser(student, OptimiserOptions(layer_decay=0.5))
+    set_rates(optimiser, rate=0.1, weight_decay=0.3, frozen=set())
+    by_id = {id(p): group for group in optimiser.param_groups for p in group["params"]}
+    for name, parameter in student.named_parameters():
+        expected = 0.3 if by_id[id(parameter)]["decays"] else 0.0
+        assert by_id[id(parameter)]["weight_decay"] == expected, name
+    named = {name: by_id[id(p)] for name, p in student.named_parameters()}
+    assert named["backbone.blocks.0.mlp.fc1.weight"]["lr"] == pytest.approx(0.025)
+    assert named["head.prototypes"]["lr"] == pytest.approx(0.1)
+
+
+def test_a_clip_of_zero_leaves_gradients_as_they_are() -> None:
+    large, without = (torch.nn.Parameter(torch.zeros(4)) for _ in range(2))
+    large.grad = torch.full((4,), 50.0)
+    assert clip_gradients([large, without], 0.0)
+    assert large.grad.tolist() == [50.0] * 4
+    assert without.grad is None
+    assert clip_gradients([without], 3.0)
+    large.grad[1] = float("nan")
+    assert not clip_gradients([large, without], 0.0)
+
+
+def test_without_a_warm_up_the_rate_starts_at_its_peak() -> None:
+    assert schedule.warmup_cosine(1.0, 0.1, 0.0, 0.0) == pytest.approx(1.0)
+    assert schedule.warmup_cosine(1.0, 0.1, 0.0, 1.0) == pytest.approx(0.1)
+
+
+def test_the_logits_keep_their_precision_in_mixed_precision() -> None:
+    head = small_head(10)
+    features = torch.randn(50, 10)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = head(features)
+        projected = torch.nn.functional.normalize(head.layers(features).float(), dim=-1)
+    assert logits.dtype == torch.float32
+    exact = projected @ torch.nn.functional.normalize(head.prototypes, dim=-1).T
+    assert torch.allclose(logits, exact, atol=1e-6)
+
+
+def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for has_it in (False, True):
+        monkeypatch.setattr("dupfind.training.network.cpu_has_bfloat16", lambda has=has_it: has)
+        with mixed_precision(torch.device("cpu")):
+            product = torch.ones(2, 2) @ torch.ones(2, 2)
+        assert product.dtype == (torch.bfloat16 if has_it else torch.float32)
+
+
+def test_rank_me_of_what_is_no_number_is_no_number() -> None:
+    assert math.isnan(rank_me(torch.full((8, 8), math.nan)))
+
+
 def test_rank_me_counts_the_dimensions_in_use() -> None:
     assert rank_me(torch.eye(8)) == pytest.approx(8, rel=1e-3)
     assert rank_me(torch.ones(8, 8)) == pytest.approx(1, rel=1e-3)
@@ -212,7 +262,7 @@ def test_rank_me_counts_the_dimensions_in_use() -> None:
 def test_average_precision_is_the_mean_precision_at_each_hit() -> None:
     score = torch.tensor([0.9, 0.8, 0.7, 0.6])
     is_true = torch.tensor([True, False, True, False])
-    assert average_precision(score, is_true) == pytest.approx((1 + 2 / 3) / 2)
+    assert precisions(score, is_true)[is_true].tolist() == pytest.approx([1, 2 / 3])
 
 
 def test_retrieval_counts_the_originals_that_come_first() -> None:

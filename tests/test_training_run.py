@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import SavePicture, picture
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from training_samples import TINY, made_up_cache, tiny_config
 
 from dupfind.errors import CollapseError, TrainingError
@@ -24,10 +24,13 @@ from dupfind.training.__main__ import main as run_training
 from dupfind.training.cache import open_cache
 from dupfind.training.checkpoint import read_checkpoint
 from dupfind.training.config import TrainingConfig
+from dupfind.training.distributed import process_group
+from dupfind.training.feed import Batch
 from dupfind.training.heldout import HeldOut
-from dupfind.training.loop import Listener, Trainer, split_rows
+from dupfind.training.loop import Listener, Progress, Trainer
 from dupfind.training.monitor import EpochMetrics
 from dupfind.training.run import RunOptions, train
+from dupfind.training.split import split_collection, split_photos
 from dupfind.training.step import Learner
 
 CPU = torch.device("cpu")
@@ -42,7 +45,9 @@ def one_thread() -> None:
 def trainer(
     folder: Path, config: TrainingConfig | None = None, listener: Listener | None = None
 ) -> Trainer:
-    return Trainer(config or tiny_config(), made_up_cache(), folder, device=CPU, listener=listener)
+    config = config or tiny_config()
+    photos = split_collection(made_up_cache(), config)
+    return Trainer(config, photos, folder, device=CPU, listener=listener)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -55,7 +60,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_one_batch_can_be_overfitted(name: str) -> None:
     config = tiny_config()
     losses = replace(config.losses, dino=0.0, contrastive=0.0, koleo=0.0)
-    losses = replace(losses, **{name: 1.0})
+    losses = replace(losses, **{name: 1.0})  # type: ignore[arg-type]
     optimiser = replace(config.optimiser, drop_path=0.0, rate=0.1, weight_decay=(0.0, 0.0))
     torch.manual_seed(0)
     learner = Learner(replace(config, losses=losses, optimiser=optimiser), CPU)
@@ -109,16 +114,95 @@ def test_the_saved_model_is_the_better_one_of_student_and_teacher(tmp_path: Path
         assert torch.allclose(saved[name].float(), value, atol=2e-3), name
 
 
+def stale(run: Trainer, score_at: dict[int, float]) -> None:
+    """Let the monitor find what the test says at each step (and 0.1 of the student's)."""
+
+    def found(*_: object) -> tuple[torch.Tensor, torch.Tensor]:
+        share = score_at.get(run.step_number, 0.1)
+        right = torch.arange(len(run.held_out.owner)) < share * len(run.held_out.owner)  # type: ignore[union-attr]
+        copies = torch.eye(len(run.held_out.originals))[run.held_out.owner]  # type: ignore[union-attr]
+        copies[~right] = torch.roll(copies[~right], 1, dims=1)
+        return torch.eye(len(copies.T)), copies
+
+    assert run.held_out is not None
+    run.held_out.describe = found  # type: ignore[method-assign,assignment]
+
+
+def test_a_run_that_gets_worse_ends_early_with_its_best_look(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config(epochs=10, patience=0.4))
+    stale(run, {4: 0.3, 8: 0.8, 12: 0.7, 28: 0.5})
+    kept: dict[str, torch.Tensor] = {}
+
+    def at_look(metrics: EpochMetrics) -> None:
+        if metrics.step == 8:
+            state = run.learner.teacher.backbone.state_dict()
+            kept.update({name: value.clone() for name, value in state.items()})
+
+    run.listener = Listener(on_metrics=at_look)
+    model = run.run()
+    # The best look was at 20% of 40 steps; the first more than 40% later was at 28.
+    assert (run.step_number, run.best) == (28, "earlier")
+    saved = load_file(model / "weights.safetensors")
+    assert all(torch.allclose(saved[name].float(), kept[name], atol=2e-3) for name in saved)
+    assert json.loads((model / "model.json").read_text("utf-8"))["look"]["progress"] == 0.2
+
+
+def test_without_patience_a_run_goes_to_its_end(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config(epochs=6))
+    stale(run, {4: 0.8})
+    run.run()
+    assert (run.step_number, run.best) == (24, "earlier")
+
+
+def test_the_best_look_survives_a_stop(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config(epochs=3))
+    stale(run, {4: 0.9})
+    run.run()
+    resumed = trainer(tmp_path, tiny_config(epochs=6))
+    assert resumed.resume()
+    assert resumed.best_look.score == run.best_look.score > 0.8
+    (tmp_path / "best" / "model.json").write_text("{", "utf-8")
+    assert resumed.resume()
+    again = trainer(tmp_path, tiny_config(epochs=6))
+    assert again.resume()
+    assert again.best_look.score == 0
+
+
+@pytest.mark.parametrize("minutes", [None, 5.0])
+def test_the_time_left_is_told_when_it_is_known(minutes: float | None, tmp_path: Path) -> None:
+    told: list[float | None] = []
+    config = tiny_config(epochs=14, minutes=minutes)
+    run = trainer(tmp_path, config)
+
+    class StopError(Exception):
+        pass
+
+    def on_step(progress: Progress) -> None:
+        told.append(progress.remaining_s)
+        if len(told) == 53:
+            raise StopError
+
+    run.listener = Listener(on_step=on_step)
+    with pytest.raises(StopError):
+        run.run()
+    if minutes is None:
+        assert told[:49] == [None] * 49
+        assert all(left is not None and 0 < left < 60 for left in told[49:])
+    else:
+        assert all(left is not None and left < 300 for left in told)
+
+
 def test_held_out_photos_are_never_trained_on(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     used: set[int] = set()
-    make_views = run.make_views
-    run.make_views = lambda rows, *rest: (used.update(rows.tolist()), make_views(rows, *rest))[1]  # type: ignore[method-assign]
+    views = run.feed.views
+    run.feed.views = lambda batch, *rest: (used.update(batch.rows.tolist()), views(batch, *rest))[1]  # type: ignore[method-assign]
     run.run()
-    assert len(run.held_rows) == 8
-    assert not used & set(run.held_rows)
-    assert used == set(run.train_rows.tolist())
-    assert split_rows(40, tiny_config())[1] == run.held_rows
+    split = run.photos.split
+    assert len(split.held) == 8
+    assert not used & set(split.held)
+    assert used == set(split.train.tolist())
+    assert split_photos(np.arange(40), tiny_config()).held == split.held
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path: Path) -> None:
@@ -297,6 +381,116 @@ def test_the_checkpoint_before_a_collapse_stays(tmp_path: Path) -> None:
     assert found[1].step < 36
 
 
+def poison(run: Trainer, at_step: int) -> None:
+    """Let the views of one step hold a number that is none."""
+    views = run.feed.views
+
+    def poisoned(batch: Batch, step: int, progress: float) -> list[torch.Tensor]:
+        made = views(batch, step, progress)
+        if step == at_step:
+            made[0][3, 0, 5, 5] = float("nan")
+        return made
+
+    run.feed.views = poisoned  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("clip", [3.0, 0.0])
+def test_a_loss_that_is_no_number_ends_the_run_before_it_does_harm(
+    clip: float, tmp_path: Path
+) -> None:
+    config = tiny_config(epochs=4)
+    run = trainer(tmp_path, replace(config, optimiser=replace(config.optimiser, clip=clip)))
+    poison(run, 7)
+    with pytest.raises(
+        CollapseError, match=r"stopped at step 7.*not a finite number.*checkpoint stays"
+    ):
+        run.run()
+    assert run.learner.is_finite()
+    assert torch.isfinite(run.learner.dino.centre).all()
+    saved = weights(tmp_path)
+    assert all(torch.isfinite(value).all() for value in saved.values())
+    model = load_file(tmp_path / "model" / "weights.safetensors")
+    assert all(torch.isfinite(value).all() for value in model.values())
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run()
+    before = weights(tmp_path)
+    next(run.learner.teacher.parameters()).data[:] = float("inf")
+    with pytest.raises(CollapseError, match="not a finite number"):
+        run.save()
+    assert all(torch.equal(value, before[name]) for name, value in weights(tmp_path).items())
+
+
+def test_a_budget_counts_what_its_caller_needs(tmp_path: Path) -> None:
+    config = tiny_config(minutes=2.0)
+    photos = split_collection(made_up_cache(), config)
+    run = Trainer(config, photos, tmp_path, device=CPU, reserve_s=60.0)
+    assert 60 < run.reserve_s < 90  # its own start and last look too
+    run.elapsed_s = (120 - run.reserve_s) / 2
+    assert run.progress() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("no state", "is damaged or does not fit"),
+        ("half a file", "is damaged or does not fit"),
+        ("no moment", "is damaged or does not fit"),
+        ("a moment of another shape", "is damaged or does not fit.*shape"),
+        ("no description", "no checkpoint"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused_in_plain_words(
+    damage: str, words: str, tmp_path: Path
+) -> None:
+    trainer(tmp_path).run()
+    found = read_checkpoint(tmp_path)
+    assert found is not None
+    file = found[0] / "state.safetensors"
+    tensors = load_file(file)
+    name = "optimiser.head.layers.0.weight|exp_avg"
+    if damage == "no state":
+        file.unlink()
+    elif damage == "half a file":
+        file.write_bytes(file.read_bytes()[:5000])
+    elif damage == "no description":
+        (found[0] / "state.json").unlink()
+    else:
+        moment = tensors.pop(name)
+        save_file(tensors if damage == "no moment" else {**tensors, name: moment[:1]}, file)
+    if damage == "no description":
+        assert not trainer(tmp_path).resume()
+        return
+    with pytest.raises(TrainingError, match=words):
+        trainer(tmp_path).resume()
+
+
+def test_a_checkpoint_replaces_one_of_the_same_step(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run()
+    before = weights(tmp_path)
+    next(run.learner.student.parameters()).data[:] = 7.0
+    run.save()
+    after = weights(tmp_path)
+    assert len(list(tmp_path.glob("step-*"))) == 1
+    changed = [name for name, value in after.items() if not torch.equal(value, before[name])]
+    assert len(changed) == 1
+    assert (after[changed[0]] == 7).all()
+
+
+def test_each_process_makes_its_own_gpu_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for a machine with GPUs: nccl and torch.cuda are what this one lacks."""
+    done: list[str] = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("torch.cuda.set_device", lambda device: done.append(str(device)))
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda name, **_: done.append(name))
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: None)
+    with process_group(torch.device("cuda", 1)):
+        assert done == ["cuda:1", "nccl"]
+
+
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     trainer(tmp_path).run()
     other = replace(TINY, arguments={**TINY.arguments, "depth": 1})
@@ -318,7 +512,8 @@ def test_a_small_run_on_real_photos_improves_retrieval(shared_data: Path, tmp_pa
     )
     config = tiny_config(epochs=12, batch_size=32, held_out=30)
     views = replace(config.views, local_count=0)
-    run = Trainer(replace(config, views=views), cache, tmp_path / "run", device=CPU)
+    photos = split_collection(cache, config)
+    run = Trainer(replace(config, views=views), photos, tmp_path / "run", device=CPU)
     assert isinstance(run.held_out, HeldOut)
     before = run.held_out.evaluate(run.learner.teacher.backbone, config.spec, CPU)
     run.run()

@@ -10,8 +10,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from dupfind.training.colour import LUMA, ColourOptions, recolour
-from dupfind.training.compose import (
+from dupfind.training.views.colour import LUMA, ColourOptions, recolour
+from dupfind.training.views.compose import (
     COLLAGE,
     FRAME,
     SCREEN,
@@ -19,7 +19,7 @@ from dupfind.training.compose import (
     backgrounds,
     choose_boxes,
 )
-from dupfind.training.degrade import (
+from dupfind.training.views.degrade import (
     BLOCK_PX,
     QUANTISATION,
     DegradeOptions,
@@ -27,7 +27,7 @@ from dupfind.training.degrade import (
     gaussian_blur,
     jpeg,
 )
-from dupfind.training.geometry import (
+from dupfind.training.views.geometry import (
     GeometryOptions,
     Random,
     placements,
@@ -35,8 +35,9 @@ from dupfind.training.geometry import (
     random_homographies,
     sample,
 )
-from dupfind.training.overlays import OverlayOptions, make_bank, overlay
-from dupfind.training.recipes import (
+from dupfind.training.views.maker import Batch, ViewMaker
+from dupfind.training.views.overlays import OverlayOptions, make_bank, overlay
+from dupfind.training.views.recipes import (
     Mixture,
     Recipe,
     copy_mixture,
@@ -44,7 +45,6 @@ from dupfind.training.recipes import (
     dino_recipes,
     original_mixture,
 )
-from dupfind.training.views import Batch, ViewMaker
 
 CPU = torch.device("cpu")
 
@@ -107,10 +107,11 @@ def test_a_small_turn_keeps_true_proportions() -> None:
     pixels = torch.from_numpy(squashed.copy()).expand(1, 3, 128, 128)
     matrices = random_homographies(random(), torch.tensor([3.0]), exactly(any_rotation=1.0))
     views, _ = sample(pyramid(pixels), torch.arange(len(pixels)), matrices, 128)
-    assert (
-        torch.allclose(views, pixels.float() / 255, atol=0.1)
-        or float((views - pixels.float() / 255).abs().mean()) < 0.01
-    )
+    # A disc turned is the same disc; only pixels on its rim may differ. Turned in the squashed
+    # square it would be an ellipse that covers other pixels.
+    differing = ((views - pixels.float() / 255).abs() > 0.5).float().mean()
+    assert float(differing) < 0.005
+    assert 0.1 < float(views.mean()) < 0.3
 
 
 def test_crops_show_the_share_that_was_asked_for() -> None:

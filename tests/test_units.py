@@ -9,7 +9,7 @@ from matching_helpers import photo
 
 from dupfind import Library
 from dupfind.flows.indexing import IndexOptions
-from dupfind.flows.reporting import ReportOptions
+from dupfind.flows.reporting import ReportFormat, ReportOptions
 from dupfind.matching.units import LIVE_PHOTO, RAW_JPEG, unit_of
 
 
@@ -51,5 +51,5 @@ def test_groups_show_what_belongs_together(tmp_path: Path, small_model: Path) ->
     assert {"shot.jpg": "raw+jpeg", "smaller.jpg": None} in units
     assert {"cat.jpg": "live-photo", "cat copy.jpg": None} in units
     page = tmp_path / "report.txt"
-    library.report(page, ReportOptions(format="json"))
+    library.report(page, ReportOptions(ReportFormat.JSON))
     assert "live-photo" in page.read_text()

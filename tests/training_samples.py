@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from conftest import picture
+from numpy.typing import NDArray
 
-from dupfind.descriptors.backbone import ModelSpec
+from dupfind.descriptors.backbone import Model, ModelSpec
 from dupfind.training.cache import PhotoCache
 from dupfind.training.config import LossOptions, OptimiserOptions, TrainingConfig, ViewOptions
+from dupfind.training.duplicates import collection_groups, describe_collection
+from dupfind.training.views.maker import ViewMaker
 
 TINY = ModelSpec(
     "dupfind_vit_stem",
@@ -22,6 +25,11 @@ def made_up_cache(photos: int = 40, side: int = 48) -> PhotoCache:
     pixels = np.stack([picture(seed, (side, side)).transpose(2, 0, 1) for seed in range(photos)])
     names = tuple(Path(f"{number}.png") for number in range(photos))
     return PhotoCache(np.ascontiguousarray(pixels), np.ones(photos, np.float32), names, ())
+
+
+def grouped(cache: PhotoCache, maker: ViewMaker, start: Model | None) -> NDArray[np.int64]:
+    """Describe the photos of a cache and group its near-duplicates."""
+    return collection_groups(cache, maker, start, describe_collection(cache, maker, start))
 
 
 def tiny_config(**changes: object) -> TrainingConfig:

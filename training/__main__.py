@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dupfind.training", description=__doc__)
-    parser.add_argument("photos", type=Path, help="folder of images")
+    parser.add_argument("photos", type=Path, nargs="+", help="folders of images")
     parser.add_argument("out", type=Path, help="folder for checkpoints, metrics and the model")
     parser.add_argument("--init", default="scratch", help="scratch, builtin, a timm name, a folder")
     parser.add_argument("--minutes", type=float, help="budget of time that the schedules fit")
@@ -44,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, help="photos in a batch, over all processes")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, help="CPU threads of each process")
+    parser.add_argument(
+        "--families", type=Path, help="CSV file,family: look-alikes that are different pictures"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")
     return parser
@@ -51,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     start = None if options.init == "scratch" else load_model(options.init)
-    paths = [found.path for found in scan([options.photos]) if isinstance(found, ScannedFile)]
+    paths = [found.path for found in scan(options.photos) if isinstance(found, ScannedFile)]
     short = {name: getattr(options, name) for name in ("minutes", "epochs", "batch_size")}
     run_options = RunOptions(
         options.out,
@@ -61,6 +64,7 @@ def _run(options: argparse.Namespace) -> None:
         (*as_changes(short), *options.changes),
         pick_device(options.device),
         options.threads,
+        options.families,
     )
     result = train(paths, run_options, listener=Listener(on_metrics=_say))
     if rank() == 0:

@@ -22,7 +22,7 @@ from dupfind.errors import DupfindError, TrainingError
 from dupfind.progress import OnDone
 from dupfind.records import FileError, Picture
 from dupfind.system import usable_cores, write_whole, written_whole
-from dupfind.training.views import Batch
+from dupfind.training.views.maker import Batch
 
 CACHE_PX = 224
 CACHE_BYTES = 16 * 2**30
@@ -46,6 +46,12 @@ class PhotoCache:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def digest(self) -> str:
+        """Name this list of photos by their file names: the folder may move."""
+        names = "\0".join(path.name for path in self.paths)
+        return hashlib.sha256(os.fsencode(names)).hexdigest()
 
     def batch(self, rows: Rows, device: torch.device, *, beside: Rows | None = None) -> Batch:
         """Copy some pictures to ``device``, and others that may be shown beside them."""
@@ -128,6 +134,24 @@ def _is_current(manifest: Path, key: str, picture_bytes: int) -> bool:
 
 
 def _build(
+    paths: Sequence[Path],
+    folder: Path,
+    key: str,
+    side_px: int,
+    decode: Decoder,
+    on_done: OnDone | None,
+) -> None:
+    try:
+        _write(paths, folder, key, side_px, decode, on_done)
+    except OSError as error:
+        needed = len(paths) * 3 * side_px**2 / 2**20
+        raise TrainingError(
+            f"cannot write the small pictures to train on into {folder} ({error.strerror or error}); "
+            f"they need {needed:,.0f} MB there"
+        ) from error
+
+
+def _write(
     paths: Sequence[Path],
     folder: Path,
     key: str,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -19,13 +20,15 @@ from dupfind.system import written_whole
 from dupfind.training.step import Learner
 
 PREFIX = "step-"
+MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """Where a run stands. ``epoch`` is the epoch to go on with, ``batch`` its next batch.
 
-    ``photos`` is the size of the collection, 0 where it is not known.
+    ``held`` are the rows that are held out of the collection that ``collection`` names (a digest
+    of its files' names).
     """
 
     step: int
@@ -34,7 +37,8 @@ class Checkpoint:
     elapsed_s: float
     config: dict[str, Any]
     history: list[dict[str, Any]]
-    photos: int = 0
+    held: list[int]
+    collection: str
 
 
 def save_checkpoint(folder: Path, learner: Learner, state: Checkpoint) -> Path:
@@ -64,7 +68,8 @@ def read_checkpoint(folder: Path) -> tuple[Path, Checkpoint] | None:
         return found[-1], Checkpoint(**described)
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(
-            f"the checkpoint {found[-1]} cannot be read ({error}); remove it, or train without --resume"
+            f"the checkpoint {found[-1]} cannot be read ({error}); remove that folder, or train anew "
+            "under another --name"
         ) from error
 
 
@@ -79,10 +84,10 @@ def load_checkpoint(path: Path, learner: Learner) -> None:
         for prefix, module in _modules(learner):
             module.load_state_dict(_under(tensors, prefix))
         _load_moments(learner, _under(tensors, "optimiser."))
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, SafetensorError) as error:
         raise TrainingError(
-            f"the checkpoint {path} does not fit this run ({str(error).splitlines()[0]}); "
-            "resume with the options of the run that wrote it"
+            f"the checkpoint {path} is damaged or does not fit this run ({str(error).splitlines()[0]}); "
+            "resume with the options of the run that wrote it, or remove it"
         ) from error
 
 
@@ -112,12 +117,19 @@ def _tensors(learner: Learner) -> dict[str, Tensor]:
 
 def _load_moments(learner: Learner, tensors: dict[str, Tensor]) -> None:
     parameters = dict(learner.student.named_parameters())
+    found: dict[str, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        parameter_name, key = name.split("|")
-        parameter = parameters[parameter_name]
-        state = learner.optimiser.state.setdefault(parameter, {})
+        parameter_name, _, key = name.partition("|")
+        found.setdefault(parameter_name, {})[key] = value
+    for name, moments in found.items():
+        parameter = parameters[name]
+        for key in MOMENTS:
+            if moments[key].shape != parameter.shape:
+                raise ValueError(f"{key} of {name} has the shape {tuple(moments[key].shape)}")
         # AdamW counts steps in float32 beside the parameter when it is fused.
-        state[key] = value.to(parameter.device)
+        learner.optimiser.state[parameter] = {
+            key: moments[key].to(parameter.device) for key in ("step", *MOMENTS)
+        }
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -43,7 +43,8 @@ class LossOptions:
 
     ``dino``: cross entropy of the 2021 recipe. ``koleo``: spreads descriptors (DINOv2: 0.1).
     ``contrastive``: two views of a photo against all others of the batch (SSCD), at
-    ``contrastive_temperature``.
+    ``contrastive_temperature``. ``hard_negatives`` look-alikes of a photo share its batch (half of
+    the photos bring theirs).
     """
 
     dino: float = 1.0
@@ -57,6 +58,7 @@ class LossOptions:
     teacher_temperature: tuple[float, float] = (0.04, 0.04)
     teacher_temperature_warmup: float = 0.3
     centre_momentum: float = 0.9
+    hard_negatives: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class OptimiserOptions:
     """AdamW and its schedules; shares are of the whole run, in [0, 1].
 
     ``rate`` is for a batch of 256 and scales linearly with the batch. ``layer_decay`` multiplies
-    the rate once for each layer below the top. ``frozen_last_layer`` and ``frozen_backbone`` are
+    the rate once for each layer below the top. After the warm-up the rate holds for the share
+    ``hold`` of the run before it falls. ``frozen_last_layer`` and ``frozen_backbone`` are
     the shares of the run in which those do not move. ``patch_drop`` is the share of a view's
     patches that the student does not see until ``patch_drop_until``: twice the photos a second at
     one half (FLIP, arXiv 2212.00794).
@@ -73,6 +76,7 @@ class OptimiserOptions:
     rate: float = 5e-4
     final_rate: float = 1e-6
     warmup: float = 0.1
+    hold: float = 0.0
     weight_decay: tuple[float, float] = (0.04, 0.4)
     clip: float = 3.0
     layer_decay: float = 1.0
@@ -90,7 +94,9 @@ class TrainingConfig:
 
     ``minutes``, if given, is the budget of time that all schedules fit themselves to; otherwise
     ``epochs`` is. ``batch_size`` counts photos over all processes. ``checkpoint_minutes`` is the time between
-    checkpoints within an epoch. ``held_out`` photos are never trained on: the monitor's.
+    checkpoints within an epoch, ``monitor_minutes`` the least between two looks. ``patience`` is the share
+    of the run after which it ends when no look was better than the best one (0: never).
+    ``held_out`` photos are never trained on: the monitor's and the comparison's.
     """
 
     spec: ModelSpec = field(default_factory=ModelSpec)
@@ -104,6 +110,7 @@ class TrainingConfig:
     held_out: int = 256
     checkpoint_minutes: float = 5.0
     monitor_minutes: float = 0.0
+    patience: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, before any time is spent.

@@ -23,6 +23,7 @@ SCRATCH_SPEC = ModelSpec(
     arguments={"embed_dim": 256, "depth": 6, "num_heads": 4, "pos_embed": "none"},
     view_px=160,
 )
+SCRATCH_PATCH_PX = 16
 PROTOTYPES = (
     (20_000, 1024),
     (50_000, 2048),
@@ -32,6 +33,8 @@ PROTOTYPES = (
 )
 MOST_PROTOTYPES = 65536
 SCRATCH_VIEWS = 4_000_000  # photos shown in a run from scratch
+LOOK_MINUTES = 0.5  # a look takes seconds, and epochs of a small album no longer
+TUNING_PATIENCE = 0.4
 TUNING_VIEWS = 60_000  # photos shown in a run that starts from trained weights
 
 
@@ -59,15 +62,29 @@ def batch_size_for(photos: int, *, on_gpu: bool) -> int:
     return max(2, min(most, 1 << (max(photos // 8, 2).bit_length() - 1)))
 
 
+def held_out_for(photos: int) -> int:
+    """Return how many photos are held out: too few, and chance decides which model is better."""
+    return min(512, max(16, photos // 8))
+
+
 def default_config(
-    photos: int, spec: ModelSpec, *, from_scratch: bool, on_gpu: bool
+    photos: int,
+    spec: ModelSpec,
+    *,
+    from_scratch: bool,
+    on_gpu: bool,
+    patch_px: int = SCRATCH_PATCH_PX,
+    batch_size: int | None = None,
 ) -> TrainingConfig:
-    """Return the configuration for a collection of ``photos``."""
+    """Return the configuration for a collection of ``photos``.
+
+    ``patch_px`` is the side of the model's patches; ``batch_size`` that of the run (None: chosen).
+    """
     temperature = teacher_temperature_for(photos)
-    batch_size = batch_size_for(photos, on_gpu=on_gpu)
+    batch_size = batch_size or batch_size_for(photos, on_gpu=on_gpu)
     return TrainingConfig(
         spec=spec,
-        views=_views(spec, from_scratch=from_scratch, on_gpu=on_gpu),
+        views=_views(spec, patch_px, from_scratch=from_scratch, on_gpu=on_gpu),
         losses=LossOptions(
             prototypes=prototypes_for(photos),
             teacher_temperature=(min(0.04, temperature), temperature),
@@ -75,21 +92,29 @@ def default_config(
         optimiser=_optimiser(batch_size, from_scratch=from_scratch, on_gpu=on_gpu),
         batch_size=batch_size,
         epochs=epochs_for(photos, from_scratch=from_scratch),
-        held_out=min(512, max(8, photos // 20)),
+        held_out=held_out_for(photos),
+        monitor_minutes=LOOK_MINUTES,
+        patience=0.0 if from_scratch else TUNING_PATIENCE,
     )
 
 
-def _views(spec: ModelSpec, *, from_scratch: bool, on_gpu: bool) -> ViewOptions:
+def _views(spec: ModelSpec, patch_px: int, *, from_scratch: bool, on_gpu: bool) -> ViewOptions:
+    def whole_patches(px: int) -> int:
+        return max(2 * patch_px, px // patch_px * patch_px)
+
+    full = whole_patches(spec.view_px)
     if on_gpu:
-        local_px = max(32, spec.view_px * 3 // 7 // 16 * 16)  # DINO's 96 beside 224
-        return ViewOptions(global_px=spec.view_px, local_px=local_px, global_scale=(0.3, 1.0))
+        # DINO's 96 beside 224.
+        local_px = whole_patches(spec.view_px * 3 // 7)
+        return ViewOptions(global_px=full, local_px=local_px, global_scale=(0.3, 1.0))
     # A CPU has no time for ten views: two small ones, larger near the end.
-    small = max(96, spec.view_px * 3 // 5 // 16 * 16) if from_scratch else spec.view_px
+    small = whole_patches(max(96, spec.view_px * 3 // 5)) if from_scratch else full
     return ViewOptions(
         local_count=0,
         global_px=small,
+        local_px=whole_patches(96),
         global_scale=(0.3, 1.0),
-        growth=((0.75, max(small, spec.view_px * 4 // 5 // 16 * 16)), (0.9, spec.view_px)),
+        growth=((0.75, max(small, whole_patches(spec.view_px * 4 // 5))), (0.9, full)),
     )
 
 

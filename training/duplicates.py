@@ -14,35 +14,39 @@ from torch import Tensor
 from dupfind.descriptors.backbone import Model
 from dupfind.training.cache import PhotoCache
 from dupfind.training.heldout import describe_views
-from dupfind.training.recipes import LIGHT
-from dupfind.training.views import ViewMaker
+from dupfind.training.views.maker import ViewMaker
+from dupfind.training.views.recipes import LIGHT
 
 EXACT_UP_TO = 50_000
 BLOCK = 1024
-PROJECTIONS = 8
-WINDOW = 32
+NEIGHBOURS = 32
 SAMPLE = 256
 LEAST_COSINE = 0.9
 STRICTEST_COSINE = 0.999
 THUMBNAIL_PX = 16
+BLANK = 0.1
 SEED = 11
 
 
+def describe_collection(cache: PhotoCache, maker: ViewMaker, start: Model | None) -> Tensor:
+    """Describe all photos by ``start``; without one, by tiny pictures: (photos, dimensions)."""
+    return _describe(cache, maker, start, np.arange(len(cache)), altered=False)
+
+
 def collection_groups(
-    cache: PhotoCache, maker: ViewMaker, start: Model | None
+    cache: PhotoCache, maker: ViewMaker, start: Model | None, descriptors: Tensor
 ) -> NDArray[np.int64]:
     """Number the groups of near-duplicates of a collection, (photos,).
 
-    Photos are compared by the descriptors of ``start``; without one, by tiny pictures. How alike
-    two photos must be is measured on this collection: as alike as a photo and a slightly altered
-    copy of it are in 19 of 20 cases.
+    ``descriptors`` are those of ``describe_collection``. How alike two photos must be is measured
+    on this collection: as alike as a photo and a slightly altered copy of it are in 19 of 20 cases.
     """
     rows = np.arange(len(cache))
-    descriptors = _describe(cache, maker, start, rows, altered=False)
     sample = np.random.default_rng(SEED).permutation(rows)[:SAMPLE]
     altered = _describe(cache, maker, start, sample, altered=True)
     own = (descriptors[torch.from_numpy(sample)] * altered).sum(dim=1)
-    threshold = max(float(own.quantile(0.05)), LEAST_COSINE)
+    # At 1 exactly, rounding would keep equal pictures apart.
+    threshold = min(max(float(own.quantile(0.05)), LEAST_COSINE), STRICTEST_COSINE)
     groups = group_alike(descriptors, threshold)
     # A chain of look-alikes is no duplicate: be stricter until no group is a large part of all.
     while np.bincount(groups).max() > max(20, len(cache) // 50) and threshold < STRICTEST_COSINE:
@@ -55,7 +59,7 @@ def group_alike(descriptors: Tensor, threshold: float) -> NDArray[np.int64]:
     """Put rows into one group when a chain of cosines of at least ``threshold`` joins them.
 
     ``descriptors`` is L2-normalised, (photos, dimensions). Up to 50,000 rows every pair is
-    compared; beyond, each row with its neighbours along several random directions.
+    compared; beyond, each row with its nearest ones in an index.
     """
     count = len(descriptors)
     pairs = _all_pairs if count <= EXACT_UP_TO else _near_pairs
@@ -80,16 +84,21 @@ def _all_pairs(descriptors: Tensor, threshold: float) -> Edges:
 
 
 def _near_pairs(descriptors: Tensor, threshold: float) -> Edges:
-    """Near-duplicates lie close together along any direction, so look only there."""
-    generator = torch.Generator().manual_seed(SEED)
-    directions = torch.randn(descriptors.shape[1], PROJECTIONS, generator=generator)
+    """Link each photo to its nearest others: chains join the members of any group.
+
+    With ``NEIGHBOURS`` links a photo, larger groups of equal pictures hang together by chains too.
+    """
+    from dupfind.index import build, search  # FAISS: only collections of this size need it
+
+    vectors = descriptors.numpy().astype(np.float16)
+    index = build(vectors)
     first, second = [], []
-    for order in (descriptors @ directions).argsort(dim=0).T:
-        for offset in range(1, WINDOW + 1):
-            one, other = order[:-offset], order[offset:]
-            alike = (descriptors[one] * descriptors[other]).sum(dim=1) >= threshold
-            first.append(one[alike].numpy())
-            second.append(other[alike].numpy())
+    for start in range(0, len(vectors), BLOCK):
+        block = vectors[start : start + BLOCK]
+        similarity, neighbour = search(index, block, NEIGHBOURS)
+        rows, columns = np.nonzero((similarity >= threshold) & (neighbour >= 0))
+        first.append(rows + start)
+        second.append(neighbour[rows, columns])
     return np.concatenate(first), np.concatenate(second)
 
 
@@ -111,7 +120,10 @@ def _describe(
         views = maker.render(batch, LIGHT, px, generator) if altered else maker.clean(batch, px)
         if start is None:
             flat = views.flatten(1).cpu()
-            parts.append(torch.nn.functional.normalize(flat - flat.mean(dim=1, keepdim=True)))
+            flat = flat - flat.mean(dim=1, keepdim=True)
+            # The constant makes all blank pictures alike instead of leaving them nothing at all.
+            flat = torch.cat([flat, torch.full((len(flat), 1), BLANK)], dim=1)
+            parts.append(torch.nn.functional.normalize(flat))
         else:
             parts.append(describe_views(start.module, start.spec, views, maker.device))
     return torch.cat(parts)

@@ -6,18 +6,22 @@ originals among all held-out photos.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dupfind.descriptors.backbone import ModelSpec, describe_tokens
-from dupfind.training.cache import PhotoCache
-from dupfind.training.recipes import copy_mixture
-from dupfind.training.views import ViewMaker
+from dupfind.training.network import mixed_precision
+from dupfind.training.split import Collection
+from dupfind.training.views.maker import ViewMaker
+from dupfind.training.views.recipes import copy_mixture
 
 SEED = 20210429
 BLOCK = 32
 COPIES = 2
+WANTED_COPIES = 64
 BESIDE = 64
+RIVALS = 128
 
 
 @dataclass(frozen=True)
@@ -35,26 +39,33 @@ class Retrieval:
 
 
 class HeldOut:
-    """Held-out photos and altered copies of them, made once and always the same."""
+    """The monitor's photos and altered copies of them, made once and always the same.
 
-    def __init__(
-        self, cache: PhotoCache, rows: list[int], makers: ViewMaker, *, view_px: int
-    ) -> None:
-        # Collages and backgrounds take photos that are not held out: no copy shows two of those.
-        beside = sorted(set(range(len(cache))) - set(rows))[:BESIDE]
-        self.originals = torch.empty(len(rows), 3, view_px, view_px, dtype=torch.float16)
-        self.copies = torch.empty(COPIES * len(rows), 3, view_px, view_px, dtype=torch.float16)
-        self.owner = torch.arange(len(rows)).repeat(COPIES)
+    Each copy looks for its original among all of these and up to ``RIVALS`` photos trained on.
+    """
+
+    def __init__(self, photos: Collection, maker: ViewMaker, *, view_px: int) -> None:
+        rows = list(photos.split.monitor)
+        others = np.random.default_rng(SEED).permutation(photos.split.train)
+        # Collages and backgrounds take photos that are no rivals: no copy shows two of those.
+        beside = others[: min(BESIDE, len(others) // 2)]
+        rivals = others[len(beside) : len(beside) + RIVALS].tolist()
+        count = max(COPIES, -(-WANTED_COPIES // max(1, len(rows))))
+        self.owner = torch.arange(len(rows)).repeat(count)
+        shown = torch.split(torch.tensor([*rows, *rivals], dtype=torch.int64), BLOCK)
+        self.originals = torch.cat(
+            [maker.clean(photos.cache.batch(some.numpy(), maker.device), view_px) for some in shown]
+        )
+        self.originals = self.originals.half().cpu()
+        self.copies = torch.empty(len(self.owner), 3, view_px, view_px, dtype=torch.float16)
         generator = torch.Generator().manual_seed(SEED)
         for start in range(0, len(rows), BLOCK):
             some = rows[start : start + BLOCK]
-            batch = cache.batch(some, makers.device, beside=beside)
-            stop = start + len(some)
-            self.originals[start:stop] = makers.clean(batch, view_px).half().cpu()
-            for number in range(COPIES):
-                views = makers.render(batch, copy_mixture(), view_px, generator)
-                offset = number * len(rows)
-                self.copies[offset + start : offset + stop] = views.half().cpu()
+            batch = photos.cache.batch(some, maker.device, beside=beside)
+            for number in range(count):
+                views = maker.render(batch, copy_mixture(), view_px, generator)
+                place = number * len(rows) + start
+                self.copies[place : place + len(some)] = views.half().cpu()
 
     def evaluate(self, backbone: nn.Module, spec: ModelSpec, device: torch.device) -> Retrieval:
         """Describe originals and copies and look the copies up."""
@@ -79,7 +90,7 @@ def describe_views(
     backbone.eval()
     parts = []
     for some in torch.split(views, 2 * BLOCK):
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device):
             tokens = backbone.forward_features(some.to(device).float())  # type: ignore[operator]
         prefix = int(backbone.num_prefix_tokens)  # type: ignore[arg-type]
         parts.append(describe_tokens(tokens, prefix_tokens=prefix, gem_power=spec.gem_power).cpu())
@@ -89,21 +100,74 @@ def describe_views(
 
 def retrieval(originals: Tensor, copies: Tensor, owner: Tensor) -> Retrieval:
     """Look each copy up among the originals; ``owner`` is the row of its own original."""
-    similarity = copies @ originals.T
-    own = similarity[torch.arange(len(copies)), owner]
-    place = (similarity > own[:, None]).sum(dim=1)
+    return look_up(originals, copies, owner).retrieval()
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """What came of each copy; the first three fields have shape (copies,).
+
+    ``place`` counts the other photos that are at least as similar as its original, ``precision`` is
+    that of the ranking of all pairs down to the pair of the copy and its original: its mean is
+    micro AP. ``first`` is the row of the photo, its original excepted, that is most similar.
+    ``originals`` are the descriptors that were searched.
+    """
+
+    place: Tensor
+    precision: Tensor
+    first: Tensor
+    originals: Tensor
+
+    def retrieval(self) -> Retrieval:
+        """Return the shares over all copies."""
+        return Retrieval(
+            recall_at_1=float((self.place < 1).double().mean()),
+            recall_at_10=float((self.place < 10).double().mean()),
+            micro_ap=float(self.precision.mean()),
+        )
+
+
+def look_up(
+    originals: Tensor, copies: Tensor, owner: Tensor, ignored: Tensor | None = None
+) -> LookUp:
+    """Look each copy up among the originals.
+
+    Ties count against the model, and what is not a number is least similar: descriptors that are
+    all alike find nothing.
+
+    Args:
+        originals: L2-normalised descriptors, (originals, dimensions).
+        copies: Those of the copies, (copies, dimensions).
+        owner: The row of each copy's own original, (copies,).
+        ignored: Pairs that count neither way, booleans (copies, originals).
+    """
+    lowest = float("-inf")
+    similarity = (copies @ originals.T).nan_to_num(nan=lowest)
+    if ignored is not None:
+        similarity = similarity.masked_fill(ignored, lowest)
+    rows = torch.arange(len(copies))
+    own = similarity[rows, owner]
     is_own = torch.zeros_like(similarity, dtype=torch.bool)
-    is_own[torch.arange(len(copies)), owner] = True
-    return Retrieval(
-        recall_at_1=float((place < 1).float().mean()),
-        recall_at_10=float((place < 10).float().mean()),
-        micro_ap=average_precision(similarity.flatten(), is_own.flatten()),
-    )
+    is_own[rows, owner] = True
+    is_above = similarity >= own[:, None]
+    if ignored is not None:
+        is_above &= ~ignored
+    place = (is_above & ~is_own).sum(dim=1)
+    precision = precisions(similarity.flatten(), is_own.flatten())
+    first = similarity.masked_fill(is_own, lowest).argmax(dim=1)
+    return LookUp(place, precision.view_as(similarity)[rows, owner], first, originals)
 
 
-def average_precision(score: Tensor, is_true: Tensor) -> float:
-    """Average precision of one ranking over all pairs (micro AP), as DISC21 measures it."""
-    order = score.argsort(descending=True, stable=True)
+def precisions(score: Tensor, is_true: Tensor) -> Tensor:
+    """Return the precision of the ranking down to each pair; its mean over true pairs is micro AP.
+
+    Of pairs with the same score, the wrong ones come first. Both arguments have shape (pairs,).
+
+    Source: DISC21 (arXiv 2106.09672), micro average precision.
+    """
+    wrong_first = is_true.to(torch.uint8).argsort(stable=True)
+    order = wrong_first[score[wrong_first].argsort(descending=True, stable=True)]
     hits = is_true[order].double()
-    precision = hits.cumsum(0) / torch.arange(1, len(hits) + 1, dtype=torch.float64)
-    return float((precision * hits).sum() / hits.sum().clamp(min=1))
+    found = torch.empty(len(score), dtype=torch.float64)
+    found[order] = hits.cumsum(0) / torch.arange(1, len(hits) + 1, dtype=torch.float64)
+    return found

@@ -2,21 +2,19 @@
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dupfind.descriptors.backbone import save_model
-from dupfind.errors import CollapseError
-from dupfind.training.batches import epoch_batches
-from dupfind.training.cache import PhotoCache
+from dupfind.errors import CollapseError, TrainingError
+from dupfind.training.best import BestLook
 from dupfind.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -25,7 +23,8 @@ from dupfind.training.checkpoint import (
 )
 from dupfind.training.config import TrainingConfig, as_json
 from dupfind.training.distributed import agree, rank, wait_for_all, world_size
-from dupfind.training.heldout import HeldOut, Retrieval
+from dupfind.training.feed import Batch, Feed, seed_of
+from dupfind.training.heldout import HeldOut, Retrieval, retrieval
 from dupfind.training.monitor import (
     CollapseDetector,
     EpochMetrics,
@@ -33,30 +32,28 @@ from dupfind.training.monitor import (
     epoch_metrics,
     rank_me,
 )
-from dupfind.training.recipes import (
-    Mixture,
-    Recipe,
-    copy_mixture,
-    dino_recipes,
-    original_mixture,
-)
-from dupfind.training.step import Learner, StepResult
-from dupfind.training.views import ViewMaker
+from dupfind.training.split import Collection
+from dupfind.training.step import NOT_FINITE, Learner, StepResult
+from dupfind.training.views.maker import ViewMaker
 
-CHUNK = 32
-BESIDE = 16
+PACE_STEPS = 50
+LOOKS_AT_THE_END = 2.5  # teacher, student, and writing the model
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is, for a live line; ``share`` in [0, 1]."""
+    """Where a run is, for a live line; ``share`` in [0, 1].
+
+    ``remaining_s`` is None until it can be told: a run without a budget knows its pace after
+    ``PACE_STEPS`` steps.
+    """
 
     step: int
     epoch: int
     share: float
     loss: float
     photos_per_s: float
-    remaining_s: float
+    remaining_s: float | None
 
 
 @dataclass(frozen=True)
@@ -68,51 +65,81 @@ class Listener:
 
 
 class Trainer:
-    """One training run in ``folder``: checkpoints, metrics and the model lie there."""
+    """One training run in ``folder``: checkpoints, metrics and the model lie there.
+
+    ``backbone`` gives the first weights (None: random). ``reserve_s`` is the part of a budget of
+    minutes that the caller needs before and after the run.
+
+    Raises:
+        TrainingError: The photos do not fill a batch.
+    """
 
     def __init__(
         self,
         config: TrainingConfig,
-        cache: PhotoCache,
+        photos: Collection,
         folder: Path,
         *,
         device: torch.device,
         backbone: nn.Module | None = None,
-        groups: NDArray[np.int64] | None = None,
+        reserve_s: float = 0.0,
         listener: Listener | None = None,
     ) -> None:
+        began = time.monotonic()
         torch.manual_seed(config.seed)
         self.config = config
-        self.cache = cache
+        self.photos = photos
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.device = device
-        self.groups = groups
         self.listener = listener or Listener()
         self.maker = ViewMaker(device=device, mean=config.spec.mean, std=config.spec.std)
+        self.feed = Feed(config, photos, self.maker)
         self.learner = Learner(config, device, backbone)
-        self.train_rows, self.held_rows = split_rows(len(cache), config)
         self.held_out = None
         if rank() == 0:
-            self.held_out = HeldOut(cache, self.held_rows, self.maker, view_px=config.spec.view_px)
+            self.held_out = HeldOut(photos, self.maker, view_px=config.spec.view_px)
         self.detector = CollapseDetector(prototypes=config.losses.prototypes)
         self.window = Window()
         self.history: list[dict[str, Any]] = []
         self.best = "teacher"
+        self.best_look = BestLook(folder)
+        self.is_over = False
         self.step_number = 0
         self.epoch = 0
         self.next_batch = 0
         self.elapsed_s = 0.0
+        look_s = self._first_look()
+        self.reserve_s = agree(reserve_s + time.monotonic() - began + LOOKS_AT_THE_END * look_s)
+
+    def _first_look(self) -> float:
+        """Measure how good the start is; return how long that took, in seconds."""
+        began = time.monotonic()
+        self.at_start = None
+        if self.held_out is not None:
+            backbone = self.learner.teacher.backbone
+            self.at_start = self.held_out.evaluate(backbone, self.config.spec, self.device)
+        return time.monotonic() - began
 
     def resume(self) -> bool:
-        """Go on from the newest checkpoint of the folder; False if there is none."""
+        """Go on from the newest checkpoint of the folder; False if there is none.
+
+        Raises:
+            TrainingError: The checkpoint is damaged, or other photos were held out than are now.
+        """
         found = read_checkpoint(self.folder)
         if found is None:
             return False
         path, state = found
+        if tuple(state.held) != self.photos.split.held:
+            raise TrainingError(
+                "the run to resume held other photos out, and some of those would be trained on; "
+                "resume with its seed and held_out, or train anew under another --name"
+            )
         load_checkpoint(path, self.learner)
         self.step_number, self.epoch, self.next_batch = state.step, state.epoch, state.batch
         self.elapsed_s, self.history = state.elapsed_s, state.history
+        self.best_look.recall()
         return True
 
     def run(self) -> Path:
@@ -122,24 +149,29 @@ class Trainer:
             CollapseError: The features collapsed; the last good checkpoint stays.
         """
         clock = _Clock(self.elapsed_s)
-        for batch, groups in self.batches_with_views():
-            result = self._step(groups, len(batch.rows))
-            self.epoch, self.next_batch = batch.after
-            self.elapsed_s = agree(clock.elapsed_s())
-            clock.count(len(batch.rows) * world_size())
-            self._report(result, clock.photos_per_s())
-            done = self.progress() >= 1
-            if done or (batch.ends_epoch and clock.is_due("look", self.config.monitor_minutes)):
-                self._look(clock.photos_per_s())
-                clock.restart("look")
-            if done or clock.is_due("save", self._save_every(batch)):
-                self.save()
-                clock.restart("save")
-            if done:
-                break
+        if self.step_number == 0 and rank() == 0:
+            self.best_look.forget()
+        batches = self.feed.batches(self.step_number, self.epoch, self.next_batch, self.progress)
+        with closing(batches):
+            for batch, groups in batches:
+                result = self._step(groups, len(batch.rows))
+                self.epoch, self.next_batch = batch.after
+                self.elapsed_s = agree(clock.elapsed_s())
+                clock.count(len(batch.rows) * world_size())
+                self._report(result, clock)
+                self.is_over = self.progress() >= 1
+                is_due = batch.ends_epoch and clock.is_due("look", self.config.monitor_minutes)
+                if self.is_over or is_due:
+                    self._look(clock.photos_per_s())
+                    clock.restart("look")
+                if self.is_over or clock.is_due("save", self._save_every(batch)):
+                    self.save()
+                    clock.restart("save")
+                if self.is_over:
+                    break
         return self.folder / "model"
 
-    def _save_every(self, batch: "_Batch") -> float:
+    def _save_every(self, batch: Batch) -> float:
         """Minutes between saves: at each epoch's end too, unless epochs pass in no time."""
         return (
             min(1.0, self.config.checkpoint_minutes)
@@ -153,20 +185,25 @@ class Trainer:
         A run with a budget of minutes counts time, another counts steps.
         """
         if self.config.minutes is not None:
-            return min(1.0, self.elapsed_s / (60 * self.config.minutes))
+            return min(1.0, self.elapsed_s / max(1.0, 60 * self.config.minutes - self.reserve_s))
         step = self.step_number if step is None else step
         return min(1.0, step / (self.steps_per_epoch() * self.config.epochs))
 
     def steps_per_epoch(self) -> int:
         """Return the number of full batches in an epoch."""
-        return max(1, len(self.train_rows) // self.config.batch_size)
+        return max(1, len(self.photos.split.train) // self.config.batch_size)
 
     def save(self) -> None:
         """Write a checkpoint and a usable model, unless it looks collapsed.
 
-        The model is the teacher; at the end of a run, the student if that is better: in a short run
-        a teacher whose momentum nears 1 is left behind.
+        The model is the teacher; at the end of a run, the student if that is better (in a short run
+        a teacher whose momentum nears 1 is left behind), or an earlier teacher if that was.
+
+        Raises:
+            CollapseError: A weight is not a finite number; the checkpoint before stays.
         """
+        if not self.learner.is_finite():
+            raise CollapseError(f"training stopped at step {self.step_number}: {NOT_FINITE}")
         if rank() == 0 and not self.detector.is_suspicious:
             state = Checkpoint(
                 self.step_number,
@@ -175,7 +212,8 @@ class Trainer:
                 self.elapsed_s,
                 as_json(self.config),
                 self.history,
-                len(self.cache),
+                list(self.photos.split.held),
+                self.photos.cache.digest,
             )
             save_checkpoint(self.folder, self.learner, state)
             details = {
@@ -184,39 +222,62 @@ class Trainer:
                 "metrics": self.history[-1:],
             }
             network = self.learner.student if self.best == "student" else self.learner.teacher
-            save_model(
-                self.folder / "model",
-                spec=self.config.spec,
-                module=network.backbone,
-                details=details,
-            )
+            if self.best == "earlier":
+                self.best_look.take(self.folder / "model")
+            else:
+                save_model(
+                    self.folder / "model",
+                    spec=self.config.spec,
+                    module=network.backbone,
+                    details=details,
+                )
         wait_for_all()
 
     def _step(self, groups: list[Tensor], photos: int) -> StepResult:
         # Drop path and patch drop draw from the global state: seeded by the step, a resumed run
         # draws the same.
-        torch.manual_seed(_seed(self.config.seed, self.step_number, 1 + rank()))
-        result = self.learner.step(groups, photos=photos, progress=self.progress())
+        torch.manual_seed(seed_of(self.config.seed, self.step_number, 1 + rank()))
+        try:
+            result = self.learner.step(groups, photos=photos, progress=self.progress())
+        except CollapseError as error:
+            raise CollapseError(
+                f"training stopped at step {self.step_number}: {error}; the last good checkpoint stays"
+            ) from error
         self.window.add(result)
         self.step_number += 1
         return result
 
-    def _report(self, result: StepResult, rate: float) -> None:
-        if self.listener.on_step is None:
-            return
+    def _report(self, result: StepResult, clock: "_Clock") -> None:
+        if self.listener.on_step is not None:
+            share, left_s = self.progress(), self._remaining_s(clock)
+            rate = clock.photos_per_s()
+            self.listener.on_step(
+                Progress(self.step_number, self.epoch, share, result.loss, rate, left_s)
+            )
+
+    def _remaining_s(self, clock: "_Clock") -> float | None:
+        """Return how long the rest will take: by the budget, or by the pace of the last steps.
+
+        Views that grow later cost more, by their pixels.
+        """
         share = self.progress()
-        remaining = self.elapsed_s * (1 - share) / max(share, 1e-6)
-        self.listener.on_step(
-            Progress(self.step_number, self.epoch, share, result.loss, rate, remaining)
-        )
+        if self.config.minutes is not None:
+            return max(0.0, 60 * self.config.minutes - self.reserve_s - self.elapsed_s)
+        pace = clock.seconds_per_step()
+        if pace is None:
+            return None
+        px_at = self.config.views.global_px_at
+        rest = [share + (1 - share) * (part + 0.5) / 20 for part in range(20)]
+        growth = sum((px_at(point) / px_at(share)) ** 2 for point in rest) / len(rest)
+        return pace * growth * (self.steps_per_epoch() * self.config.epochs - self.step_number)
 
     def _look(self, rate: float) -> None:
         """Measure on the held-out photos, tell the listener, and stop a collapsed run."""
         collapse = ""
         if self.held_out is not None:
             backbone = self.learner.teacher.backbone
-            found = self.held_out.evaluate(backbone, self.config.spec, self.device)
-            originals, _ = self.held_out.describe(backbone, self.config.spec, self.device)
+            originals, copies = self.held_out.describe(backbone, self.config.spec, self.device)
+            found = retrieval(originals, copies, self.held_out.owner)
             has_head = self.config.losses.dino > 0
             metrics = epoch_metrics(
                 self.window,
@@ -235,109 +296,26 @@ class Trainer:
                 stream.write(json.dumps(metrics.as_json()) + "\n")
             if self.listener.on_metrics is not None:
                 self.listener.on_metrics(metrics)
-            is_last = self.progress() >= 1
-            if is_last:
-                self.best = self._better_network(self.held_out, found)
-            collapse = self.detector.check(metrics, is_last=is_last)
+            patience = self.config.patience
+            self.is_over |= self.best_look.has_peaked(self.progress(), patience)
+            if self.is_over:
+                self.best = self._best_network(self.held_out, found)
+            collapse = self.detector.check(metrics, is_last=self.is_over)
+            if not collapse and not self.detector.is_suspicious:
+                spec, training = self.config.spec, as_json(self.config)
+                self.best_look.add(found, self.progress(), spec, backbone, training)
         self.window = Window()
+        self.is_over = bool(agree(float(self.is_over)))
         if agree(float(bool(collapse))):
             raise CollapseError(collapse or "training stopped: the first process saw a collapse")
 
-    def _better_network(self, held_out: HeldOut, teacher: Retrieval) -> str:
-        """Return "student" or "teacher", whichever finds more of the held-out copies."""
+    def _best_network(self, held_out: HeldOut, teacher: Retrieval) -> str:
+        """Return "student", "teacher" or "earlier", whichever finds most of the held-out copies."""
         backbone = self.learner.student.backbone
         student = held_out.evaluate(backbone, self.config.spec, self.device)
+        if self.best_look.score > max(student.score, teacher.score):
+            return "earlier"
         return "student" if student.score > teacher.score else "teacher"
-
-    def batches_with_views(self) -> Generator[tuple["_Batch", list[Tensor]], None, None]:
-        """Yield batches and their views, made ahead in a thread while the step before runs."""
-        plan = self._plan()
-        with ThreadPoolExecutor(max_workers=1) as pool:
-
-            def ahead(step: int) -> tuple[_Batch, Future[list[Tensor]]]:
-                batch = next(plan)
-                return batch, pool.submit(self.make_views, batch.rows, step, self.progress(step))
-
-            batch, pending = ahead(self.step_number)
-            while True:
-                groups = pending.result()
-                following = ahead(self.step_number + 1)
-                yield batch, groups
-                batch, pending = following
-
-    def _plan(self) -> "Iterator[_Batch]":
-        """Yield this process's share of each batch, from where the run stands, without end."""
-        share = self.config.batch_size // world_size()
-        own = slice(rank() * share, (rank() + 1) * share)
-        epoch, first = self.epoch, self.next_batch
-        while True:
-            batches = epoch_batches(
-                self.train_rows,
-                batch_size=self.config.batch_size,
-                epoch=epoch,
-                seed=self.config.seed,
-                groups=self.groups,
-            )
-            for number in range(first, len(batches)):
-                ends = number + 1 == len(batches)
-                yield _Batch(
-                    batches[number][own], ends, (epoch + 1, 0) if ends else (epoch, number + 1)
-                )
-            epoch, first = epoch + 1, 0
-
-    def make_views(self, rows: NDArray[np.int64], step: int, progress: float) -> list[Tensor]:
-        """Render the views of one batch: the global ones, then the local ones if there are any.
-
-        The random numbers depend on the run's seed, the step and the process only.
-        """
-        options = self.config.views
-        sizes = [(self._global_recipes(), options.global_px_at(progress))]
-        if options.local_count:
-            sizes.append((self._local_recipes(), options.local_px))
-        groups = [
-            torch.empty(len(recipes), len(rows), 3, px, px, device=self.device)
-            for recipes, px in sizes
-        ]
-        # On a CPU a few photos at a time stay in its caches; a GPU takes the batch as a whole.
-        chunk = CHUNK if self.device.type == "cpu" else len(rows)
-        for start in range(0, len(rows), chunk):
-            seed = _seed(self.config.seed, step, rank(), start)
-            generator = torch.Generator().manual_seed(seed)
-            beside = np.random.default_rng(seed).choice(self.train_rows, BESIDE)
-            photos = self.cache.batch(rows[start : start + chunk], self.device, beside=beside)
-            sources = self.maker.prepare(photos)
-            for views, (recipes, px) in zip(groups, sizes, strict=True):
-                for number, recipe in enumerate(recipes):
-                    views[number, start : start + chunk] = self.maker.render(
-                        sources, recipe, px, generator
-                    )
-        return [views.flatten(0, 1) for views in groups]
-
-    def _global_recipes(self) -> list[Recipe | Mixture]:
-        options = self.config.views
-        scale, strong = options.global_scale, options.strong
-        first: Recipe | Mixture
-        second: Recipe | Mixture
-        if options.copies:
-            first = original_mixture(scale, light=options.light, strong=strong)
-            second = copy_mixture(scale, strong=strong)
-        else:
-            first, second, _ = dino_recipes(global_scale=scale, local_scale=options.local_scale)
-        return [first] + [second] * (options.global_count - 1)
-
-    def _local_recipes(self) -> list[Recipe | Mixture]:
-        options = self.config.views
-        local = dino_recipes(global_scale=options.global_scale, local_scale=options.local_scale)[2]
-        return [local] * options.local_count
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Rows of the cache, whether they end their epoch, and the (epoch, batch) that follows."""
-
-    rows: NDArray[np.int64]
-    ends_epoch: bool
-    after: tuple[int, int]
 
 
 class _Clock:
@@ -347,12 +325,19 @@ class _Clock:
         self._start = time.monotonic() - elapsed_s
         self._marks = {"look": time.monotonic(), "save": time.monotonic()}
         self._photos = 0
+        self._steps: deque[float] = deque(maxlen=PACE_STEPS)
 
     def elapsed_s(self) -> float:
         return time.monotonic() - self._start
 
     def count(self, photos: int) -> None:
         self._photos += photos
+        self._steps.append(time.monotonic())
+
+    def seconds_per_step(self) -> float | None:
+        if len(self._steps) < PACE_STEPS:
+            return None
+        return (self._steps[-1] - self._steps[0]) / (PACE_STEPS - 1)
 
     def photos_per_s(self) -> float:
         return self._photos / max(1e-9, time.monotonic() - self._marks["look"])
@@ -364,14 +349,3 @@ class _Clock:
         self._marks[name] = time.monotonic()
         if name == "look":
             self._photos = 0
-
-
-def split_rows(photos: int, config: TrainingConfig) -> tuple[NDArray[np.int64], list[int]]:
-    """Split the photos into those to train on and those held out: the same for the same seed."""
-    order = np.random.default_rng((config.seed, photos)).permutation(photos)
-    held = min(config.held_out, photos // 5)
-    return np.sort(order[held:]), sorted(order[:held].tolist())
-
-
-def _seed(*parts: int) -> int:
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

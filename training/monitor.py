@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dupfind.training.heldout import Retrieval
-from dupfind.training.step import StepResult
+from dupfind.training.step import NOT_FINITE, StepResult
 
 # A teacher whose entropy is this close to ln K says the same of every photo; this close to 0,
 # it has chosen one prototype for all. Both are seen with hardly any KL to the student.
@@ -87,8 +87,12 @@ class Window:
 def rank_me(descriptors: Tensor) -> float:
     """Return the effective rank: exp of the entropy of the normalised singular values.
 
+    NaN where a descriptor is not finite.
+
     Source: RankMe (arXiv 2210.02885), equation 1.
     """
+    if not bool(torch.isfinite(descriptors).all()):
+        return math.nan
     values = torch.linalg.svdvals(descriptors.double())
     shares = values / values.sum() + 1e-7
     return float(torch.exp(-(shares * shares.log()).sum()))
@@ -114,13 +118,13 @@ class CollapseDetector:
         """
         reason = self._reason(metrics)
         self.streak = self.streak + 1 if reason else 0
-        if self.streak >= PATIENCE or (reason and is_last) or not math.isfinite(metrics.loss):
+        if self.streak >= PATIENCE or (reason and is_last) or reason == NOT_FINITE:
             return f"training stopped at step {metrics.step}: {reason}"
         return ""
 
     def _reason(self, metrics: EpochMetrics) -> str:
-        if not math.isfinite(metrics.loss):
-            return "the loss is not a number; lower optimiser.rate, or train in larger batches"
+        if not (math.isfinite(metrics.loss) and math.isfinite(metrics.rank)):
+            return NOT_FINITE
         if metrics.step < GRACE_STEPS:
             return ""
         if metrics.teacher_distance == 0:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dupfind.descriptors.backbone import ModelSpec, create_backbone, describe_tokens
+from dupfind.descriptors.embed import cpu_has_bfloat16
 
 
 class Outputs(NamedTuple):
@@ -45,7 +46,9 @@ class DinoHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return the cosine between the projected features and each prototype."""
         projected = functional.normalize(self.layers(features).float(), dim=-1)
-        return functional.linear(projected, functional.normalize(self.prototypes, dim=-1))
+        # bfloat16 has two digits: with thousands of prototypes it would change which comes first.
+        with torch.autocast(features.device.type, enabled=False):
+            return functional.linear(projected, functional.normalize(self.prototypes, dim=-1))
 
 
 class Network(nn.Module):
@@ -105,6 +108,19 @@ def make_pair(
     )
     pair[1].requires_grad_(False).eval()
     return pair
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Compute in bfloat16 where ``device`` has it; emulated it is slower than float32."""
+    has_it = torch.cuda.is_bf16_supported() if device.type == "cuda" else cpu_has_bfloat16()
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_it)
+
+
+def patch_size(backbone: nn.Module) -> int:
+    """Return the side of a patch in pixels: the sides of views are multiples of it."""
+    patches = backbone.patch_embed
+    side = getattr(patches, "patch_size", None)  # timm's
+    return int(side[0] if side is not None else patches.proj.kernel_size[0])  # type: ignore[union-attr,index]
 
 
 @torch.no_grad()

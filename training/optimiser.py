@@ -45,14 +45,19 @@ def set_rates(
         group["weight_decay"] = weight_decay if group["decays"] else 0.0
 
 
-def clip_gradients(parameters: Iterable[nn.Parameter], largest_norm: float) -> None:
-    """Scale each tensor's gradient down to ``largest_norm`` (each by itself, as DINO does)."""
+def clip_gradients(parameters: Iterable[nn.Parameter], largest_norm: float) -> bool:
+    """Scale each tensor's gradient down to ``largest_norm`` (each by itself, as DINO does).
+
+    0 leaves them as they are. Returns whether all of them are finite.
+    """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not gradients or largest_norm <= 0:
-        return
+    if not gradients:
+        return True
     norms = torch.stack(torch._foreach_norm(gradients))
-    factors = (largest_norm / (norms + 1e-6)).clamp(max=1.0)
-    torch._foreach_mul_(gradients, list(factors.unbind()))
+    if largest_norm > 0:
+        factors = (largest_norm / (norms + 1e-6)).clamp(max=1.0)
+        torch._foreach_mul_(gradients, list(factors.unbind()))
+    return bool(torch.isfinite(norms).all())
 
 
 def _part(name: str) -> str:

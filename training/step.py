@@ -7,14 +7,25 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from dupfind.descriptors.backbone import create_backbone, suit_attention
+from dupfind.errors import CollapseError, TrainingError
 from dupfind.training import schedule
 from dupfind.training.config import REFERENCE_BATCH, TrainingConfig
-from dupfind.training.contrastive_loss import contrastive_loss
-from dupfind.training.dino_loss import DinoLoss
 from dupfind.training.distributed import gather_rows, mean_over_processes, world_size
-from dupfind.training.koleo_loss import koleo_loss
-from dupfind.training.network import DinoHead, Outputs, make_pair, update_teacher
+from dupfind.training.losses import DinoLoss, contrastive_loss, koleo_loss
+from dupfind.training.network import (
+    DinoHead,
+    Outputs,
+    make_pair,
+    mixed_precision,
+    patch_size,
+    update_teacher,
+)
 from dupfind.training.optimiser import clip_gradients, make_optimiser, set_rates
+
+NOT_FINITE = (
+    "the loss is not a finite number, which would destroy all weights; lower optimiser.rate, or "
+    "train in larger batches"
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,11 @@ class StepResult:
 
 
 class Learner:
-    """Student, teacher, loss and optimiser; ``step`` moves them all once."""
+    """Student, teacher, loss and optimiser; ``step`` moves them all once.
+
+    Raises:
+        TrainingError: Views of these sizes do not consist of whole patches.
+    """
 
     def __init__(
         self, config: TrainingConfig, device: torch.device, backbone: nn.Module | None = None
@@ -45,6 +60,7 @@ class Learner:
             drop_path=options.drop_path,
             patch_drop=options.patch_drop,
         )
+        _check_sizes(config, patch_size(self.student.backbone))
         for network in (self.student, self.teacher):
             suit_attention(network, device)
         self.student.to(device)
@@ -67,18 +83,32 @@ class Learner:
                 by view, normalised.
             photos: How many photos of the batch this process holds.
             progress: Share of the run that is done, in [0, 1].
+
+        Raises:
+            CollapseError: The loss or a gradient is not finite; nothing has moved.
         """
         self._schedule(progress)
         self.student.train()
+        centre = self.dino.centre.clone()
         loss, terms, student, teacher = self._forward(groups, photos, progress)
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        clip_gradients(self.student.parameters(), self.config.optimiser.clip)
+        is_finite = clip_gradients(self.student.parameters(), self.config.optimiser.clip)
+        # Of all processes, so that all of them stop.
+        if not is_finite or not bool(torch.isfinite(mean_over_processes(loss.detach()))):
+            self.dino.centre.copy_(centre)
+            raise CollapseError(NOT_FINITE)
         self.optimiser.step()
         update_teacher(
             self.teacher, self.student, schedule.cosine(*self.config.optimiser.momentum, progress)
         )
         return self._measured(loss, terms, student, teacher, progress)
+
+    @torch.no_grad()
+    def is_finite(self) -> bool:
+        """Tell whether all weights of student and teacher are numbers."""
+        weights: list[Tensor] = [*self.student.parameters(), *self.teacher.parameters()]
+        return bool(torch.isfinite(torch.stack(torch._foreach_norm(weights))).all())
 
     @torch.no_grad()
     def teacher_distance(self) -> float:
@@ -110,7 +140,9 @@ class Learner:
         peak = options.rate * self.config.batch_size / REFERENCE_BATCH
         set_rates(
             self.optimiser,
-            rate=schedule.warmup_cosine(peak, options.final_rate, options.warmup, progress),
+            rate=schedule.warmup_cosine(
+                peak, options.final_rate, options.warmup, progress, hold=options.hold
+            ),
             weight_decay=schedule.cosine(*options.weight_decay, progress),
             frozen=frozen,
         )
@@ -118,11 +150,11 @@ class Learner:
     def _forward(
         self, groups: list[Tensor], photos: int, progress: float
     ) -> tuple[Tensor, dict[str, Tensor], Outputs, Outputs | None]:
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             student: Outputs = self.parallel(groups)
         teacher = None
         if self.config.losses.dino > 0:
-            with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+            with torch.no_grad(), mixed_precision(self.device):
                 teacher = self.teacher(groups[:1])
         terms = self._terms(student, teacher, photos, progress)
         weights = self.config.losses
@@ -190,6 +222,19 @@ class Learner:
         return StepResult(
             values[0], dict(zip(names, values[1:], strict=False)), entropy, divergence, top
         )
+
+
+def _check_sizes(config: TrainingConfig, patch_px: int) -> None:
+    views = config.views
+    sizes = {"views.global_px": views.global_px, "views.growth": views.global_px_at(1.0)}
+    if views.local_count:
+        sizes["views.local_px"] = views.local_px
+    for name, px in sizes.items():
+        if px % patch_px:
+            raise TrainingError(
+                f"{name} is {px}, but this model sees patches of {patch_px} px; give a multiple, "
+                f"such as {max(1, round(px / patch_px)) * patch_px}"
+            )
 
 
 def _make_head(config: TrainingConfig) -> DinoHead:

@@ -10,11 +10,19 @@ from typing import Any
 import click
 
 from dupfind import __version__
+from dupfind.cli.common import shared_options
+from dupfind.cli.streams import (
+    CLOSED_READER_STATUS,
+    fill_standard_streams,
+    give_up_standard_output,
+)
 from dupfind.errors import DupfindError
+from dupfind.reports.words import safe_name
 
 # Command -> module and function. Modules load only when their command runs, so that
 # `dupfind --help` stays fast: torch and FAISS take seconds to import.
 COMMANDS: dict[str, str] = {
+    "find": "dupfind.cli.find:find",
     "index": "dupfind.cli.index:index",
     "query": "dupfind.cli.query:query",
     "cluster": "dupfind.cli.cluster:cluster",
@@ -30,6 +38,7 @@ COMMANDS: dict[str, str] = {
 }
 # What the list of commands says of each (a test compares it with the command's own words).
 SUMMARIES: dict[str, str] = {
+    "find": "Find the copies among the photos in folders and show them.",
     "index": "Bring the library up to date with the photos in folders.",
     "query": "List the photos of the library that are nearest to an image.",
     "cluster": "Find and record the groups of copies.",
@@ -74,9 +83,19 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; whatever goes wrong in it is one line, never a traceback."""
         try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except click.ClickException as error:
+            # Click prints names of files as they are, and calls the attribute final.
+            error.__dict__["message"] = safe_name(error.message)
             raise
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:  # who reads has had enough: no error of ours
+            give_up_standard_output()
+            ctx.exit(CLOSED_READER_STATUS)
         except KeyboardInterrupt:
             raise Stopped(
                 "interrupted; what was committed stays, run the command again to go on"
@@ -84,27 +103,24 @@ class LazyGroup(click.Group):
         except DupfindError as error:
             raise click.ClickException(_one_line(error)) from error
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise _unexpected(error) from error
-            raise click.ClickException(
-                f"no space left to write ({error.filename or 'the output'}); free some, then run the "
-                "command again"
-            ) from error
+            raise _explained(error) from error
         except Exception as error:  # the last line of defence: say it, and how to help
             raise _unexpected(error) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dupfind")
-def cli() -> None:
+@shared_options
+def cli(**_: Any) -> None:
     """Find the near-duplicates in a photo collection.
 
-    Begin with `dupfind index PHOTOS`, then `dupfind cluster`, then `dupfind report`.
+    Begin with `dupfind find PHOTOS`. The options below may also stand after the command.
     """
 
 
 def main() -> None:
     """Run the command line; an error of ours is one line and exit status 1, never a traceback."""
+    fill_standard_streams()
     if not sys.warnoptions:
         # Notes of libraries to their developers are no news for a user.
         warnings.simplefilter("ignore")
@@ -112,6 +128,26 @@ def main() -> None:
         cli()
     except KeyboardInterrupt:
         sys.exit(Stopped.exit_code)
+    except OSError as error:  # what --help and --version print goes nowhere
+        trouble = _explained(error)
+        trouble.show()
+        sys.exit(trouble.exit_code)
+
+
+def _explained(error: OSError) -> click.ClickException:
+    """Say what the system refused; what cannot happen to a sound program is unexpected."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        give_up_standard_output()
+        return click.ClickException(
+            f"no space left to write ({safe_name(str(error.filename or 'the output'))}); free some, "
+            "then run the command again"
+        )
+    if error.errno == errno.EBADF and error.filename is None:
+        give_up_standard_output()
+        return click.ClickException(
+            "standard output is closed; leave it open, or write to a file with -o"
+        )
+    return _unexpected(error)
 
 
 def _unexpected(error: BaseException) -> click.ClickException:
@@ -124,7 +160,7 @@ def _unexpected(error: BaseException) -> click.ClickException:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return safe_name(" ".join(str(error).split())) or type(error).__name__
 
 
 def _is_verbose() -> bool:

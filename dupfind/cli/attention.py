@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
+from dupfind.options import AttentionOptions
+from dupfind.reports.words import safe_name
 
 
 @click.command(short_help="Show what the model looks at in an image.")
@@ -21,7 +23,7 @@ from dupfind.cli.common import Common, common_options, json_option, print_json
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1, min_open=True),
-    default=0.6,
+    default=AttentionOptions().share,
     show_default=True,
     help="The share of the attention that the masks keep.",
 )
@@ -46,11 +48,9 @@ def attention(
     dupfind attention photo.jpg
     dupfind attention photo.jpg -o out.png --layer 6 --threshold 0.8
     """
-    from dupfind.flows.attention import AttentionOptions, draw_attention
-
     target = Path(f"{image.stem}-attention.png") if output is None else output
-    options = AttentionOptions(layer, threshold, model, common.device)
-    maps = draw_attention(common.root, image, target, options)
+    options = AttentionOptions(layer, threshold, model)
+    maps = common.library().attention(image, target, options)
     told = {
         "output": os.fspath(target.absolute()),
         "layer": maps.layer,
@@ -62,6 +62,6 @@ def attention(
     else:
         rows, columns = maps.grid
         common.say(
-            f"Wrote {click.format_filename(target)}: {len(maps.heads)} heads of layer {maps.layer} of "
+            f"Wrote {safe_name(os.fspath(target))}: {len(maps.heads)} heads of layer {maps.layer} of "
             f"{maps.depth}, {columns} x {rows} patches"
         )

@@ -2,8 +2,8 @@
 
 import click
 
-from dupfind.cli.cluster import WORDS
 from dupfind.cli.common import Common, common_options, json_option, print_json
+from dupfind.options import CalibrateOptions
 
 
 @click.command(short_help="Learn from your own photos how probable a copy is.")
@@ -11,7 +11,7 @@ from dupfind.cli.common import Common, common_options, json_option, print_json
     "--photos",
     "sample",
     type=click.IntRange(min=30),
-    default=150,
+    default=CalibrateOptions().photos,
     show_default=True,
     help="How many photos to edit, four copies of each.",
 )
@@ -26,12 +26,11 @@ def calibrate(common: Common, sample: int, as_json: bool) -> None:
     Example: dupfind calibrate --photos 400
     """
     from dupfind.cli.progress import ProgressDisplay
-    from dupfind.flows.calibrating import CalibrateOptions, expectations
 
     library = common.library()
-    with ProgressDisplay(WORDS, quiet=common.quiet or as_json) as display:
+    with ProgressDisplay(quiet=common.quiet or as_json) as display:
         calibration = library.calibrate(CalibrateOptions(photos=sample), on_progress=display)
-    found = expectations(calibration)
+    found = library.expectations(calibration)
     if as_json:
         print_json({"library": str(library.paths.root), **found})
         return

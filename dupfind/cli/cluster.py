@@ -5,48 +5,25 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dupfind.cli.choices import keep_option, level_option, precision_option
 from dupfind.cli.common import Common, common_options, json_option, print_json
-from dupfind.config import DEFAULT_KEEP
+from dupfind.options import ClusterOptions
+from dupfind.records import Level
+from dupfind.reports.words import count, reclaim_words, safe_name
 
 if TYPE_CHECKING:
-    from dupfind.flows.clustering import ClusterSummary
-
-WORDS = {
-    "features": "Reading parts",
-    "prove": "Proving pairs",
-    "calibrate": "Calibrating",
-    "more": "Proving more pairs",
-}
+    from dupfind import ClusterSummary
 
 
 @click.command(short_help="Find and record the groups of copies.")
-@click.option(
-    "--precision",
-    type=click.FloatRange(0.5, 0.9999),
-    default=0.99,
-    show_default=True,
-    help="Share of the grouped pairs that must be right; the cut is found from it.",
-)
+@precision_option
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
     help="Group pairs of at least this probability, instead of --precision.",
 )
-@click.option(
-    "--level",
-    type=click.Choice(["exact", "copy", "similar"]),
-    default="copy",
-    show_default=True,
-    help="exact: same bytes or pixels. copy: every proven copy. similar: look-alikes too.",
-)
-@click.option(
-    "--keep",
-    metavar="RULES",
-    default=DEFAULT_KEEP,
-    show_default=True,
-    help="Which photo of a group to keep: rules that stack, the first that tells decides. Also "
-    "newest, biggest, smallest, smallest-resolution, name, folder:PATH.",
-)
+@level_option
+@keep_option
 @json_option
 @common_options
 def cluster(
@@ -65,33 +42,42 @@ def cluster(
     Example: dupfind cluster --precision 0.999 --keep resolution,oldest
     """
     from dupfind.cli.progress import ProgressDisplay
-    from dupfind.flows.clustering import ClusterOptions
-    from dupfind.records import Level
 
     options = ClusterOptions(precision, threshold, Level(level), keep)
     library = common.library()
-    with ProgressDisplay(WORDS, quiet=common.quiet or as_json) as display:
+    with ProgressDisplay(quiet=common.quiet or as_json) as display:
         summary = library.cluster(options, on_progress=display)
     if as_json:
         print_json({"library": str(library.paths.root), **asdict(summary)})
         return
+    _say(common, summary)
+    common.say(f"Next: {common.next_command('report')}")
+
+
+def _say(common: Common, summary: "ClusterSummary") -> None:
     if summary.note:
-        common.say(f"Note: {summary.note}.")
+        common.say(f"Note: {safe_name(summary.note)}.")
     common.say(
-        f"{summary.groups:,} groups of {summary.grouped_photos:,} photos found among "
-        f"{summary.photos:,}; {summary.reclaimable_bytes / 1e6:,.1f} MB could be reclaimed."
+        f"{count(summary.groups, 'group')} of {count(summary.grouped_photos, 'photo')} found among "
+        f"{summary.photos:,}; {reclaim_words(summary.reclaimable_bytes, summary.looks)}."
     )
+    if not summary.groups:
+        common.say(
+            f"{count(summary.pairs, 'pair')} scored; none is sure enough to be called a copy."
+        )
+        if summary.expectation is None:
+            common.say(f"{_expected(summary)}.")
+        return
     common.say(
-        f"{summary.pairs:,} pairs scored; grouped from probability {summary.cut:.2f} on. "
+        f"{count(summary.pairs, 'pair')} scored; grouped from probability {summary.cut:.2f} on. "
         f"{_expected(summary)}, calibrated on {summary.calibration}."
     )
-    common.say("Next: dupfind report")
 
 
 def _expected(summary: "ClusterSummary") -> str:
     expected = summary.expectation
     if expected is None:
-        return "Too few reach it to say how many are right or missed"
+        return "Hardly any of the pairs looks like a copy: too few to say how many are missed"
     return (
         f"Expected precision {expected.precision:.4f} (at least {expected.precision_low:.3f}), "
         f"recall {expected.recall:.2f}"

@@ -9,6 +9,8 @@ def command(common: Common, as_json: bool) -> None: ...
 import functools
 import json
 import logging
+import os
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from dupfind.config import find_library
+from dupfind.reports.words import safe_name
 
 if TYPE_CHECKING:
     from dupfind.library import Library
@@ -27,12 +31,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The options that every command has. ``root`` is the library folder."""
+    """The options that every command has. ``root`` is the library folder.
+
+    ``is_named``: whether --library or its variable named that folder.
+    """
 
     root: Path
     device: str
     quiet: bool
     verbose: bool
+    is_named: bool
 
     def library(self) -> "Library":
         """Return the library of this command."""
@@ -45,11 +53,42 @@ class Common:
         if not self.quiet:
             click.echo(text)
 
+    def next_command(self, words: str) -> str:
+        """Return the command to type next, for this library: ``dupfind WORDS``."""
+        context = click.get_current_context()
+        typed = _source(context, "root") is ParameterSource.COMMANDLINE
+        library = f" --library {shlex.quote(safe_name(os.fspath(self.root)))}" if typed else ""
+        return f"dupfind {words}{library}"
+
+
+def shared_options(function: Function) -> Function:
+    """Add --library, --device, -q and -v as they are; they stand before a command or after it."""
+    for option in reversed(_SHARED):
+        function = option(function)
+    return function
+
 
 def common_options(function: Function) -> Function:
-    """Add --library, --device, -q and -v; the command gets them as ``common: Common``."""
+    """Add the shared options; the command gets them as ``common: Common``."""
 
-    @click.option(
+    @shared_options
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        context = click.get_current_context()
+        root, device, quiet, verbose = (
+            _chosen(context, name, kwargs.pop(name)) for name in _SHARED_NAMES
+        )
+        set_up_logging(quiet=quiet, verbose=verbose)
+        is_named = root is not None
+        common = Common(root or find_library(Path.cwd()), device, quiet, verbose, is_named)
+        return function(*args, common=common, **kwargs)
+
+    return wrapped  # type: ignore[return-value]
+
+
+_SHARED_NAMES = ("root", "device", "quiet", "verbose")
+_SHARED = (
+    click.option(
         "--library",
         "root",
         envvar="DUPFIND_LIBRARY",
@@ -57,26 +96,33 @@ def common_options(function: Function) -> Function:
         metavar="DIR",
         help="The library folder [default: the nearest .dupfind from here upwards, else a new one "
         "here; variable DUPFIND_LIBRARY].",
-    )
-    @click.option(
+    ),
+    click.option(
         "--device",
         default="auto",
         show_default=True,
         metavar="auto|cpu|cuda[:N]",
         help="Where the model runs.",
-    )
-    @click.option("-q", "--quiet", is_flag=True, help="Print results and errors only.")
-    @click.option("-v", "--verbose", is_flag=True, help="Print what is done, and tracebacks.")
-    @functools.wraps(function)
-    def wrapped(
-        *args: Any, root: Path | None, device: str, quiet: bool, verbose: bool, **kwargs: Any
-    ) -> Any:
-        set_up_logging(quiet=quiet, verbose=verbose)
-        root = find_library(Path.cwd()) if root is None else root
-        common = Common(root, device, quiet, verbose)
-        return function(*args, common=common, **kwargs)
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Print results and errors only."),
+    click.option("-v", "--verbose", is_flag=True, help="Print what is done, and tracebacks."),
+)
 
-    return wrapped  # type: ignore[return-value]
+
+def _chosen(context: click.Context, name: str, value: Any) -> Any:
+    """Return an option as it was typed after the command, or else before it."""
+    root = context.find_root()
+    if context.get_parameter_source(name) is ParameterSource.COMMANDLINE or name not in root.params:
+        return value
+    return root.params[name]
+
+
+def _source(context: click.Context, name: str) -> ParameterSource | None:
+    """Return where an option's value comes from, before or after the command."""
+    source = context.get_parameter_source(name)
+    if source is ParameterSource.COMMANDLINE:
+        return source
+    return context.find_root().get_parameter_source(name)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -101,5 +147,5 @@ class _Words(logging.Formatter):
     """``Warning: text`` for warnings, plain text for what -v shows."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
+        text = safe_name(record.getMessage())
         return f"{record.levelname.title()}: {text}" if record.levelno >= logging.WARNING else text

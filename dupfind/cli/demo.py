@@ -1,5 +1,6 @@
 """`dupfind demo`."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import click
 
 from dupfind.cli.common import Common, common_options
+from dupfind.reports.words import safe_name
 
 
 @click.command(short_help="Take a small album through index, cluster, report and query.")
@@ -34,15 +36,15 @@ def demo(context: click.Context, common: Common, photos: Path | None, folder: Pa
     """
     example: Path | None = None
     if photos is None:
-        from dupfind.flows.sample_album import make_sample_album
-
-        album = make_sample_album(folder / "album")
-        common.say(f"Made an album of {album.files} photos in {album.folder}.\n")
+        album = common.library().sample_album(folder / "album")
+        common.say(
+            f"Made an album of {album.files} photos in {safe_name(os.fspath(album.folder))}.\n"
+        )
         photos, example = album.folder, album.example
     report = folder / "report.html"
     for command in _steps(photos, report, example):
         _run(context, command, folder / "library", common)
-    common.say(f"The report with pictures: {report.absolute()}")
+    common.say(f"The report with pictures: {safe_name(os.fspath(report.absolute()))}")
 
 
 def _steps(photos: Path, report: Path, example: Path | None) -> list[list[str]]:
@@ -58,7 +60,7 @@ def _steps(photos: Path, report: Path, example: Path | None) -> list[list[str]]:
 def _run(context: click.Context, arguments: list[str], library: Path, common: Common) -> None:
     """Run a command of dupfind in this process, as if it had been typed."""
     typed = [*arguments, "--library", str(library)]
-    common.say(f"$ dupfind {shlex.join(typed)}")
+    common.say(f"$ dupfind {safe_name(shlex.join(typed))}")
     options = ["--device", common.device]
     options += ["--quiet"] * common.quiet + ["--verbose"] * common.verbose
     group: Any = context.find_root().command

@@ -5,17 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from dupfind.cli.cluster import WORDS
 from dupfind.cli.common import Common, common_options, json_option, print_json
-from dupfind.cli.progress import ProgressDisplay
-from dupfind.config import DEFAULT_MODEL, LibraryPaths
+from dupfind.options import EvaluateOptions, LabelLayout
 
 if TYPE_CHECKING:
-    from dupfind.flows.evaluating import Evaluation
+    from dupfind import Evaluation
 
-_WORDS = {"scan": "Scanning", "describe": "Describing", **WORDS}
+_DEFAULTS = EvaluateOptions()
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -24,8 +21,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--format",
     "layout",
-    type=click.Choice(["csv", "copydays", "disc21"]),
-    default="csv",
+    type=click.Choice([str(layout) for layout in LabelLayout]),
+    default=str(_DEFAULTS.layout),
     show_default=True,
     help="How TRUTH is laid out: a CSV file path,group_id[,kind,is_original], or the folder of a "
     "published data set.",
@@ -36,7 +33,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--precision",
     type=click.FloatRange(0.5, 0.9999),
-    default=0.99,
+    default=_DEFAULTS.precision,
     show_default=True,
     help="Share of right pairs to ask of the groups.",
 )
@@ -77,48 +74,33 @@ def evaluate(
 
     Example: dupfind evaluate album/truth.csv --compare -o curve.png
     """
-    from dupfind.flows.evaluating import EvaluateOptions, evaluate, read_labels
+    from dupfind.cli.progress import ProgressDisplay
 
     if output is not None and (knn or (descriptor_only and not compare)):
         raise click.UsageError("-o draws scored pairs; --knn and --descriptor-only have none")
-    model = _findable(model, common)
     if knn:
         _classify(truth, model, common, as_json=as_json)
         return
-    labels = read_labels(truth, layout, hard_negatives=hard_negatives, neutral=neutral)
-    options = EvaluateOptions(model, common.device, precision, descriptor_only, compare)
-    with ProgressDisplay(_WORDS, quiet=common.quiet or as_json) as display:
-        result = evaluate(labels, options, library=_given_library(common), on_progress=display)
+    options = EvaluateOptions(
+        model=model,
+        precision=precision,
+        descriptor_only=descriptor_only,
+        compare=compare,
+        layout=LabelLayout(layout),
+        hard_negatives=hard_negatives,
+        neutral=neutral,
+        keep=common.is_named,
+    )
+    with ProgressDisplay(quiet=common.quiet or as_json) as display:
+        result = common.library().evaluate(truth, options, on_progress=display)
     _show(result, output, as_json=as_json)
 
 
-def _given_library(common: Common) -> LibraryPaths | None:
-    """Return the library that --library or its variable names; otherwise a temporary one serves."""
-    source = click.get_current_context().get_parameter_source("root")
-    given = source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-    return LibraryPaths(common.root.absolute()) if given else None
-
-
-def _findable(model: str | None, common: Common) -> str | None:
-    """Return the folder of a model that the library here trained: a temporary one has no models."""
-    if model is not None and Path(model).name == model:
-        folder = LibraryPaths(common.root.absolute()).models / model
-        if (folder / "model.json").is_file():
-            return str(folder)
-    return model
-
-
 def _classify(folder: Path, model: str | None, common: Common, *, as_json: bool) -> None:
-    from dupfind.flows.classifying import classify_folder
     from dupfind.reports.accuracy import knn_table, print_table
     from dupfind.reports.terminal import make_console
 
-    report = classify_folder(
-        folder,
-        model=model or DEFAULT_MODEL,
-        library=LibraryPaths(common.root.absolute()),
-        device=common.device,
-    )
+    report = common.library().classify(folder, model=model)
     if as_json:
         print_json(report)
     else:

@@ -2,13 +2,17 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from dupfind.cli.choices import exclude_option, reference_option
 from dupfind.cli.common import Common, common_options, json_option, print_json
-from dupfind.config import DEFAULT_MAX_PIXELS
+from dupfind.options import IndexOptions
+from dupfind.reports.words import count, safe_name
 
-_WORDS = {"scan": "Scanning", "describe": "Describing"}
+if TYPE_CHECKING:
+    from dupfind import IndexSummary
 
 
 @click.command(short_help="Bring the library up to date with the photos in folders.")
@@ -19,22 +23,11 @@ _WORDS = {"scan": "Scanning", "describe": "Describing"}
     help="What describes the photos: builtin, a model that you trained, a folder with weights, or a "
     "timm name [default: the one in use, at first builtin]. Another one describes all anew.",
 )
-@click.option(
-    "--exclude",
-    metavar="GLOB",
-    multiple=True,
-    help="Leave out files and folders whose name matches (with a slash: whose path does). Repeatable.",
-)
-@click.option(
-    "--reference",
-    metavar="DIR",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="Index this folder too, and prefer its photos as the ones to keep. Repeatable.",
-)
+@exclude_option
+@reference_option
 @click.option(
     "--max-pixels",
-    default=DEFAULT_MAX_PIXELS,
+    default=IndexOptions().max_pixels,
     show_default=True,
     type=click.IntRange(min=1),
     help="Refuse to decode pictures larger than this.",
@@ -43,6 +36,11 @@ _WORDS = {"scan": "Scanning", "describe": "Describing"}
     "--batch-size",
     type=click.IntRange(min=1),
     help="Photos in one pass of the model [default: auto].",
+)
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Photos of a folder that is all of a sudden empty were deleted: do not keep them as away.",
 )
 @json_option
 @common_options
@@ -54,6 +52,7 @@ def index(
     reference: tuple[Path, ...],
     max_pixels: int,
     batch_size: int | None,
+    forget: bool,
     as_json: bool,
 ) -> None:
     """Bring the library up to date with the photos in folders.
@@ -64,31 +63,37 @@ def index(
     Example: dupfind index ~/Pictures --exclude '*.gif'
     """
     from dupfind.cli.progress import ProgressDisplay
-    from dupfind.flows.index_run import IndexOptions
-    from dupfind.reports.words import count
 
     options = IndexOptions(
         model=model,
-        device=common.device,
         exclude=exclude,
         reference=reference,
         max_pixels=max_pixels,
         batch_size=batch_size,
+        forget=forget,
     )
     library = common.library()
-    with ProgressDisplay(_WORDS, quiet=common.quiet or as_json) as display:
+    with ProgressDisplay(quiet=common.quiet or as_json) as display:
         summary = library.index(photos, options, on_progress=display)
     if as_json:
         print_json({"library": str(library.paths.root), **asdict(summary)})
         return
+    common.say(words_of_index(summary))
+    if summary.errors:
+        files = count(summary.errors, "file")
+        common.say(f"{files} could not be read; `{common.next_command('report')}` says why.")
     common.say(
+        f"{summary.described:,} described with the model '{safe_name(summary.model)}' in "
+        f"{summary.seconds:.1f} s. Next: {common.next_command('cluster')}"
+    )
+
+
+def words_of_index(summary: "IndexSummary") -> str:
+    """Say what was found in the folders."""
+    words = (
         f"{count(summary.found, 'photo')} found: {summary.new:,} new, {summary.changed:,} changed, "
         f"{summary.moved:,} moved, {summary.unchanged:,} unchanged; {summary.removed:,} removed."
     )
-    if summary.errors:
-        files = count(summary.errors, "file")
-        common.say(f"{files} could not be read; `dupfind report` says why.")
-    common.say(
-        f"{summary.described:,} described with the model '{summary.model}' in "
-        f"{summary.seconds:.1f} s. Next: dupfind cluster"
-    )
+    if summary.away:
+        words += f"\n{count(summary.away, 'photo')} away: nothing is left below their folder."
+    return words

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
+from dupfind.reports.words import safe_name
 
 
 @click.command(short_help="Show what this machine offers and what the library holds.")
@@ -26,8 +27,6 @@ def info(common: Common, as_json: bool) -> None:
 
 
 def _words(value: Any) -> str:
-    from dupfind.reports.words import safe_name
-
     if isinstance(value, dict):
         return ", ".join(f"{name} {version}" for name, version in value.items())
     if isinstance(value, list):

@@ -1,12 +1,13 @@
 """`dupfind map`."""
 
+import os
 from pathlib import Path
 
 import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
-from dupfind.cli.progress import ProgressDisplay
-from dupfind.progress import stage
+from dupfind.options import MapOptions
+from dupfind.reports.words import count, safe_name
 
 
 @click.command("map", short_help="Draw the collection in two dimensions.")
@@ -22,7 +23,7 @@ from dupfind.progress import stage
 @click.option(
     "--most",
     type=click.IntRange(min=1),
-    default=20_000,
+    default=MapOptions().most,
     show_default=True,
     help="Above this many photos show a sample, those in groups first.",
 )
@@ -38,19 +39,13 @@ def map_(output: Path, most: int, as_json: bool, common: Common) -> None:
     dupfind map
     dupfind map -o album.html
     """
-    from dupfind.flows.map import draw_map
+    from dupfind.cli.progress import ProgressDisplay
 
-    words = {"pictures": "Making the pictures"}
-    with ProgressDisplay(words, unit="pictures", quiet=common.quiet) as display:
-        summary = draw_map(
-            common.root,
-            output,
-            most=most,
-            on_done=stage(display, "pictures"),
-        )
+    with ProgressDisplay(quiet=common.quiet) as display:
+        summary = common.library().map(output, MapOptions(most), on_progress=display)
     if as_json:
         told = {"output": str(output.absolute()), "shown": summary.shown, "total": summary.total}
         print_json(told)
         return
     sample = f" of {summary.total:,}, a sample" if summary.shown < summary.total else ""
-    common.say(f"Wrote {click.format_filename(output)}: {summary.shown:,} photos{sample}")
+    common.say(f"Wrote {safe_name(os.fspath(output))}: {count(summary.shown, 'photo')}{sample}")

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
+from dupfind.reports.words import count, safe_name
 
 
 @click.command(short_help="List the models that there are, and which one is active.")
@@ -17,8 +18,6 @@ def models(common: Common, as_json: bool) -> None:
 
     Example: dupfind models
     """
-    from dupfind.reports.words import safe_name
-
     found = common.library().models()
     if as_json:
         print_json([asdict(model) for model in found])
@@ -26,7 +25,7 @@ def models(common: Common, as_json: bool) -> None:
     width = max(len(safe_name(model.name)) for model in found)
     for model in found:
         mark = "*" if model.active else " "
-        described = f"{model.photos:,} photos described" if model.photos else ""
+        described = f"{count(model.photos, 'photo')} described" if model.photos else ""
         facts = "; ".join(text for text in (safe_name(model.about), described) if text)
         line = f"{mark} {safe_name(model.name):{width}}  {model.origin:9}  {facts}"
         click.echo(line.rstrip())

@@ -19,18 +19,26 @@ from rich.progress import (
 from dupfind.progress import Step
 
 _PLAIN_EVERY_S = 5.0
+# Phase -> what is done, and to what.
+_WORDS: dict[str, tuple[str, str]] = {
+    "scan": ("Scanning", "files"),
+    "describe": ("Describing", "photos"),
+    "features": ("Reading parts", "photos"),
+    "prove": ("Proving", "pairs"),
+    "calibrate": ("Calibrating", "photos"),
+    "more": ("Proving more", "pairs"),
+    "pictures": ("Making the pictures", "pictures"),
+}
 
 
 class ProgressDisplay:
     """Shows the steps of a run on standard error; a context manager that is called with each step.
 
-    with ProgressDisplay({"scan": "Scanning", "describe": "Describing"}) as display:
+    with ProgressDisplay() as display:
         library.index(folders, on_progress=display)
     """
 
-    def __init__(self, words: dict[str, str], *, unit: str = "photos", quiet: bool = False) -> None:
-        self.words = words
-        self.unit = unit
+    def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self._phase = ""
         self._started = self._printed = time.monotonic()
@@ -73,26 +81,29 @@ class ProgressDisplay:
         if self._task is None:
             for task in bar.task_ids:
                 bar.remove_task(task)
-            self._task = bar.add_task(self._words(step), total=step.total, rate="")
+            self._task = bar.add_task(_words(step)[0], total=step.total, rate="")
         bar.update(
             self._task, completed=step.done, total=step.total, rate=f"{self._rate(step):,.0f}/s"
         )
 
     def _line(self, step: Step) -> str:
         rate = self._rate(step)
+        words, unit = _words(step)
         if step.total is None:
-            return f"{self._words(step)}: {step.done:,} files ({rate:,.0f}/s)"
+            return f"{words}: {step.done:,} {unit} ({rate:,.0f}/s)"
         left = (step.total - step.done) / rate if rate else 0.0
         return (
-            f"{self._words(step)}: {step.done:,} of {step.total:,} {self.unit} "
+            f"{words}: {step.done:,} of {step.total:,} {unit} "
             f"({rate:,.0f}/s, {_duration(left)} left)"
         )
 
     def _rate(self, step: Step) -> float:
         return step.done / max(time.monotonic() - self._started, 1e-6)
 
-    def _words(self, step: Step) -> str:
-        return self.words.get(step.phase, step.phase)
+
+def _words(step: Step) -> tuple[str, str]:
+    """Say what is done, and to what."""
+    return _WORDS.get(step.phase, (step.phase, "photos"))
 
 
 def _bar() -> Progress:

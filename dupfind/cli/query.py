@@ -6,11 +6,15 @@ from pathlib import Path
 import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
+from dupfind.options import DEFAULT_MATCHES
+from dupfind.reports.words import relation_name, safe_name
 
 
 @click.command(short_help="List the photos of the library that are nearest to an image.")
 @click.argument("image", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--k", default=10, show_default=True, type=click.IntRange(min=1), help="How many.")
+@click.option(
+    "--k", default=DEFAULT_MATCHES, show_default=True, type=click.IntRange(min=1), help="How many."
+)
 @json_option
 @common_options
 def query(common: Common, image: Path, k: int, as_json: bool) -> None:
@@ -18,8 +22,6 @@ def query(common: Common, image: Path, k: int, as_json: bool) -> None:
 
     Example: dupfind query holiday.jpg --k 5
     """
-    from dupfind.reports.words import relation_name, safe_name
-
     matches = common.library().query(image, k=k)
     if as_json:
         print_json(

@@ -1,47 +1,29 @@
 """`dupfind report`."""
 
+import os
 import sys
 from pathlib import Path
 
 import click
 
+from dupfind.cli.choices import format_json_option, format_option, limit_option, output_option
 from dupfind.cli.common import Common, common_options
-from dupfind.cli.progress import ProgressDisplay
-from dupfind.progress import stage
+from dupfind.options import ReportFormat, ReportOptions
+from dupfind.reports.words import safe_name
 
 
 @click.command(short_help="Show the groups of copies that the last cluster found.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["terminal", "json", "csv", "pairs", "html"]),
-    default="terminal",
-    show_default=True,
-    help="For a person: terminal, html. For scripts: json, csv (a row a photo), pairs (every scored "
-    "pair, best first).",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="Write to this file, whole or not at all [default: standard output].",
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=30,
-    show_default=True,
-    help="Groups to show on the terminal, those that free most; 0 shows all.",
-)
+@format_option
+@output_option
+@limit_option
 @click.option(
     "--pictures",
     type=click.IntRange(min=0),
-    default=8000,
+    default=ReportOptions().pictures,
     show_default=True,
     help="The most pictures to put into the HTML page.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@format_json_option
 @common_options
 def report(
     format_: str, output: Path | None, limit: int, pictures: int, as_json: bool, common: Common
@@ -56,16 +38,25 @@ def report(
     dupfind report --format html -o report.html
     dupfind report --format pairs -o pairs.csv
     """
-    from dupfind.flows.reporting import ReportFormat, ReportOptions, write_report
+    wanted = wanted_format(format_, output, as_json=as_json)
+    show_report(common, output, ReportOptions(wanted, limit, pictures))
 
+
+def wanted_format(format_: str, output: Path | None, *, as_json: bool) -> ReportFormat:
+    """Return the format that was asked for; refuse a page that a terminal would show as text."""
     wanted = ReportFormat("json" if as_json else format_)
     if wanted == ReportFormat.HTML and output is None and sys.stdout.isatty():
         raise click.UsageError(
             "a page does not fit a terminal; say where to put it: -o report.html"
         )
-    options = ReportOptions(wanted, limit, pictures)
-    words = {"pictures": "Making the pictures"}
-    with ProgressDisplay(words, unit="pictures", quiet=common.quiet) as display:
-        write_report(common.root, output, options, stage(display, "pictures"))
+    return wanted
+
+
+def show_report(common: Common, output: Path | None, options: ReportOptions) -> None:
+    """Write the report of the command's library, and say where it lies."""
+    from dupfind.cli.progress import ProgressDisplay
+
+    with ProgressDisplay(quiet=common.quiet) as display:
+        common.library().report(output, options, on_progress=display)
     if output is not None and str(output) != "-":
-        common.say(f"Wrote {click.format_filename(output)}")
+        common.say(f"Wrote {safe_name(os.fspath(output))}")

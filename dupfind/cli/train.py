@@ -1,6 +1,7 @@
 """`dupfind train`."""
 
 import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,26 +9,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
+from dupfind.options import TrainOptions
+from dupfind.reports.words import count, safe_name
 
 if TYPE_CHECKING:
-    from dupfind.flows.training import TrainSummary
+    from dupfind import TrainSummary
+
+_DEFAULTS = TrainOptions()
 
 
 @click.command(short_help="Learn features on your own photos.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--init",
-    default="builtin",
+    default=_DEFAULTS.init,
     show_default=True,
     metavar="builtin|scratch|NAME|PATH",
     help="What to start from: the builtin model, random weights, a model of this library or of timm, "
     "or a folder with weights.",
 )
-@click.option("--name", default="mine", show_default=True, help="Name of the new model.")
+@click.option("--name", default=_DEFAULTS.name, show_default=True, help="Name of the new model.")
 @click.option(
     "--minutes",
     type=click.FloatRange(min=0, min_open=True),
-    help="A budget of time; all schedules fit themselves to it.",
+    help="A budget for all that the command does; the schedules fit themselves to it.",
 )
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="[default: fits the size of the collection]"
@@ -60,14 +65,13 @@ def train(
 ) -> None:
     """Learn features on your own photos, without labels, and use them if they are better.
 
-    Starts from the builtin model. At the end the new model and the one it started from look for
-    altered copies of photos that were held out; the better one is what `dupfind index` uses next.
+    Starts from the builtin model. At the end the new model and those before look for altered copies
+    of photos that were held out; if it is better, and not by chance, `dupfind index` uses it next.
     A run that is stopped goes on with --resume. Under torchrun it uses every GPU or process.
 
     Example: dupfind train ~/Pictures --minutes 20
     """
     from dupfind.cli.training_display import TrainingDisplay
-    from dupfind.flows.training import TrainOptions
 
     views = {
         "views.global_count": given.pop("global_views"),
@@ -76,13 +80,13 @@ def train(
         "views.local_px": given.pop("local_px"),
     }
     named = tuple(f"{name}={value}" for name, value in views.items() if value is not None)
-    options = TrainOptions(device=common.device, changes=(*named, *changes), **given)
+    options = TrainOptions(changes=(*named, *changes), **given)
     with TrainingDisplay(quiet=common.quiet or as_json) as display:
         summary = common.library().train(photos, options, display.callbacks)
     if summary is None:
         return  # one of torchrun's other processes: the first one speaks
     if as_json:
-        print_json({**asdict(summary), "folder": str(summary.folder)})
+        print_json({**asdict(summary), "folder": str(summary.folder), "page": str(summary.page)})
     else:
         _say(common, summary)
 
@@ -90,7 +94,7 @@ def train(
 def _say(common: Common, summary: "TrainSummary") -> None:
     minutes = max(1, math.ceil(summary.seconds / 60))
     common.say(
-        f"Trained '{summary.name}' on {summary.photos:,} photos in {minutes} min; "
+        f"Trained '{summary.name}' on {count(summary.photos, 'photo')} in {minutes} min; "
         f"{summary.errors:,} could not be read."
     )
     common.say("Held-out photos and altered copies of them:")
@@ -99,13 +103,22 @@ def _say(common: Common, summary: "TrainSummary") -> None:
             f"  {name:<12} recall@1 {found['recall_at_1']:.3f}   "
             f"recall@10 {found['recall_at_10']:.3f}   micro AP {found['micro_ap']:.3f}"
         )
+    common.say("Copies found first:")
+    for row in summary.relations:
+        common.say(
+            f"  {row.kind:<24} {row.before / row.copies:>6.0%} -> {row.after / row.copies:>4.0%}   "
+            f"of {row.copies:,}"
+        )
+    common.say(f"Before and after in pictures: {summary.page}")
+    gain = f"{summary.gain:+.3f}, at least {summary.least_gain:+.3f} at 95% confidence"
     if summary.is_better:
         common.say(
-            f"'{summary.name}' is the active model now; run `dupfind index PHOTOS` to describe "
-            "your photos with it."
+            f"'{summary.name}' is better ({gain}). Run `dupfind index PHOTOS` to describe your photos "
+            f"with it; until then '{summary.active}' stays active."
         )
     else:
+        folder = safe_name(os.fspath(summary.folder))
         common.say(
-            f"The new model is not better, so nothing changes: '{summary.active}' stays active. "
-            f"It lies in {summary.folder} for --model {summary.name}; more photos or more minutes may help."
+            f"The new model is not better ({gain}), so nothing changes: '{summary.active}' stays "
+            f"active. It lies in {folder}; more photos or more minutes may help."
         )

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from dupfind.flows.training import EpochMetrics, Progress, TrainCallbacks
+    from dupfind import EpochMetrics, TrainCallbacks, TrainProgress
 
 _PLAIN_EVERY_S = 30.0
 
@@ -28,7 +28,7 @@ class TrainingDisplay:
     @property
     def callbacks(self) -> "TrainCallbacks":
         """What to call with photos decoded, steps, and looks of the monitor."""
-        from dupfind.flows.training import TrainCallbacks
+        from dupfind import TrainCallbacks
 
         return TrainCallbacks(self._decoded, self._step, self._metrics)
 
@@ -51,12 +51,14 @@ class TrainingDisplay:
     def _decoded(self, done: int, total: int) -> None:
         self._show(f"Reading photos: {done:,} of {total:,}")
 
-    def _step(self, progress: "Progress") -> None:
-        self._show(
+    def _step(self, progress: "TrainProgress") -> None:
+        line = (
             f"Training: {progress.share:.1%}, epoch {progress.epoch + 1}, step {progress.step:,}, "
-            f"loss {progress.loss:.3f}, {progress.photos_per_s:,.0f} photos/s, "
-            f"{_duration(progress.remaining_s)} left"
+            f"loss {progress.loss:.3f}, {progress.photos_per_s:,.0f} photos/s"
         )
+        if progress.remaining_s is not None:
+            line += f", {_duration(progress.remaining_s)} left"
+        self._show(line)
 
     def _metrics(self, metrics: "EpochMetrics") -> None:
         line = (

@@ -9,12 +9,23 @@ from numpy.typing import NDArray
 
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
+from dupfind.copies.originals import Lineage, lineage_of, with_pairs
 from dupfind.evidence import QUORUM, Evidence
-from dupfind.matching.cluster import Edges, Star, group
-from dupfind.matching.keep import Rule, order
-from dupfind.matching.proven import Proven
-from dupfind.matching.units import unit_of
-from dupfind.records import Group, Level, Member, Photo, Relation
+from dupfind.matching.advice import HARMLESS, advise, more_exif
+from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
+from dupfind.matching.keep import Rule, order, with_tiers
+from dupfind.matching.proven import Proven, unjoined
+from dupfind.matching.units import unit_of, with_same_file_marks
+from dupfind.records import (
+    Advice,
+    Group,
+    Level,
+    Member,
+    Photo,
+    Reason,
+    Relation,
+    freed_bytes,
+)
 
 SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the scene
 UNRELATED_PAIRS = 200_000
@@ -27,12 +38,16 @@ MOSTLY_HELD = 0.6  # share of one photo that the other must show to be in one gr
 
 @dataclass(frozen=True)
 class Scored:
-    """Pairs of distinct pictures with their probability and cosine similarity, all of one length."""
+    """Pairs of distinct pictures with their probability and cosine similarity, all of one length.
+
+    ``apart`` are the pairs that a closer look told apart: they are never in one group.
+    """
 
     pairs: list[Proven]
     probability: NDArray[np.float64]
     similarity: NDArray[np.float64]
     cut: float
+    apart: Apart = frozenset()
 
 
 def make_groups(
@@ -43,8 +58,9 @@ def make_groups(
         contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
     )
     edges = _edges(scored, level, contents.vectors)
-    preference = _ranks(contents, rules, _shown(scored, edges, source))
-    stars = group(edges, photos=len(contents.photos), preference=preference)
+    first = _without_frames(contents, _shown(scored, edges, source))
+    preference = _ranks(first, rules)
+    stars = group(edges, photos=len(contents.photos), preference=preference, apart=scored.apart)
     taken = {row for star in stars for row in star.members}
     alone = [
         Star(row, (row,))
@@ -53,7 +69,43 @@ def make_groups(
     ]
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
     builder = _Builder(scored, contents, known)
-    yield from (builder.build(number, star) for number, star in enumerate([*stars, *alone], 1))
+    judged = [_judged(star, edges, first, rules, builder) for star in stars]
+    judged += [(star, Lineage()) for star in alone]
+    also_in = _appearances([star for star, _ in judged], edges)
+    for number, (star, lineage) in enumerate(judged, 1):
+        yield builder.build(number, star, lineage, also_in.get(number - 1, ()))
+
+
+def _judged(
+    star: Star, edges: Edges, first: Sequence[Photo], rules: Sequence[Rule], builder: "_Builder"
+) -> tuple[Star, Lineage]:
+    """Look into the photos of a group and make the original its centre, where that is proven enough."""
+    # What most of the others are proven against is most likely where they come from.
+    degree = {
+        row: sum(builder.proven(row, other) is not None for other in star.members if other != row)
+        for row in star.members
+    }
+    ranked = sorted(star.members, key=lambda row: (row in star.bridges, -degree[row]))
+    lineage = lineage_of(ranked, ranked[0], builder.contents.first, builder.proven)
+    tiers = {first[row].id: lineage.of(row) for row in star.members}
+    place = {first[row].id: row for row in star.members}
+    ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
+    star = recentred(star, edges, [place[photo.id] for photo in ordered])
+    waiting = [row for row in star.members if builder.may_go(star.centre, row)]
+    return star, with_pairs(lineage, star.centre, waiting, builder.contents.first, builder.proven)
+
+
+def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:
+    """Return for each group by its place the rows of other groups that show one of its photos."""
+    place = {row: index for index, star in enumerate(stars) for row in star.members}
+    found: dict[int, set[int]] = {}
+    held = edges.container >= 0
+    parts = np.where(edges.a == edges.container, edges.b, edges.a)
+    for container, part in zip(edges.container[held].tolist(), parts[held].tolist(), strict=True):
+        home = place.get(part)
+        if home is not None and place.get(container) != home:
+            found.setdefault(home, set()).add(container)
+    return {home: tuple(sorted(rows)) for home, rows in found.items()}
 
 
 def _shown(scored: Scored, edges: Edges, source: FeatureSource) -> dict[int, float]:
@@ -72,12 +124,17 @@ def _shown(scored: Scored, edges: Edges, source: FeatureSource) -> dict[int, flo
     return shown
 
 
-def _ranks(contents: Contents, rules: Sequence[Rule], shown: dict[int, float]) -> NDArray[np.int64]:
-    """Return the rank of each row by the keep rules; a frame does not count as resolution."""
+def _without_frames(contents: Contents, shown: dict[int, float]) -> list[Photo]:
+    """Return the first photo of each row, its size without its frame: that is no resolution."""
     first = [photos[0] for photos in contents.photos]
     for row, share in shown.items():
         width, height = (round(side * share**0.5) for side in (first[row].width, first[row].height))
         first[row] = replace(first[row], width=width, height=height)
+    return first
+
+
+def _ranks(first: Sequence[Photo], rules: Sequence[Rule]) -> NDArray[np.int64]:
+    """Return the rank of each row by the keep rules."""
     place = {photo.id: row for row, photo in enumerate(first)}
     ranks = np.empty(len(first), np.int64)
     for rank, photo in enumerate(order(first, rules)):
@@ -139,39 +196,74 @@ class _Builder:
         self.scored, self.contents, self.known = scored, contents, known
         self._beside: dict[Path, frozenset[str]] = {}
 
-    def build(self, number: int, star: Star) -> Group:
+    def build(self, number: int, star: Star, lineage: Lineage, also_in: Sequence[int]) -> Group:
         """Return a group: the kept photo, then the others, the most probable first."""
         keep = self.contents.photos[star.centre][0]
         members = [
-            member for row in star.members for member in self._members(star.centre, row, keep)
+            member for row in star.members for member in self._members(star, row, keep, lineage)
         ]
         members.sort(key=lambda member: (-member.probability, -member.similarity, member.photo_id))
-        first = Member(keep.id, True, "original", 1.0, 1.0, Evidence(unit=self._unit(keep)))
-        bridges = tuple(self.contents.photos[row][0].id for row in star.bridges)
+        made_from_it = lineage.tier and not lineage.balanced and lineage.of(star.centre) == 0
+        why = (Reason.SOURCE,) if made_from_it else (Reason.BALANCED,) if lineage.tier else ()
+        evidence = Evidence(unit=self._unit(keep))
+        first = Member(keep.id, True, "original", 1.0, 1.0, evidence, Advice.KEEP, why)
         sizes = {photo.id: photo for row in star.members for photo in self.contents.photos[row]}
-        reclaimable = sum(
-            sizes[member.photo_id].size_bytes
+        going = {
+            member.photo_id
             for member in members
-            if not sizes[member.photo_id].is_reference
+            if member.advice is Advice.REMOVE and not sizes[member.photo_id].is_reference
+        }
+        photos = [keep, *(sizes[member.photo_id] for member in members)]
+        reclaimable = freed_bytes(
+            ((photo.file_id, photo.size_bytes) for photo in photos if photo.id in going),
+            (photo.file_id for photo in photos if photo.id not in going),
         )
+        members = with_same_file_marks(members, keep, sizes)
         lowest = self._lowest(star.members)
-        return Group(number, (first, *members), lowest, reclaimable, bridges)
+        return Group(
+            number,
+            (first, *members),
+            lowest,
+            reclaimable,
+            tuple(self.contents.photos[row][0].id for row in star.bridges),
+            tuple(self.contents.photos[row][0].id for row in also_in),
+        )
 
-    def _members(self, centre: int, row: int, keep: Photo) -> Iterator[Member]:
+    def proven(self, a: int, b: int) -> Evidence | None:
+        """Return the evidence of row b as made from row a; None where they are not proven."""
+        place = self.known.get((min(a, b), max(a, b)))
+        if place is None or self.scored.probability[place] < self.scored.cut:
+            return None
+        pair = self.scored.pairs[place]
+        return pair.evidence if pair.a == a else pair.evidence.reversed()
+
+    def may_go(self, centre: int, row: int) -> bool:
+        """Say whether a member's relation is one with which nothing may be lost."""
+        return row != centre and self._relation(centre, row)[0] in HARMLESS
+
+    def _members(self, star: Star, row: int, keep: Photo, lineage: Lineage) -> Iterator[Member]:
         photos = self.contents.photos[row]
-        if row == centre:
-            for photo in photos:
-                if photo.id != keep.id:
-                    relation, evidence = (
-                        relation_of_same(keep, photo),
-                        Evidence(unit=self._unit(photo)),
-                    )
-                    yield Member(photo.id, False, relation, 1.0, 1.0, evidence)
+        if row == star.centre:
+            yield from (self._same(keep, photo) for photo in photos if photo.id != keep.id)
             return
-        named, similarity, probability, evidence = self._relation(centre, row)
+        named, similarity, probability, evidence = self._relation(star.centre, row)
+        verdict = lineage.verdicts.get((star.centre, row))
         for photo in photos:
             whole = replace(evidence, unit=self._unit(photo))
-            yield Member(photo.id, False, named, similarity, probability, whole)
+            advice, reasons = advise(named, evidence, verdict, photo, keep)
+            if row in star.bridges:
+                advice, reasons = Advice.LOOK, (*reasons, Reason.SEVERAL)
+            if photo is not photos[0] and advice is Advice.LOOK and not more_exif(photo, photos[0]):
+                # Whatever the first of the same is worth, a second file of it adds nothing.
+                same = relation_of_same(photos[0], photo) is Relation.IDENTICAL
+                advice = Advice.REMOVE
+                reasons = (Reason.SAME_BYTES if same else Reason.SAME_PIXELS,)
+            yield Member(photo.id, False, named, similarity, probability, whole, advice, reasons)
+
+    def _same(self, keep: Photo, photo: Photo) -> Member:
+        relation, evidence = relation_of_same(keep, photo), Evidence(unit=self._unit(photo))
+        advice, reasons = advise(relation, evidence, None, photo, keep)
+        return Member(photo.id, False, relation, 1.0, 1.0, evidence, advice, reasons)
 
     def _unit(self, photo: Photo) -> str | None:
         """Return what a photo is a part of, by a file beside it (RAW, live photo)."""
@@ -191,7 +283,7 @@ class _Builder:
             return Relation.SIMILAR, similarity, self.scored.cut, Evidence(QUORUM)
         pair = self.scored.pairs[place]
         probability = float(self.scored.probability[place])
-        relation = pair.relation if probability >= self.scored.cut else Relation.SIMILAR
+        relation = pair.relation if probability >= self.scored.cut else unjoined(pair.relation)
         evidence = pair.evidence if pair.a == centre else pair.evidence.reversed()
         return relation, similarity, probability, evidence
 

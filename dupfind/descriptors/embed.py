@@ -138,7 +138,7 @@ class Embedder:
         )
 
     def _autocast(self) -> AbstractContextManager[object]:
-        if self.device.type == "cpu" and not _cpu_has_bfloat16():
+        if self.device.type == "cpu" and not cpu_has_bfloat16():
             return nullcontext()
         dtype = torch.bfloat16 if self.device.type == "cpu" else torch.float16
         return torch.autocast(self.device.type, dtype=dtype)
@@ -271,7 +271,7 @@ def _not_finite(model: Model, count: int) -> str:
     )
 
 
-def _cpu_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
     """Tell whether bfloat16 is computed by the processor itself; emulated it is slower than float32."""
     try:
         found = torch.cpu.get_capabilities()

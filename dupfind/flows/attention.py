@@ -1,13 +1,13 @@
 """Draw what a model looks at in a photo."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from dupfind.config import DEFAULT_MAX_PIXELS, DEFAULT_MODEL, LibraryPaths
+from dupfind.config import DEFAULT_MODEL, LibraryPaths
 from dupfind.descriptors.attention import SIDE_FACTOR, AttentionMaps, attend, mass_mask
 from dupfind.descriptors.backbone import Model
 from dupfind.errors import PhotoError, ReportError
 from dupfind.flows.models import open_model, wanted_model
+from dupfind.options import AttentionOptions
 from dupfind.photos.decode import decode, fit
 from dupfind.reports.attention import HeadView, attention_figure
 from dupfind.reports.output import binary_output
@@ -16,35 +16,28 @@ from dupfind.store.store import Store
 _FIGURE_PX = 640
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionOptions:
-    """What to show. ``layer`` None: the last; ``share`` of the attention that the masks keep.
-
-    ``model`` None: the library's active model, or the default where there is no library.
-    """
-
-    layer: int | None = None
-    share: float = 0.6
-    model: str | None = None
-    device: str = "auto"
-    max_pixels: int = DEFAULT_MAX_PIXELS
-
-
 def draw_attention(
-    root: Path, image: Path, target: Path, options: AttentionOptions
+    paths: LibraryPaths, image: Path, target: Path, options: AttentionOptions | None = None
 ) -> AttentionMaps:
     """Write a PNG of what the model looks at in ``image``; return the attention itself.
+
+    Args:
+        paths: Of the library, which need not exist: the default model then looks.
+        image: Any photo.
+        target: The PNG to write.
+        options: See ``AttentionOptions``.
 
     Raises:
         PhotoError: The image cannot be read.
         ModelError: The model cannot be loaded, or has no CLS token or no such layer.
         ReportError: ``target`` cannot be written, or is the photo itself.
     """
+    options = options or AttentionOptions()
     if target.exists() and target.samefile(image):
         raise ReportError(
             f"{target} is the photo itself, which is never changed; choose another -o"
         )
-    model = _model(LibraryPaths(root.absolute()), options.model)
+    model = _model(paths, options.model)
     needed_px = max(SIDE_FACTOR * model.spec.view_px // 2, _FIGURE_PX // 2)
     try:
         pixels = decode(image, needed_px=needed_px, max_pixels=options.max_pixels).pixels

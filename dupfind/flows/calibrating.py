@@ -1,7 +1,7 @@
 """Calibrate on a library's own photos, without labels: edited copies and near neighbours."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import cycle, islice
 from typing import Any
 
@@ -31,29 +31,18 @@ from dupfind.matching.features import extract
 from dupfind.matching.pairs import unique_pairs
 from dupfind.matching.proven import Proven
 from dupfind.matching.verify import verify
+from dupfind.options import CalibrateOptions
 from dupfind.photos.decode import decode, fit
 from dupfind.photos.edits import EDITS, apply_edit
 from dupfind.progress import OnDone, OnProgress, stage
 from dupfind.records import Photo
+from dupfind.reports.words import count
 from dupfind.store.store import Store
 
 EDITED_PX = 640  # long side of the pictures that are edited: enough for 400 px features
 LIKELY_COPY = 0.5
 PRECISIONS = (0.9, 0.99, 0.999)
 _SEED = 20210429
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrateOptions:
-    """How much to try: ``photos`` are edited, ``edits`` copies of each, ``pairs`` of neighbours.
-
-    ``quick_photos`` are edited when ``cluster`` calibrates by itself.
-    """
-
-    photos: int = 150
-    edits: int = 4
-    pairs: int = 6000
-    quick_photos: int = 60
 
 
 def calibrate_on(
@@ -81,7 +70,8 @@ def calibrate_on(
     """
     if len(photos) < MIN_PHOTOS:
         raise CalibrationError(
-            f"{len(photos)} photos are too few to calibrate on, {MIN_PHOTOS} are needed; "
+            f"{count(len(photos), 'photo')} {'is' if len(photos) == 1 else 'are'} too few to "
+            f"calibrate on, {MIN_PHOTOS} are needed; "
             "the shipped calibration is used"
         )
     copies, kinds = edited_examples(photos, source, sample=sample, edits=edits, on_done=on_done)
@@ -110,8 +100,10 @@ def calibrate_library(
     """
     options = options or CalibrateOptions()
     contents = load_contents(store)
-    run_id = store.start_run("calibrate", asdict(options), model_id=contents.model.id)
-    with open_prover(store, contents.first) as prover:
+    with (
+        store.run("calibrate", asdict(options), model_id=contents.model.id) as run,
+        open_prover(store, contents.first) as prover,
+    ):
         source = prover.source
         local = collect_local(source, stage(on_progress, "features"))
         pairs = unique_pairs(candidate_table(contents.vectors, local))
@@ -125,8 +117,8 @@ def calibrate_library(
             edits=options.edits,
             on_done=stage(on_progress, "calibrate"),
         )
-    store.save_calibration(contents.model.id, calibration.to_json())
-    store.finish_run(run_id, {"source": calibration.source, "copies": len(calibration.copy_scores)})
+        store.save_calibration(contents.model.id, calibration.to_json())
+        run.summary = {"source": calibration.source, "copies": len(calibration.copy_scores)}
     return calibration
 
 

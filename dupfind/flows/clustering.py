@@ -1,6 +1,7 @@
 """Find and record the groups of copies: candidates, proofs, probabilities, groups."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import combinations, product
@@ -8,64 +9,47 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.config import DEFAULT_KEEP
-from dupfind.copies.calibration import find_calibration, remember_failure
+from dupfind.copies.calibration import find_calibration
 from dupfind.copies.candidates import candidate_table
 from dupfind.copies.contents import Contents, load_contents, relation_of_same
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.local_index import collect_local, keep_local
+from dupfind.copies.looking import Looker
 from dupfind.copies.proving import Prover, open_prover
-from dupfind.errors import CalibrationError
-from dupfind.flows.calibrating import CalibrateOptions, calibrate_on
 from dupfind.matching.calibrate import (
     SIGNALS,
     UNPROVEN,
     Calibration,
     Expectation,
-    cut_for,
     estimate_prior,
-    expect,
     shipped_calibration,
 )
 from dupfind.matching.collages import mark_collages
+from dupfind.matching.judge import shipped_judge
 from dupfind.matching.keep import parse_rules
-from dupfind.matching.pairs import CANDIDATES, unique_pairs
-from dupfind.matching.proven import Proven, follow_ups
+from dupfind.matching.pairs import unique_pairs
+from dupfind.matching.promise import choose_cut, estimate_share, logit, probabilities, promise
+from dupfind.matching.proven import Proven, follow_ups, told_apart, unjoined
+from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
-from dupfind.records import Level, Pair, Photo, Relation
+from dupfind.records import Advice, Level, Pair, Photo
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 BURST_SECONDS = 10.0
+UNSEEN = 0.85  # the highest probability of a proof that no closer look could confirm
+PROOF_PASSES = 0.5  # probability of a proof from which on a refused pair is worth a name of its own
+APART = 0.05  # a pair that was looked at and is less probable is told apart: never in one group
 MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterOptions:
-    """What to group and how sure to be.
-
-    Attributes:
-        precision: Share of the grouped pairs that must be right, in (0.5, 1].
-        threshold: Smallest probability to group; None finds it from ``precision``.
-        level: Which relations join a group.
-        keep: Stacked rules for the photo to keep (``matching.keep``).
-        candidates: Partners of a photo that are proven.
-        workers: Threads; 0 takes one for each core.
-    """
-
-    precision: float = 0.99
-    threshold: float | None = None
-    level: Level = Level.COPY
-    keep: str = DEFAULT_KEEP
-    candidates: int = CANDIDATES
-    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
-    ``prior`` is the estimated share of copies among the pairs that were looked at. ``expectation`` is
-    None where no pair reaches the cut, or none of the copies that it was calibrated on.
+    ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the
+    estimated share of copies among the pairs that were looked at. ``expectation`` is None where so few
+    are copies that no example would reach the cut: nothing can be promised then.
     """
 
     photos: int
@@ -74,6 +58,7 @@ class ClusterSummary:
     groups: int
     grouped_photos: int
     reclaimable_bytes: int
+    looks: int
     cut: float
     expectation: Expectation | None
     calibration: str
@@ -101,27 +86,30 @@ def cluster_photos(
     rules = parse_rules(options.keep)
     contents = load_contents(store)
     recorded = asdict(options) | {"level": str(options.level)}
-    run_id = store.start_run("cluster", recorded, model_id=contents.model.id)
-    with open_prover(store, contents.first, workers=options.workers) as prover:
+    with (
+        store.run("cluster", recorded, model_id=contents.model.id) as run,
+        open_prover(store, contents.first, workers=options.workers) as prover,
+    ):
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
         groups = list(make_groups(scored, contents, prover.source, options.level, rules))
-        written, _ = store.replace_results(run_id, _records(scored, contents), groups)
+        written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         summary = ClusterSummary(
             photos=sum(map(len, contents.photos)),
             candidates=found.candidates,
             pairs=written,
             groups=len(groups),
             grouped_photos=sum(len(group.members) for group in groups),
+            looks=sum(member.advice is Advice.LOOK for group in groups for member in group.members),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
-            expectation=found.expectation(scored),
+            expectation=found.expectation(scored.cut),
             calibration=found.calibration.source,
             note=found.note,
             unreadable=len(prover.source.unreadable),
             prior=found.prior,
         )
-    store.finish_run(run_id, asdict(summary))
+        run.summary = asdict(summary)
     return summary
 
 
@@ -142,31 +130,47 @@ class _Search:
         self.calibration: Calibration = shipped_calibration()
         self.candidates = 0
         self.prior = 0.0
+        self.scores = np.zeros(0)
         self.note = ""
 
     def run(self) -> Scored:
         """Return the scored pairs of distinct pictures."""
         proven = [] if self.options.level is Level.EXACT else self._proven()
         signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
-        self.prior = estimate_prior(self.calibration, signals)
-        likely = self.calibration.probability(signals, prior=self.prior)
+        prior = estimate_prior(self.calibration, signals)
+        likely = self.calibration.probability(signals, prior=prior)
         similarity = _similarities(self.contents.vectors, proven)
+        workers = self.options.workers or usable_cores()
+        with closing(Looker(self.contents.first, workers=workers)) as looker:
+            judged = looker.judge(proven, stage(self.on_progress, "look"))
+        judge = shipped_judge()
+        self.scores = judged.scores[np.isfinite(judged.scores)]
+        self.prior = estimate_share(judge, self.scores)
         # Without an alignment there is no proof: such pairs stand last, in order of similarity.
-        probability = np.maximum(likely, UNPROVEN * np.clip(similarity, 0, 1))
+        unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
+        seen = probabilities(np.nan_to_num(judged.scores), self.prior)
+        probability = np.where(np.isfinite(judged.scores), seen, unseen)
         cut = self.options.threshold
         if cut is None:
-            cut = cut_for(self.calibration, self.options.precision, prior=self.prior)
+            cut = choose_cut(judge, self.scores, self.options.precision, share=self.prior)
         proven = mark_collages(proven, probability >= cut)
-        return Scored(proven, probability, similarity, cut)
+        proven = [
+            told_apart(pair, judged.looks.get(place), passes=bool(likely[place] >= PROOF_PASSES))
+            if probability[place] < cut
+            else pair
+            for place, pair in enumerate(proven)
+        ]
+        apart = judged.is_looked & (probability < APART) & (likely >= PROOF_PASSES)
+        rivals = frozenset((proven[p].a, proven[p].b) for p in np.flatnonzero(apart).tolist())
+        return Scored(proven, probability, similarity, cut, rivals)
 
-    def expectation(self, scored: Scored) -> Expectation | None:
-        """Return what to expect of the pairs from the cut on; None where there is nothing to expect."""
-        expected = expect(self.calibration, scored.cut, prior=self.prior)
-        taken = bool((scored.probability >= scored.cut).any())
-        return expected if taken and expected.recall > 0 else None
+    def expectation(self, cut: float) -> Expectation | None:
+        """Return what to expect of the groups; None where none of the pairs is a copy."""
+        found = promise(shipped_judge(), self.scores, cut=cut, share=self.prior)
+        taken = self.scores >= logit(cut) - logit(self.prior)
+        return found if taken.any() else None
 
     def _proven(self) -> list[Proven]:
-        rows = len(self.contents.photos)
         local = collect_local(self.source, stage(self.on_progress, "features"))
         contents = [photo.sha256 for photo in self.contents.first]
         keep_local(self.store.paths.index, local, contents)
@@ -175,35 +179,16 @@ class _Search:
         pairs = unique_pairs(table)
         self.candidates = len(pairs)
         proven = list(self.prover.prove(pairs, stage(self.on_progress, "prove")))
-        self._calibrate(proven, rows)
+        self._calibrate()
         tried = {(int(a), int(b)) for a, b in pairs}
         more = follow_ups(proven, self.calibration, tried)
         proven.extend(self.prover.prove_through(more, stage(self.on_progress, "more")))
         return proven
 
-    def _calibrate(self, proven: list[Proven], rows: int) -> None:
-        """Use the library's calibration; make one on the first run; the shipped one if it cannot be."""
-        model_id = self.contents.model.id
-        found = find_calibration(self.store, model_id, pictures=rows)
+    def _calibrate(self) -> None:
+        """Use the library's calibration of proofs, or the shipped one where there is none."""
+        found = find_calibration(self.store, self.contents.model.id)
         self.calibration, self.note = found.calibration, found.note
-        if found.is_settled:
-            return
-        options = CalibrateOptions()
-        try:
-            self.calibration = calibrate_on(
-                self.contents.first,
-                self.source,
-                proven,
-                sample=options.quick_photos,
-                edits=options.edits,
-                on_done=stage(self.on_progress, "calibrate"),
-            )
-        except CalibrationError as error:
-            self.note = str(error)
-            remember_failure(self.store, model_id, self.note, pictures=rows)
-            return
-        self.store.save_calibration(model_id, self.calibration.to_json())
-        self.note = ""
 
 
 def _similarities(vectors: NDArray[np.float16], proven: list[Proven]) -> NDArray[np.float64]:
@@ -230,7 +215,7 @@ def _records(scored: Scored, contents: Contents) -> Iterator[Pair]:
     for pair, probability, similarity in zip(
         scored.pairs, scored.probability.tolist(), scored.similarity.tolist(), strict=True
     ):
-        relation = pair.relation if probability >= scored.cut else Relation.SIMILAR
+        relation = pair.relation if probability >= scored.cut else unjoined(pair.relation)
         one, two = contents.photos[pair.a], contents.photos[pair.b]
         # The matrix is for members of groups only: for every scored pair it would double the database.
         evidence = replace(pair.evidence, matrix=None)

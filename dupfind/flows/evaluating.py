@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,11 +33,12 @@ from dupfind.evaluation.report import (
     truth_report,
 )
 from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
-from dupfind.flows.clustering import ClusterOptions, cluster_photos
-from dupfind.flows.indexing import IndexOptions, index_photos
+from dupfind.flows.clustering import cluster_photos
+from dupfind.flows.indexing import index_photos
 from dupfind.flows.labelled import hash_files, report_descriptors
 from dupfind.matching.calibrate import cut_for, expect
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.options import ClusterOptions, EvaluateOptions, IndexOptions
 from dupfind.photos.edits import EDITS
 from dupfind.progress import OnProgress
 from dupfind.records import Group, Pair, Photo
@@ -47,21 +48,6 @@ from dupfind.system import usable_cores
 
 VERSION = 1
 Scored = tuple[Keys, NDArray[np.float64]]
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateOptions:
-    """How to evaluate.
-
-    ``model`` None means the library's own, or the builtin one. ``precision`` is what the clustering
-    is asked for. ``descriptor_only`` neither proves nor groups; ``compare`` adds a 64-bit pHash.
-    """
-
-    model: str | None = None
-    device: str = "auto"
-    precision: float = 0.99
-    descriptor_only: bool = False
-    compare: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,18 +88,17 @@ def read_labels(
 
 
 def evaluate(
+    store: Store,
     truth: Truth,
     options: EvaluateOptions | None = None,
-    *,
-    library: LibraryPaths | None = None,
     on_progress: OnProgress | None = None,
 ) -> Evaluation:
     """Index the labelled files, cluster them and measure the result.
 
     Args:
+        store: Open for writing; gets descriptors and results.
         truth: The labels; every file must be there.
         options: See ``EvaluateOptions``.
-        library: Where descriptors and results are kept; None uses a temporary library.
         on_progress: Called often with how far it is.
 
     Raises:
@@ -125,18 +110,32 @@ def evaluate(
     _refuse_missing(truth)
     if options.compare:
         require_imagehash()
-    with ExitStack() as resources:
-        if library is None:
-            folder = resources.enter_context(TemporaryDirectory(prefix="dupfind-evaluate-"))
-            library = LibraryPaths(Path(folder) / LIBRARY_FOLDER)
-        store = resources.enter_context(Store.open(library, write=True))
-        index = IndexOptions(model=options.model, device=options.device)
-        index_photos(store, _to_index(truth), index, on_progress)
-        if not options.descriptor_only:
-            cluster_photos(store, ClusterOptions(precision=options.precision), on_progress)
-        return measure_library(
-            store, truth, compare=options.compare, with_results=not options.descriptor_only
-        )
+    index = IndexOptions(model=options.model, device=options.device)
+    index_photos(store, _to_index(truth), index, on_progress)
+    if not options.descriptor_only:
+        cluster_photos(store, ClusterOptions(precision=options.precision), on_progress)
+    return measure_library(
+        store, truth, compare=options.compare, with_results=not options.descriptor_only
+    )
+
+
+def evaluate_apart(
+    paths: LibraryPaths,
+    truth: Truth,
+    options: EvaluateOptions,
+    on_progress: OnProgress | None = None,
+) -> Evaluation:
+    """Do as ``evaluate`` in a temporary library; the one of ``paths`` is only asked for models.
+
+    Raises as ``evaluate``.
+    """
+    if options.model is not None and (paths.models / options.model / "model.json").is_file():
+        # By its folder: the temporary library has no models of its own.
+        options = replace(options, model=str(paths.models / options.model))
+    with TemporaryDirectory(prefix="dupfind-evaluate-") as folder:
+        apart = LibraryPaths(Path(folder) / LIBRARY_FOLDER)
+        with Store.open(apart, write=True) as store:
+            return evaluate(store, truth, options, on_progress)
 
 
 def measure_library(

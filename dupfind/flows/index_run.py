@@ -6,29 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dupfind.config import DEFAULT_MAX_PIXELS
+from dupfind.options import IndexOptions
 from dupfind.progress import OnProgress, Step
 from dupfind.store.store import Store
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing new
     from dupfind.descriptors.embed import Embedder
-
-
-@dataclass(frozen=True, slots=True)
-class IndexOptions:
-    """How to index. ``reference`` folders are scanned too and their photos are kept before others.
-
-    ``model`` None means the library's active model, or the builtin one. ``workers`` are threads
-    that decode and describe; None chooses. ``batch_size`` is the model's, in photos.
-    """
-
-    model: str | None = None
-    device: str = "auto"
-    exclude: tuple[str, ...] = ()
-    reference: tuple[Path, ...] = ()
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    batch_size: int | None = None
-    workers: int | None = None
 
 
 @dataclass(slots=True)
@@ -37,7 +20,8 @@ class IndexSummary:
 
     ``found`` = new + changed + moved + unchanged. ``described`` counts the contents that were
     decoded and described: copies of known bytes need neither. ``photos`` is how many the library
-    holds at the end, those of folders that this run did not scan too.
+    holds at the end, those of folders that this run did not scan too. ``away`` counts the photos of
+    ``away_folders``, in which not one of them is left: a disk that is not there, most likely.
     """
 
     found: int = 0
@@ -46,6 +30,8 @@ class IndexSummary:
     moved: int = 0
     unchanged: int = 0
     removed: int = 0
+    away: int = 0
+    away_folders: tuple[str, ...] = ()
     errors: int = 0
     described: int = 0
     photos: int = 0

@@ -16,19 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dupfind.errors import LibraryError
-from dupfind.flows.index_run import IndexOptions, IndexRun, IndexSummary
-from dupfind.flows.models import identify_model, open_model, wanted_model
+from dupfind.flows.index_run import IndexRun, IndexSummary
+from dupfind.flows.known import as_known, names_of
+from dupfind.flows.models import identify_model, model_to_index, open_model
 from dupfind.flows.reading import Reading, is_same
+from dupfind.options import IndexOptions
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.progress import OnProgress, Step
 from dupfind.records import FileError, ScannedFile
+from dupfind.reports.words import count, safe_name
 from dupfind.store.photos import Batch, ErrorEntry, KnownFile
 from dupfind.store.store import Store
 
 if TYPE_CHECKING:
     from dupfind.descriptors.embed import Embedder
 
-__all__ = ["IndexOptions", "IndexSummary", "index_photos"]
+__all__ = ["IndexSummary", "index_photos"]
 
 _CHUNK = 500
 log = logging.getLogger(__name__)
@@ -60,24 +63,23 @@ def index_photos(
     if store.active_model() is None:
         # Another model takes over at the end; the first one serves from its first batch.
         store.set_active_model(run.model_id)
-    run_id = store.start_run("index", what, model_id=run.model_id)
-    try:
-        _compare(run, roots)
-        Reading(run).go()
-        run.summary.removed = store.remove_unseen(roots, unreadable=run.unreadable)
-        store.set_active_model(run.model_id)
-    except BaseException:
-        store.finish_run(run_id, asdict(run.summary), status="failed")
-        raise
-    run.summary.photos = store.count_photos()
-    run.summary.seconds = round(time.monotonic() - run.started, 3)
-    store.finish_run(run_id, asdict(run.summary))
+    with store.run("index", what, model_id=run.model_id) as recorded:
+        try:
+            _compare(run, roots)
+            Reading(run).go()
+            _settle_unseen(run, roots)
+            store.set_active_model(run.model_id)
+            store.set_next_model(None)
+            run.summary.photos = store.count_photos()
+            run.summary.seconds = round(time.monotonic() - run.started, 3)
+        finally:
+            recorded.summary = asdict(run.summary)
     return run.summary
 
 
 def _begin(store: Store, options: IndexOptions, on_progress: OnProgress | None) -> IndexRun:
     started = time.monotonic()
-    model = identify_model(wanted_model(store, options.model), store.paths)
+    model = identify_model(model_to_index(store, options.model), store.paths)
     stored = store.add_model(
         model.name, model.fingerprint, spec=asdict(model.spec), dimensions=model.dimensions
     )
@@ -91,7 +93,9 @@ def _begin(store: Store, options: IndexOptions, on_progress: OnProgress | None) 
         lambda: _embedder(store, model.name, options),
         stored.id,
         on_progress or _say_nothing,
-        reference=tuple(_existing(folder) for folder in options.reference),
+        reference=tuple(
+            name for folder in options.reference for name in names_of(store, _existing(folder))
+        ),
         summary=IndexSummary(model=model.name),
         started=started,
     )
@@ -112,7 +116,7 @@ def _say_nothing(step: Step) -> None:
 
 def _existing(folder: Path) -> Path:
     path = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
         raise LibraryError(f"there is no folder {path}; check its name")
     return path
 
@@ -127,20 +131,50 @@ def _compare(run: IndexRun, roots: Sequence[Path]) -> None:
         run.report("scan", met, None)
 
 
+def _settle_unseen(run: IndexRun, roots: Sequence[Path]) -> None:
+    """Take out of the library what is no longer there; a folder that is all empty is only away.
+
+    An empty mount point looks as if all photos had been deleted at once.
+    """
+    away: list[Path] = []
+    below = [name for root in roots for name in names_of(run.store, root)]
+    for root in () if run.options.forget else roots:
+        names = names_of(run.store, root)
+        if run.store.is_emptied(names) and not _any_exists(run.store.unseen_paths(names)):
+            away.extend(names)
+            run.summary.away_folders += (str(root),)
+    run.summary.away = run.store.keep_away(away, unreadable=run.unreadable)
+    run.summary.removed = run.store.remove_unseen(below, unreadable=run.unreadable, away=away)
+    if run.summary.away:
+        log.warning(
+            "everything below %s is gone (%s): is a disk or share not there? It is kept as away "
+            "until it is seen again; if you deleted it, say so with --forget",
+            " and ".join(safe_name(folder) for folder in run.summary.away_folders),
+            count(run.summary.away, "photo"),
+        )
+
+
+def _any_exists(paths: Iterable[Path]) -> bool:
+    """Tell whether one of the photos is there after all: left out by the user, not gone."""
+    return any(os.path.lexists(path) for path in paths)
+
+
 def _note_errors(run: IndexRun, found: Sequence[FileError]) -> None:
     if found:
-        run.unreadable.extend(error.path for error in found if error.path.is_dir())
+        # Whether it was a folder cannot always be told: what lies below was not looked for.
+        run.unreadable.extend(error.path for error in found)
         run.summary.errors += len(found)
         entries = [ErrorEntry(error.path, error.reason) for error in found]
         run.store.add_batch(Batch(errors=entries))
         run.store.add_sightings(error.path for error in found)
 
 
-def _compare_files(run: IndexRun, files: Sequence[ScannedFile]) -> None:
+def _compare_files(run: IndexRun, scanned: Sequence[ScannedFile]) -> None:
+    files = as_known(run.store, scanned)
     known = run.store.known_files([file.path for file in files])
     contents = (entry.sha256 for entry in known.values() if entry.sha256)
     described = run.store.contents_with_vector(contents, run.model_id)
-    settled: list[Path] = []
+    settled: list[ScannedFile] = []
     todo: list[ScannedFile] = []
     for file in files:
         entry = known.get(file.path)
@@ -148,16 +182,23 @@ def _compare_files(run: IndexRun, files: Sequence[ScannedFile]) -> None:
             todo.append(file)
         elif entry.reason:
             run.summary.errors += 1
-            settled.append(file.path)
-        elif entry.sha256 in described:
+            settled.append(file)
+        elif entry.sha256 in described and entry.frames:
             run.summary.unchanged += 1
             run.summary.found += 1
-            settled.append(file.path)
+            settled.append(file)
         else:
             todo.append(file)
-    run.store.add_sightings(settled)
+    run.store.add_sightings(file.path for file in settled)
+    run.store.note_files(file for file in settled if _is_news(file, known[file.path]))
     run.store.add_todo(todo)
     _mark_references(run, known)
+
+
+def _is_news(file: ScannedFile, known: KnownFile) -> bool:
+    """Tell whether the system numbers a photo's file in another way than when it was read."""
+    now = (file.ctime_ns, file.device, file.inode)
+    return known.photo_id is not None and now != (known.ctime_ns, known.device, known.inode)
 
 
 def _mark_references(run: IndexRun, known: Mapping[Path, KnownFile]) -> None:

@@ -7,18 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.config import LibraryPaths
 from dupfind.descriptors.layout import lay_out
 from dupfind.errors import ModelError
 from dupfind.flows.thumbnails import CACHE_FILE, make_thumbnails
-from dupfind.progress import OnDone
+from dupfind.options import MapOptions
+from dupfind.progress import OnProgress, stage
 from dupfind.records import Photo
 from dupfind.reports.map import MapContents, MapPoint, cell_for, write_map
 from dupfind.reports.output import text_output
 from dupfind.store.cache import BlobCache
 from dupfind.store.store import Store
 
-MOST_POINTS = 20_000
 _SEED = 0
 
 
@@ -31,40 +30,40 @@ class MapSummary:
 
 
 def draw_map(
-    root: Path,
+    store: Store,
     target: Path | None,
-    *,
-    most: int = MOST_POINTS,
-    on_done: OnDone | None = None,
+    options: MapOptions | None = None,
+    on_progress: OnProgress | None = None,
 ) -> MapSummary:
     """Write the map of a library's photos, as its active model sees them.
 
     Args:
-        root: The library folder.
+        store: The library.
         target: The HTML file; None or ``-`` for standard output.
-        most: Above this many photos a sample is shown: those in groups first.
-        on_done: Called with (done, total) while the thumbnails are made.
+        options: See ``MapOptions``.
+        on_progress: Called while the thumbnails are made; the phase is ``pictures``.
 
     Raises:
-        LibraryError: There is no library.
         ModelError: Nothing is indexed yet.
         ReportError: The page cannot be written.
     """
-    with Store.open(LibraryPaths(root.absolute())) as store:
-        contents = gather_map(store, most=most)
-        photos = [point.photo for point in contents.points]
-        with (
-            BlobCache(store.paths.cache / CACHE_FILE) as cache,
-            text_output(target) as stream,
-        ):
-            thumbnails = make_thumbnails(
-                photos, cache, side_px=cell_for(len(photos)), on_done=on_done
-            )
-            write_map(contents, stream, thumbnails)
+    contents = gather_map(store, options)
+    photos = [point.photo for point in contents.points]
+    with (
+        BlobCache(store.paths.cache / CACHE_FILE) as cache,
+        text_output(target) as stream,
+    ):
+        thumbnails = make_thumbnails(
+            photos,
+            cache,
+            side_px=cell_for(len(photos)),
+            on_done=stage(on_progress, "pictures"),
+        )
+        write_map(contents, stream, thumbnails)
     return MapSummary(len(contents.points), contents.contents_total)
 
 
-def gather_map(store: Store, *, most: int = MOST_POINTS) -> MapContents:
+def gather_map(store: Store, options: MapOptions | None = None) -> MapContents:
     """Return the photos at their places, one point for all photos of the same bytes.
 
     Raises:
@@ -75,6 +74,7 @@ def gather_map(store: Store, *, most: int = MOST_POINTS) -> MapContents:
         raise ModelError("the library holds no descriptors yet; run `dupfind index PHOTOS` first")
     ids, vectors = store.vectors(model.id)
     groups = _group_of_content(store)
+    most = (options or MapOptions()).most
     chosen = choose(_are_grouped(store, ids, groups), most)
     photos, same_bytes = _contents(store, ids[chosen])
     places = lay_out(vectors[chosen])

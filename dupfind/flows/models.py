@@ -1,16 +1,20 @@
 """Find the model that a command wants: by name, the library's active one, or the default."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dupfind.config import DEFAULT_MODEL, LibraryPaths
-from dupfind.descriptors.spec import BUILTIN_FOLDER, ModelIdentity, identify
+from dupfind.descriptors.spec import BUILTIN_FOLDER, SPEC_FILE, ModelIdentity, identify
 from dupfind.errors import ModelError
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 
 if TYPE_CHECKING:  # torch takes seconds to import, and many commands need no network
     from dupfind.descriptors.backbone import Model
+
+# Below a trained model's folder: the one of the same name before, until all is described anew.
+FORMER_FOLDER = "former"
 
 
 def open_model(name: str, paths: LibraryPaths) -> "Model":
@@ -58,6 +62,14 @@ def wanted_model(store: Store, name: str | None) -> str:
     return DEFAULT_MODEL if active is None else active.name
 
 
+def model_to_index(store: Store, name: str | None) -> str:
+    """Return the name that ``index`` loads: as ``wanted_model``, but a better trained one first."""
+    trained = store.next_model()
+    if name is None and trained and (store.paths.models / trained / SPEC_FILE).is_file():
+        return trained
+    return wanted_model(store, name)
+
+
 def open_active_model(store: Store) -> "tuple[Model, StoredModel]":
     """Load the model that described the library's photos.
 
@@ -68,6 +80,9 @@ def open_active_model(store: Store) -> "tuple[Model, StoredModel]":
     if stored is None:
         raise ModelError("the library holds no descriptors yet; run `dupfind index PHOTOS` first")
     model = open_model(stored.name, store.paths)
+    former = store.paths.models / stored.name / FORMER_FOLDER
+    if model.fingerprint != stored.fingerprint and (former / SPEC_FILE).is_file():
+        model = replace(open_model(str(former), store.paths), name=stored.name)
     if model.fingerprint != stored.fingerprint:
         raise ModelError(
             f"the model '{stored.name}' is not the one that described this library any more; "

@@ -18,6 +18,7 @@ from dupfind.evidence import Evidence
 from dupfind.flows.models import open_active_model
 from dupfind.matching.calibrate import UNPROVEN, Calibration
 from dupfind.matching.proven import Proven
+from dupfind.options import DEFAULT_MATCHES
 from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo, Relation
@@ -54,7 +55,7 @@ def find_nearest(
     store: Store,
     image: Path,
     *,
-    k: int = 10,
+    k: int = DEFAULT_MATCHES,
     device: str = "auto",
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> list[Match]:

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,11 @@ from numpy.typing import NDArray
 
 from dupfind.errors import PhotoError
 from dupfind.flows.index_run import IndexRun
+from dupfind.flows.known import same_file_among
 from dupfind.photos.decode import decode, pixels_sha256
+from dupfind.photos.extras import extras_of
+from dupfind.photos.identity import scanned_file
+from dupfind.photos.opening import open_photo
 from dupfind.photos.scan import file_sha256
 from dupfind.photos.sniff import classify
 from dupfind.records import Photo, ScannedFile
@@ -54,6 +58,18 @@ class _Work:
     photo_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """What was found in a file, and what the system said of it when those bytes were read."""
+
+    file: ScannedFile
+    content: Content
+
+
+class _OtherBytesError(PhotoError):
+    """The file cannot be opened any more, or holds other bytes than when it was hashed."""
+
+
 class Reading:
     """Goes through the files that the scan noted, and commits what came of them in batches."""
 
@@ -70,6 +86,8 @@ class Reading:
         self._fresh: dict[str, Content] = {}
         self._waiting: dict[str, list[_Work]] = {}
         self._claimed: set[int] = set()
+        # Photos whose bytes should have come from another file, which changed meanwhile.
+        self._again: list[_Work] = []
         self._committed = time.monotonic()
 
     def go(self) -> None:
@@ -79,17 +97,22 @@ class Reading:
             LibraryError: The library cannot be written (through ``Store``).
         """
         try:
-            for result in self._described():
-                self._take(result)
-                self._commit_when_due()
+            self._take_all(self._to_decode())
+            while self._again:
+                works, self._again = self._again, []
+                self._take_all(iter(works))
         except KeyboardInterrupt:
             self._commit()
             raise
         self._commit()
         self.run.report("describe", self.done, self.total)
 
-    def _described(self) -> "Iterator[Described[_Work, Content]]":
-        works = self._to_decode()
+    def _take_all(self, works: Iterator[_Work]) -> None:
+        for result in self._described(works):
+            self._take(result)
+            self._commit_when_due()
+
+    def _described(self, works: Iterator[_Work]) -> "Iterator[Described[_Work, _Decoded]]":
         first = next(works, None)
         if first is None:
             return  # nothing to describe: torch need not load
@@ -98,9 +121,9 @@ class Reading:
 
         embedder = self.run.load_embedder()
 
-        def load(work: _Work) -> "tuple[Content, NDArray[np.uint8]]":
-            content, pixels = self._decode(work, embedder.view_px)
-            return content, make_view(pixels, embedder.view_px)
+        def load(work: _Work) -> "tuple[_Decoded, NDArray[np.uint8]]":
+            decoded, pixels = self._decode(work, embedder.view_px)
+            return decoded, make_view(pixels, embedder.view_px)
 
         yield from describe_stream(
             embedder, chain([first], works), load, workers=self.run.options.workers
@@ -130,56 +153,98 @@ class Reading:
 
     def _photo(self, read: _Read) -> _Work | None:
         copies = self.store.all_of_content(read.sha256)
-        moved_from = self._moved_from(read, copies)
-        kind = "moved" if moved_from is not None else _kind(read)
-        work = _Work(read.file, read.sha256, kind, moved_from)
+        known = _content_of(copies)
+        work = self._work(read, copies)
         if work.sha256 in self._waiting:
             self._waiting[work.sha256].append(work)
         elif work.sha256 in self._fresh:
             self._accept(work, self._fresh[work.sha256])
-        elif copies and self.store.has_vector(work.sha256, self.run.model_id):
-            self._accept(work, _content_of(copies[0]))
+        elif known is not None and self.store.has_vector(work.sha256, self.run.model_id):
+            self._accept(work, known)
         else:
             self._waiting[work.sha256] = []
             return work
         return None
 
-    def _moved_from(self, read: _Read, copies: Sequence[Photo]) -> int | None:
+    def _work(self, read: _Read, copies: Sequence[Photo]) -> _Work:
+        """Return what is to be done for a file, given the photos with the same bytes."""
+        if read.known is None or read.known.photo_id is None:
+            photo = same_file_among(read.file, copies)
+            if photo is not None:  # by another path
+                return _Work(replace(read.file, path=photo.path), read.sha256, "unchanged", None)
+            moved_from = self._moved_from(copies)
+            if moved_from is not None:
+                return _Work(read.file, read.sha256, "moved", moved_from)
+        return _Work(read.file, read.sha256, _kind(read), None)
+
+    def _moved_from(self, copies: Sequence[Photo]) -> int | None:
         """Return the id of a photo with these bytes whose file is no longer where it was."""
-        if read.known is not None and read.known.photo_id is not None:
-            return None
         for photo in copies:
             if photo.id not in self._claimed and not os.path.lexists(photo.path):
                 self._claimed.add(photo.id)
                 return photo.id
         return None
 
-    def _decode(self, work: _Work, view_px: int) -> tuple[Content, NDArray[np.uint8]]:
-        """Decode a photo large enough for the model's view of it; runs in the workers."""
-        picture = decode(work.file.path, needed_px=view_px, max_pixels=self.run.options.max_pixels)
+    def _decode(self, work: _Work, view_px: int) -> tuple[_Decoded, NDArray[np.uint8]]:
+        """Decode a photo large enough for the model's view of it; runs in the workers.
+
+        What is described are the bytes that are hashed here: those of ``work`` are a moment older.
+        """
+        as_hashed = False
+        try:
+            with open_photo(work.file.path) as opened:
+                as_hashed = opened.sha256 == work.sha256
+                picture = decode(opened, needed_px=view_px, max_pixels=self.run.options.max_pixels)
+                extras = extras_of(opened.file, picture.format, picture.frames)
+        except PhotoError as error:
+            if as_hashed:
+                raise
+            raise _OtherBytesError(str(error)) from error
         content = Content(
-            work.sha256,
+            opened.sha256,
             picture.width,
             picture.height,
             picture.format,
             picture.taken_at,
             picture.exif_tags,
             pixels_sha256(picture.pixels),
+            picture.frames,
+            picture.has_alpha,
+            extras,
         )
-        return content, picture.pixels
+        file = scanned_file(work.file.path, opened.properties)
+        return _Decoded(file, content), picture.pixels
 
-    def _take(self, result: "Described[_Work, Content]") -> None:
+    def _take(self, result: "Described[_Work, _Decoded]") -> None:
         """Put a described photo, and those with the same bytes, into the batch."""
-        works = [result.item, *self._waiting.pop(result.item.sha256, [])]
+        work, others = result.item, self._waiting.pop(result.item.sha256, [])
         if result.payload is None or result.vector is None:
-            for work in works:
-                self._fail(work.file, str(result.error))
+            self._fail(work.file, str(result.error))
+            if isinstance(result.error, _OtherBytesError):
+                self._try_again(others)
+            else:
+                for other in others:
+                    self._fail(other.file, str(result.error))
             return
+        file, content = result.payload.file, result.payload.content
         self.run.summary.described += 1
-        self._vectors.append((result.payload.sha256, result.vector))
-        self._fresh[result.payload.sha256] = result.payload
-        for work in works:
-            self._accept(work, result.payload)
+        self._vectors.append((content.sha256, result.vector))
+        self._fresh[content.sha256] = content
+        if content.sha256 == work.sha256:
+            self._accept(replace(work, file=file), content)
+            for other in others:
+                self._accept(other, content)
+        else:
+            # It was replaced after it was hashed: it is no moved photo, and no copy of the others.
+            kind = "new" if work.kind == "moved" else work.kind
+            self._accept(_Work(file, content.sha256, kind, None), content)
+            self._try_again(others)
+
+    def _try_again(self, others: Sequence[_Work]) -> None:
+        """Let the next file with the same bytes stand for them."""
+        if others:
+            self._waiting[others[0].sha256] = list(others[1:])
+            self._again.append(others[0])
 
     def _accept(self, work: _Work, content: Content) -> None:
         summary = self.run.summary
@@ -216,7 +281,13 @@ class Reading:
 
 
 def is_same(file: ScannedFile, known: KnownFile) -> bool:
-    """Tell by size and time whether a file is as the library knows it."""
+    """Tell by size and times whether a file is as the library knows it.
+
+    Whoever replaces a file can give it the old one's time of change, but not the system's own
+    (ctime), where the file system has one.
+    """
+    if file.ctime_ns and known.ctime_ns and file.ctime_ns != known.ctime_ns:
+        return False
     return (file.size_bytes, file.mtime_ns) == (known.size_bytes, known.mtime_ns)
 
 
@@ -238,7 +309,11 @@ def _kind(read: _Read) -> str:
     return "unchanged" if known.sha256 == read.sha256 else "changed"
 
 
-def _content_of(photo: Photo) -> Content:
+def _content_of(copies: Sequence[Photo]) -> Content | None:
+    """Return what is known of a content; None when an older dupfind did not look at all of it."""
+    photo = next((copy for copy in copies if copy.frames), None)
+    if photo is None:
+        return None
     return Content(
         photo.sha256,
         photo.width,
@@ -247,4 +322,7 @@ def _content_of(photo: Photo) -> Content:
         photo.taken_at,
         photo.exif_tags,
         photo.pixels_sha256,
+        photo.frames,
+        photo.has_alpha,
+        photo.extras,
     )

@@ -1,81 +1,49 @@
 """Gather from the library what a report shows, and write it in the format asked for."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
-from dupfind.config import LibraryPaths
 from dupfind.errors import LibraryError
 from dupfind.flows.thumbnails import CACHE_FILE, make_thumbnails, side_for
-from dupfind.progress import OnDone
+from dupfind.options import ReportFormat, ReportOptions
+from dupfind.progress import OnProgress, stage
 from dupfind.records import Level
 from dupfind.reports.contents import PairLine, Report
 from dupfind.reports.html import pictured_photos, write_html
 from dupfind.reports.output import text_output
 from dupfind.reports.structured import write_csv, write_json, write_pairs
-from dupfind.reports.terminal import DEFAULT_LIMIT, make_console, print_report
+from dupfind.reports.terminal import make_console, print_report
 from dupfind.store.cache import BlobCache
 from dupfind.store.runs import Run
 from dupfind.store.store import Store
 
-DEFAULT_PICTURES = 8000
-
-
-class ReportFormat(StrEnum):
-    """The formats of ``dupfind report``."""
-
-    TERMINAL = "terminal"
-    JSON = "json"
-    CSV = "csv"
-    PAIRS = "pairs"
-    HTML = "html"
-
-
-@dataclass(frozen=True, slots=True)
-class ReportOptions:
-    """How to report.
-
-    ``limit``: groups on the terminal, 0 for all; ``pictures``: the most photos that the HTML page
-    shows as pictures.
-    """
-
-    format: ReportFormat = ReportFormat.TERMINAL
-    limit: int = DEFAULT_LIMIT
-    pictures: int = DEFAULT_PICTURES
-
 
 def write_report(
-    root: Path,
+    store: Store,
     target: Path | None,
-    options: ReportOptions,
-    on_done: OnDone | None = None,
-) -> None:
-    """Write a report of the library in ``root`` to a file, or to standard output (None or ``-``).
-
-    Raises:
-        LibraryError: There is no library, or ``cluster`` has not been run.
-        ReportError: The file cannot be written.
-    """
-    with Store.open(LibraryPaths(root.absolute())) as store, text_output(target) as stream:
-        report_on(store, stream, options, on_done)
-
-
-def report_on(
-    store: Store, stream: TextIO, options: ReportOptions, on_done: OnDone | None = None
+    options: ReportOptions | None = None,
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write a report of what the last ``cluster`` found.
 
     Args:
         store: The library.
-        stream: UTF-8 text; see ``reports.output``.
+        target: The file to write; None or ``-`` for standard output.
         options: The format, and how much of it.
-        on_done: Called with (done, total) while the pictures of a page are made.
+        on_progress: Called while the pictures of a page are made; the phase is ``pictures``.
 
     Raises:
         LibraryError: ``cluster`` has not been run.
+        ReportError: The file cannot be written.
     """
+    with text_output(target) as stream:
+        _write(store, stream, options or ReportOptions(), on_progress)
+
+
+def _write(
+    store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None
+) -> None:
     match options.format:
         case ReportFormat.PAIRS:
             write_pairs(pair_lines(store), stream)
@@ -84,7 +52,7 @@ def report_on(
         case ReportFormat.CSV:
             write_csv(gather_report(store), stream)
         case ReportFormat.HTML:
-            _write_page(store, stream, options, on_done)
+            _write_page(store, stream, options, on_progress)
         case ReportFormat.TERMINAL:
             print_report(gather_report(store), make_console(stream), limit=options.limit)
 
@@ -98,6 +66,7 @@ def gather_report(store: Store) -> Report:
     run = _clustering(store)
     groups = list(store.groups())
     wanted = {member.photo_id for group in groups for member in group.members}
+    wanted |= {photo_id for group in groups for photo_id in group.also_in}
     names = {model.id: model.name for model in store.models()}
     return Report(
         library=store.paths.root,
@@ -135,13 +104,16 @@ def pair_lines(store: Store) -> Iterator[PairLine]:
 
 
 def _write_page(
-    store: Store, stream: TextIO, options: ReportOptions, on_done: OnDone | None
+    store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None
 ) -> None:
     report = gather_report(store)
     pictured = pictured_photos(report, options.pictures)
     with BlobCache(store.paths.cache / CACHE_FILE) as cache:
         thumbnails = make_thumbnails(
-            pictured, cache, side_px=side_for(len(pictured)), on_done=on_done
+            pictured,
+            cache,
+            side_px=side_for(len(pictured)),
+            on_done=stage(on_progress, "pictures"),
         )
         write_html(report, stream, pictured, thumbnails)
 

@@ -1,23 +1,25 @@
 """Small pictures of photos for pages: made in several threads, kept in the library's cache."""
 
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 from PIL import Image
 
 from dupfind.errors import PhotoError
-from dupfind.photos.decode import decode, fit
+from dupfind.photos.decode import fit, read_known
 from dupfind.progress import OnDone
 from dupfind.records import Photo
+from dupfind.reports.words import safe_name
 from dupfind.store.cache import BlobCache
 from dupfind.system import usable_cores
 
 CACHE_FILE = "thumbnails.db"
 _BATCH = 64
+log = logging.getLogger(__name__)
 _QUALITY = 72
 
 
@@ -37,7 +39,7 @@ def make_thumbnails(
         on_done: Called with (done, total).
 
     Yields:
-        The bytes, or None where the file is gone or cannot be read any more.
+        The bytes, or None where the file is gone, cannot be read, or holds other bytes than the library knows.
     """
     with ThreadPoolExecutor(usable_cores(), "thumbnail") as pool:
         for done, thumbnail in enumerate(_in_order(photos, cache, side_px, pool), start=1):
@@ -54,22 +56,23 @@ def side_for(count: int) -> int:
 def _in_order(
     photos: Sequence[Photo], cache: BlobCache, side_px: int, pool: ThreadPoolExecutor
 ) -> Iterator[bytes | None]:
-    kind = f"thumbnail-{side_px}px-webp{_QUALITY}-v1"
+    kind = f"thumbnail-{side_px}px-webp{_QUALITY}-v2"
     rest = iter(photos)
     for batch in iter(lambda: list(islice(rest, _BATCH)), []):
         known = cache.get_blobs(kind, {photo.sha256 for photo in batch})
-        wanted = {photo.sha256: photo.path for photo in batch if photo.sha256 not in known}
+        wanted = {photo.sha256: photo for photo in batch if photo.sha256 not in known}
         made = pool.map(partial(_make, side_px=side_px), wanted.values())
         fresh = {sha256: data for sha256, data in zip(wanted, made, strict=True) if data}
         cache.put_blobs(kind, fresh)
         yield from ((known | fresh).get(photo.sha256) for photo in batch)
 
 
-def _make(path: Path, side_px: int) -> bytes | None:
-    """Decode, shrink and encode one photo; None if it cannot be read (the report says why)."""
+def _make(photo: Photo, side_px: int) -> bytes | None:
+    """Decode, shrink and encode one photo; None if it is gone, damaged or another picture by now."""
     try:
-        pixels = fit(decode(path, needed_px=max(1, side_px // 2)).pixels, side_px)
-    except PhotoError:
+        pixels = fit(read_known(photo, needed_px=max(1, side_px // 2)).pixels, side_px)
+    except PhotoError as error:
+        log.info("no thumbnail of %s: %s", safe_name(str(photo.path)), error)
         return None
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "WEBP", quality=_QUALITY, method=2)

@@ -1,4 +1,4 @@
-"""Train a model on the user's own photos, compare it with what it started from, keep the better."""
+"""Train a model on the user's own photos, compare it with what there is, keep the better."""
 
 import json
 import shutil
@@ -11,62 +11,53 @@ from typing import Any
 
 from dupfind.config import DEFAULT_MODEL, LibraryPaths
 from dupfind.descriptors.backbone import BUILTIN_FOLDER, UNTRAINED, Model, load_folder, load_model
-from dupfind.errors import PhotoError, TrainingError
-from dupfind.flows.models import open_model
+from dupfind.descriptors.spec import SPEC_FILE, WEIGHTS_FILE
+from dupfind.errors import ModelError, PhotoError, TrainingError
+from dupfind.flows.before_after import Side, kind_rows, take_side, write_page
+from dupfind.flows.models import FORMER_FOLDER, open_active_model, open_model
+from dupfind.options import TrainOptions
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.photos.sniff import classify
 from dupfind.progress import OnDone
 from dupfind.records import ScannedFile
+from dupfind.reports.before_after import KindRow, by_relation, page_path
+from dupfind.store.runs import CurrentRun
 from dupfind.store.store import Store
-from dupfind.system import write_whole, written_whole
-from dupfind.training.comparison import Comparison, compare
-from dupfind.training.distributed import pick_device, rank
-from dupfind.training.loop import Listener, Progress
+from dupfind.system import written_whole
+from dupfind.training.checkpoint import PREFIX
+from dupfind.training.comparison import Comparison, Exam
+from dupfind.training.distributed import pick_device, process_group, rank, wait_for_all
+from dupfind.training.loop import Listener
+from dupfind.training.loop import Progress as TrainProgress
 from dupfind.training.monitor import EpochMetrics
 from dupfind.training.overrides import as_changes
-from dupfind.training.run import RunOptions, RunResult, train
+from dupfind.training.run import Prepared, RunOptions, RunResult, fit, prepare
 
 __all__ = [
     "EpochMetrics",
-    "Progress",
     "TrainCallbacks",
-    "TrainOptions",
+    "TrainProgress",
     "TrainSummary",
     "train_model",
 ]
 
 SCRATCH = "scratch"
 RUNS_FOLDER = "training"
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """How to train. ``init`` is builtin, scratch, a model of the library, a timm name or a folder.
-
-    ``name`` is the new model's (None: ``mine``). ``minutes`` is a budget that all schedules fit
-    themselves to, instead of ``epochs``; None takes what suits the size of the collection.
-    ``changes`` are further options by name, like ``views.local_count=6``.
-    """
-
-    init: str = DEFAULT_MODEL
-    name: str | None = None
-    minutes: float | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    seed: int | None = None
-    resume: bool = False
-    device: str = "auto"
-    threads: int | None = None
-    exclude: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
+# How much longer than the model before the new one may take to be compared and put in its place.
+SLACK = 1.5
 
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """What came of a training run; ``active`` is the name of the model that the library uses now.
+    """What came of a training run.
 
     ``before`` and ``after`` hold recall_at_1, recall_at_10 and micro_ap on held-out photos and
-    altered copies of them, ``compared_with`` is the model before.
+    altered copies of them; ``compared_with`` is the model before: where training started or the
+    library's active one, whichever is harder to beat. ``gain`` is how much better the new one is
+    (the mean of recall@1 and micro AP), ``least_gain`` the lower end of its 95% interval.
+    ``relations`` count the copies found first by what was done to them, ``page`` shows all of it.
+    ``active`` is the model whose descriptors the library uses; a better one takes its place when
+    ``index`` has described all photos with it.
     """
 
     name: str
@@ -77,8 +68,12 @@ class TrainSummary:
     compared_with: str
     before: dict[str, float]
     after: dict[str, float]
+    gain: float
+    least_gain: float
     is_better: bool
     active: str
+    relations: tuple[KindRow, ...]
+    page: Path
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ class TrainCallbacks:
     """What a caller wants to hear of: photos decoded (done, total), steps, looks of the monitor."""
 
     on_decoded: OnDone | None = None
-    on_step: Callable[[Progress], None] | None = None
+    on_step: Callable[[TrainProgress], None] | None = None
     on_metrics: Callable[[EpochMetrics], None] | None = None
 
 
@@ -107,55 +102,51 @@ def train_model(
     started = time.monotonic()
     # Of torchrun's processes only the first one speaks.
     calls = callbacks if callbacks is not None and rank() == 0 else TrainCallbacks()
-    name = options.name or "mine"
+    name = options.name
     run_folder = paths.models / name / RUNS_FOLDER
     _check(name, run_folder, options)
     start = None if options.init == SCRATCH else open_model(options.init, paths)
     run_options = _run_options(paths, run_folder, start, options)
+    what = {**asdict(options), "folders": [str(folder) for folder in folders]}
     with ExitStack() as resources:
+        resources.enter_context(process_group(run_options.device))
+        # Of torchrun's processes only the first one writes.
         store = resources.enter_context(Store.open(paths, write=True)) if rank() == 0 else None
-        log = _RunLog(store, options, folders)
+        run = resources.enter_context(store.run("train", what)) if store else None
         images = _images(folders, options)
-        listener = Listener(calls.on_step, _both(log.add, calls.on_metrics))
-        try:
-            result = train(images, run_options, listener=listener, on_decoded=calls.on_decoded)
-            if store is None:
-                return None
-            summary = _finish(store, name, result, start, options, started)
-        except BaseException as error:
-            log.finish({"error": str(error)}, "failed")
-            raise
-        log.finish(_as_json(summary), "done")
+        listener = Listener(calls.on_step, _both(_recorder(store, run), calls.on_metrics))
+        prepared = prepare(images, run_options, on_decoded=calls.on_decoded)
+        rivals = _Rivals(store, prepared, start, options) if store else None
+        wait_for_all()
+        reserve_s = time.monotonic() - started + (rivals.last_s * SLACK if rivals else 0.0)
+        result = fit(prepared, reserve_s=reserve_s, listener=listener)
+        if store is None or run is None or rivals is None:
+            return None
+        summary = _finish(store, name, result, rivals, started)
+        run.summary = _as_json(summary)
         return summary
 
 
-class _RunLog:
-    """The run's rows in the database; does nothing in torchrun's other processes."""
-
-    def __init__(self, store: Store | None, options: TrainOptions, folders: Sequence[Path]) -> None:
-        self.store = store
-        what = {**asdict(options), "folders": [str(folder) for folder in folders]}
-        self.run_id = store.start_run("train", what) if store else 0
-
-    def add(self, metrics: EpochMetrics) -> None:
-        if self.store is not None:
+def _recorder(store: Store | None, run: CurrentRun | None) -> Callable[[EpochMetrics], None]:
+    def record(metrics: EpochMetrics) -> None:
+        if store is not None and run is not None:
             known = {key: value for key, value in metrics.as_json().items() if value is not None}
-            self.store.add_metrics(self.run_id, metrics.step, known)
+            store.add_metrics(run.id, metrics.step, known)
 
-    def finish(self, summary: dict[str, Any], status: str) -> None:
-        if self.store is not None:
-            self.store.finish_run(self.run_id, summary, status=status)
+    return record
 
 
 def _check(name: str, run_folder: Path, options: TrainOptions) -> None:
     if Path(name).name != name or name in (DEFAULT_MODEL, UNTRAINED, SCRATCH, ".", ".."):
         raise TrainingError(f"'{name}' cannot be a model's name; choose another with --name")
-    exists = any(run_folder.glob("step-*"))
-    if options.resume and not exists:
+    steps = [path.name.removeprefix(PREFIX) for path in run_folder.glob(f"{PREFIX}*")]
+    if options.resume and not steps:
         raise TrainingError(f"there is no run of '{name}' to resume; train without --resume")
-    if exists and not options.resume and rank() == 0:
-        # A finished or abandoned run of the same name: its model stays until the new one is done.
-        shutil.rmtree(run_folder)
+    if steps and not options.resume and rank() == 0:
+        raise TrainingError(
+            f"there is a run of '{name}' already, {int(max(steps)):,} steps long; go on with it by "
+            "--resume, or give the new one another name with --name"
+        )
 
 
 def _run_options(
@@ -187,27 +178,65 @@ def _claims_to_be_photo(path: Path) -> bool:
         return True
 
 
+class _Rivals:
+    """The models that the new one has to beat, and what they find of the held-out copies.
+
+    Args:
+        store: Its active model is a rival.
+        prepared: The run to come.
+        start: Where it starts from; None: from scratch, and the yardstick is the rival.
+        options: For the device.
+    """
+
+    def __init__(
+        self, store: Store, prepared: Prepared, start: Model | None, options: TrainOptions
+    ) -> None:
+        models = [start or _yardstick(), *_active(store)]
+        by_fingerprint = {model.fingerprint: model for model in models}
+        sizes = {model.spec.view_px for model in models} | {prepared.config.spec.view_px}
+        self.device = options.device
+        self.exam = Exam(prepared.photos, sorted(sizes))
+        self.sides: list[Side] = []
+        for model in by_fingerprint.values():
+            began = time.monotonic()
+            self.sides.append(take_side(self.exam, model, device=self.device))
+            self.last_s = time.monotonic() - began
+
+    def compare(self, after: Side) -> tuple[Side, Comparison]:
+        """Compare the new model with each; return the one that is hardest to beat."""
+        compared = [(side, self.exam.compare(side.found, after.found)) for side in self.sides]
+        return min(compared, key=lambda item: item[1].least_gain)
+
+
+def _active(store: Store) -> list[Model]:
+    """Return the library's active model, if it can still be loaded."""
+    if store.active_model() is None:
+        return []
+    try:
+        return [open_active_model(store)[0]]
+    except ModelError:
+        return []  # its files are gone or replaced: nothing to compare with
+
+
 def _finish(
     store: Store,
     name: str,
     result: RunResult,
-    start: Model | None,
-    options: TrainOptions,
+    rivals: _Rivals,
     started: float,
 ) -> TrainSummary:
-    """Compare, install the model under its name, and make it the active one if it is better."""
-    before = start or _yardstick()
-    after = load_folder(result.model, name=name)
-    comparison = compare(
-        before, after, result.held_out, rivals=result.rivals, device=options.device
-    )
-    folder = store.paths.models / name
-    _install(result.model, folder, comparison)
+    """Compare; a better model gets its place under its name, and is what ``index`` takes next."""
+    model = load_folder(result.model, name=name)
+    after = take_side(rivals.exam, model, device=rivals.device)
+    rival, comparison = rivals.compare(after)
+    kinds = kind_rows(rivals.exam, rival.found, after.found)
+    page = page_path(result.model.parent)
+    write_page(page, rivals.exam, rival, after, comparison, kinds)
+    folder = result.model
     if comparison.is_better:
-        stored = store.add_model(
-            name, after.fingerprint, spec=asdict(after.spec), dimensions=after.dimensions
-        )
-        store.set_active_model(stored.id)
+        folder = store.paths.models / name
+        _install(result.model, folder, comparison)
+        store.set_next_model(name)
     active = store.active_model()
     return TrainSummary(
         name=name,
@@ -215,11 +244,15 @@ def _finish(
         photos=result.photos,
         errors=len(result.failures),
         seconds=round(time.monotonic() - started, 1),
-        compared_with=before.name,
+        compared_with=rival.name,
         before=asdict(comparison.before),
         after=asdict(comparison.after),
+        gain=comparison.gain,
+        least_gain=comparison.least_gain,
         is_better=comparison.is_better,
         active=active.name if active else DEFAULT_MODEL,
+        relations=tuple(by_relation(kinds)),
+        page=page,
     )
 
 
@@ -230,16 +263,32 @@ def _yardstick() -> Model:
 
 
 def _install(trained: Path, folder: Path, comparison: Comparison) -> None:
-    """Copy a trained model to its place, weights first: it counts once ``model.json`` is there."""
-    described = json.loads((trained / "model.json").read_text(encoding="utf-8"))
+    """Put a trained model in its place; one that lies there is kept as ``former``.
+
+    Weights and ``model.json`` never stand there mixed: a model counts once it has its
+    ``model.json``, which goes first and comes last.
+    """
+    described = json.loads((trained / SPEC_FILE).read_text(encoding="utf-8"))
     described["comparison"] = asdict(comparison)
-    with written_whole(folder / "weights.safetensors") as draft:
-        shutil.copyfile(trained / "weights.safetensors", draft)
-    write_whole(folder / "model.json", f"{json.dumps(described, indent=2)}\n".encode())
+    _keep_former(folder)
+    with written_whole(folder / SPEC_FILE) as spec, written_whole(folder / WEIGHTS_FILE) as weights:
+        shutil.copyfile(trained / WEIGHTS_FILE, weights)
+        spec.write_text(f"{json.dumps(described, indent=2)}\n", encoding="utf-8")
+        (folder / SPEC_FILE).unlink(missing_ok=True)
+
+
+def _keep_former(folder: Path) -> None:
+    """Copy the model in ``folder`` aside: photos are described by it until the next ``index``."""
+    if not (folder / SPEC_FILE).is_file():
+        return
+    with written_whole(folder / FORMER_FOLDER) as draft:
+        draft.mkdir()
+        for file in (WEIGHTS_FILE, SPEC_FILE):
+            shutil.copyfile(folder / file, draft / file)
 
 
 def _as_json(summary: TrainSummary) -> dict[str, Any]:
-    return {**asdict(summary), "folder": str(summary.folder)}
+    return {**asdict(summary), "folder": str(summary.folder), "page": str(summary.page)}
 
 
 def _both(

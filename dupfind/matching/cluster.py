@@ -8,7 +8,7 @@ screenshot) is a copy like any other. A collage contains several but is no copy 
 it is proven against most often and never brings two groups together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,32 +60,74 @@ class Star:
     bridges: tuple[int, ...] = ()
 
 
-def group(edges: Edges, *, photos: int, preference: NDArray[np.int64]) -> list[Star]:
+Apart = frozenset[tuple[int, int]]
+
+
+def group(
+    edges: Edges, *, photos: int, preference: NDArray[np.int64], apart: Apart = frozenset()
+) -> list[Star]:
     """Group photos by their proven pairs.
 
     Args:
         edges: Pairs that are proven, all of the same level.
         photos: How many photos there are; rows are below it.
         preference: (photos,) rank of each photo by the keep rules, 0 the best to keep.
+        apart: Pairs (a, b) with a < b that a closer look told apart: never in one group, also where
+            both are proven copies of a third (a crop of what they share).
 
     Returns:
         The groups, in the order of their centre's rank; each photo is in at most one.
     """
     contained = edges.container >= 0
-    stars = _stars(edges.select(~contained), photos, preference)
+    stars = _stars(edges.select(~contained), photos, preference, apart)
     # Whatever holds one photo only (a frame, a screenshot) is a copy of it like any other.
     while (framed := contained & _holds_one(edges, contained, stars)).any():
         contained &= ~framed
-        stars = _stars(edges.select(~contained), photos, preference)
+        stars = _stars(edges.select(~contained), photos, preference, apart)
     stars = _with_collages(stars, edges.select(contained))
     return sorted(stars, key=lambda star: int(preference[star.centre]))
 
 
-def _stars(peers: Edges, photos: int, preference: NDArray[np.int64]) -> list[Star]:
+def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
+    """Return the group around the best of its members that it can be proven around.
+
+    That one is proven against half of the others, and each of the others against it or against half
+    of the group. What holds photos of several groups is never the centre.
+
+    Args:
+        star: A group.
+        edges: All proven pairs.
+        best_first: The members, the best to keep first.
+    """
+    inside = np.isin(edges.a, star.members) & np.isin(edges.b, star.members)
+    neighbours = _neighbours(edges.select(inside), list(star.members))
+    members = set(star.members)
+    quorum = {row for row in members if _has_quorum(row, members, neighbours)}
+    for row in best_first:
+        near = neighbours[row].keys()
+        enough = len(near) >= QUORUM * (len(members) - 1)
+        if row not in star.bridges and enough and members - near - {row} <= quorum:
+            return Star(row, star.members, star.bridges)
+    return star
+
+
+def _stars(peers: Edges, photos: int, preference: NDArray[np.int64], apart: Apart) -> list[Star]:
     stars = []
     for rows in _components(peers, photos):
-        stars.extend(_split(rows, _neighbours(peers, rows), preference))
+        stars.extend(_split(rows, _neighbours(peers, rows), preference, apart))
     return stars
+
+
+def _without_rivals(
+    centre: int, members: set[int], neighbours: dict[int, dict[int, float]], apart: Apart
+) -> set[int]:
+    """Leave out whatever was told apart from the centre, or from a member more sure than itself."""
+    kept = [centre]
+    near = neighbours[centre]
+    for row in sorted(members - {centre}, key=lambda row: (-near.get(row, 0.0), row)):
+        if not any((min(row, other), max(row, other)) in apart for other in kept):
+            kept.append(row)
+    return set(kept)
 
 
 def _holds_one(edges: Edges, contained: NDArray[np.bool_], stars: list[Star]) -> NDArray[np.bool_]:
@@ -129,7 +171,10 @@ def _neighbours(edges: Edges, rows: list[int]) -> dict[int, dict[int, float]]:
 
 
 def _split(
-    rows: list[int], neighbours: dict[int, dict[int, float]], preference: NDArray[np.int64]
+    rows: list[int],
+    neighbours: dict[int, dict[int, float]],
+    preference: NDArray[np.int64],
+    apart: Apart,
 ) -> list[Star]:
     """Cut one component into stars, the best connected centre first."""
     free = set(rows)
@@ -141,6 +186,7 @@ def _split(
         members = _grow(centre, free, neighbours)
         if len(members) < 2:
             break
+        members = _without_rivals(centre, members, neighbours, apart)
         centre, members = _choose_centre(members, neighbours, preference)
         stars.append(Star(centre, tuple(sorted(members))))
         free -= members

@@ -4,7 +4,7 @@ In:  photos and the names of rules. Out: the photos in order, the best first. No
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,15 @@ _FORMATS = (
 _NO_DATE = "9999"
 
 Rule = Callable[[Photo], Any]
+
+
+def _untold(_: Photo) -> int:
+    """Stand for the rule ``original`` where the photos were not judged: all are equal."""
+    return 0
+
+
 _RULES: dict[str, Rule] = {
+    "original": _untold,
     "reference": lambda photo: not photo.is_reference,
     "resolution": lambda photo: -_steps(photo.width * photo.height),
     "smallest-resolution": lambda photo: _steps(photo.width * photo.height),
@@ -76,6 +84,15 @@ def parse_rules(text: str) -> list[Rule]:
 def order(photos: Sequence[Photo], rules: Sequence[Rule]) -> list[Photo]:
     """Return the photos with the one to keep first."""
     return sorted(photos, key=lambda photo: tuple(rule(photo) for rule in rules))
+
+
+def with_tiers(rules: Sequence[Rule], tiers: Mapping[int, int]) -> list[Rule]:
+    """Return the rules with ``original`` going by the tier of each photo's id (``lineage``)."""
+
+    def original(photo: Photo) -> int:
+        return tiers.get(photo.id, len(tiers))
+
+    return [original if rule is _untold else rule for rule in rules]
 
 
 def _rule(name: str) -> Rule:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.config import DEFAULT_CANDIDATES
 from dupfind.errors import DescriptorError
 from dupfind.matching.features import (
     LocalFeatures,
@@ -22,7 +23,7 @@ from dupfind.matching.features import (
     root_sift,
 )
 
-CANDIDATES = 10  # partners of a photo that are proven
+CANDIDATES = DEFAULT_CANDIDATES
 LOCAL_DIMENSIONS = 64
 LOCAL_NEIGHBOURS = 20
 _PCA_SAMPLE = 50_000

@@ -6,19 +6,23 @@ database or model.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.evidence import Evidence
 from dupfind.matching.calibrate import SIGNALS, Calibration
+from dupfind.matching.closer import CloserLook
 from dupfind.matching.verify import Proof, reversed_proof
 from dupfind.records import Relation
 
 FOLLOW_UP = 0.5  # pairs of probability above it lead to the pairs beside them
 MAX_FOLLOW_UPS = 30  # further partners of one photo, besides its candidates
 UNALIGNED = Evidence("none")
+MOSTLY_SHOWN = 0.8  # share of either photo that the other shows, else they only overlap
+SAME_LAYOUT = 0.8  # share of patches at the same place, and correlation, of two variants
+NO_COPIES = frozenset({Relation.VARIANT, Relation.OVERLAPPING, Relation.SIMILAR})
 
 # The partner through which to prove, and the proofs (a, partner) and (partner, b).
 Via = tuple[int, Proof, Proof]
@@ -46,6 +50,27 @@ class Proven:
         """The proof without its comparison."""
         found = self.evidence
         return Proof(found.method, self.matrix, found.mirrored, found.inliers or 0)
+
+
+def told_apart(pair: Proven, look: CloserLook | None, *, passes: bool) -> Proven:
+    """Name a pair that is no copy: a variant, two shots that overlap, or a mere look-alike.
+
+    Args:
+        pair: A pair that was refused.
+        look: What the closer look found; None without one.
+        passes: Whether the proof alone would have taken it for a copy.
+    """
+    if look is None or not passes:
+        return replace(pair, relation=Relation.SIMILAR)
+    if (pair.evidence.part_share or 1.0) < MOSTLY_SHOWN:
+        return replace(pair, relation=Relation.OVERLAPPING)
+    same_layout = look.explained_share >= SAME_LAYOUT and look.median >= SAME_LAYOUT
+    return replace(pair, relation=Relation.VARIANT if same_layout else Relation.SIMILAR)
+
+
+def unjoined(relation: Relation) -> Relation:
+    """Return what a pair below the cut is called: no copy's relation."""
+    return relation if relation in NO_COPIES else Relation.SIMILAR
 
 
 def follow_ups(

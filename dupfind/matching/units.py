@@ -6,8 +6,11 @@ Cameras write both parts into one folder under one stem. RAW files and films are
 library; whoever decides about the photo beside them should know that it is a part of something.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from dupfind.records import FileId, Member, Photo
 
 RAW_JPEG = "raw+jpeg"
 LIVE_PHOTO = "live-photo"
@@ -35,3 +38,20 @@ def unit_of(path: Path, beside: Collection[str]) -> str | None:
     if any(stem + other in beside for other in RAW_SUFFIXES):
         return RAW_JPEG
     return LIVE_PHOTO if any(stem + other in beside for other in FILM_SUFFIXES) else None
+
+
+def with_same_file_marks(
+    members: Sequence[Member], keep: Photo, photos: Mapping[int, Photo]
+) -> list[Member]:
+    """Mark in the evidence each member whose file has another name in the group (a hard link).
+
+    ``same_file`` is the id of the photo of that name: deleting one of the two frees nothing.
+    """
+    first: dict[FileId, int] = {keep.file_id: keep.id}
+    marked = []
+    for member in members:
+        other = first.setdefault(photos[member.photo_id].file_id, member.photo_id)
+        if other != member.photo_id:
+            member = replace(member, evidence=replace(member.evidence, same_file=other))
+        marked.append(member)
+    return marked

@@ -1,4 +1,4 @@
-"""Bring any of Pillow's pixel types to 8-bit sRGB, transparency on white."""
+"""Bring any of Pillow's pixel types to 8-bit sRGB, transparency on white (or black, see below)."""
 
 import io
 from functools import lru_cache
@@ -9,14 +9,38 @@ from PIL import Image, ImageCms
 # The colour space of an ICC profile stands at byte 16; Pillow's mode must agree with it.
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 STRIP_PIXELS = 1 << 20
+WHITE, BLACK = 255, 0
+_SAMPLE_PX = 1024
+NEARLY_WHITE = 225  # luma from which on a drawing is hard to see on white
+_MOSTLY = 0.9  # share of what is to be seen that must be nearly white to be put on black
 
 
-def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def ground_of(image: Image.Image) -> int | None:
+    """Return the grey level that a picture with transparency is to lie on, None for one without.
+
+    White, as nearly every viewer has it; black where hardly anything of the picture could be seen
+    on white: all white drawings would be one empty sheet. ``image`` is loaded.
+    """
+    if not image.has_transparency_data:
+        return None
+    image = _sample(image)
+    pixels = np.asarray(image.convert("RGBA"))
+    weight = pixels[..., 3].astype(np.float64)
+    if weight.min() == 255:
+        return None  # an alpha channel that hides nothing
+    luma = pixels[..., :3].astype(np.float64) @ (0.299, 0.587, 0.114)
+    nearly_white = float(weight[luma >= NEARLY_WHITE].sum())
+    visible = float(weight.sum())
+    return BLACK if visible > 0 and nearly_white >= _MOSTLY * visible else WHITE
+
+
+def to_rgb(image: Image.Image, profile: bytes | None, ground: int | None = None) -> Image.Image:
     """Return ``image`` as 8-bit sRGB (mode ``RGB``).
 
     Args:
         image: A loaded picture of any mode.
         profile: Its ICC profile, or None; one that does not fit the picture is passed over.
+        ground: Grey level behind what is transparent; None for white.
 
     Raises:
         ValueError, OSError: Pillow knows no way from this mode to RGB.
@@ -28,20 +52,22 @@ def to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode == "LAB":
         return _converted(image, _lab_transform())
     if image.has_transparency_data:
-        return _on_white(_alpha_managed(image.convert("RGBA"), profile))
+        return _on_ground(_alpha_managed(image.convert("RGBA"), profile), ground)
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("L" if image.mode == "1" else "RGB")
     return _managed(image, profile).convert("RGB")
 
 
-def reduced_rgb(image: Image.Image, factor: int, profile: bytes | None) -> Image.Image:
+def reduced_rgb(
+    image: Image.Image, factor: int, profile: bytes | None, ground: int | None = None
+) -> Image.Image:
     """Return ``image`` as 8-bit sRGB with both sides divided by ``factor`` (at most 1: as it is).
 
     A large picture is never copied as a whole: it is reduced before its colours are converted, or
     strip by strip where transparency, a palette or 16 bits want it the other way round.
     """
     if factor <= 1:
-        return to_rgb(image, profile)
+        return to_rgb(image, profile, ground)
     plain = image.mode in ("RGB", "L", "CMYK", "I", "F") and not image.has_transparency_data
     if plain:
         return to_rgb(image.reduce(factor), profile)
@@ -49,14 +75,26 @@ def reduced_rgb(image: Image.Image, factor: int, profile: bytes | None) -> Image
     reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     rows = factor * max(1, STRIP_PIXELS // (width * factor))
     for top in range(0, height, rows):
-        strip = to_rgb(image.crop((0, top, width, min(height, top + rows))), profile)
+        strip = to_rgb(image.crop((0, top, width, min(height, top + rows))), profile, ground)
         reduced.paste(strip.reduce(factor), (0, top // factor))
     return reduced
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, image).convert("RGB")
+def _sample(image: Image.Image) -> Image.Image:
+    """Return some of the pixels of a large picture; a copy of all would take too much memory."""
+    if max(image.size) <= _SAMPLE_PX:
+        return image
+    scale = _SAMPLE_PX / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    sample = image.resize((width, height), Image.Resampling.NEAREST)
+    sample.info.update(image.info)
+    return sample
+
+
+def _on_ground(image: Image.Image, ground: int | None) -> Image.Image:
+    level = WHITE if ground is None else ground
+    behind = Image.new("RGBA", image.size, (level, level, level, 255))
+    return Image.alpha_composite(behind, image).convert("RGB")
 
 
 def _alpha_managed(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -100,14 +138,25 @@ def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Ima
 @lru_cache(maxsize=16)
 def _profile_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Build the way from ``profile`` to sRGB; None when it is sRGB already, or damaged."""
+    if is_srgb(profile):
+        return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = (source.profile.profile_description or "").lower()
-        if name.startswith("c2") or ("srgb" in name and "linear" not in name):
-            return None  # "c2" is a tiny sRGB profile that many sites put into their pictures
         return ImageCms.buildTransform(source, _srgb(), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
+
+
+@lru_cache(maxsize=16)
+def is_srgb(profile: bytes) -> bool:
+    """Say whether an ICC profile names itself sRGB."""
+    try:
+        described = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.profile_description
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return False
+    name = (described or "").lower()
+    # "c2" is a tiny sRGB profile that many sites put into their pictures.
+    return name.startswith("c2") or ("srgb" in name and "linear" not in name)
 
 
 @lru_cache(maxsize=1)

@@ -1,82 +1,64 @@
 """Read a photo file into upright sRGB pixels, at about the size that is needed.
 
-In:  a path. Out: ``records.Picture``. Several threads may decode at once; Pillow releases the
-interpreter lock while it works.
+In:  a path, or an opened photo. Out: ``records.Picture``.
 """
 
 import hashlib
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import BinaryIO
+import io
 
 import numpy as np
-import pillow_heif
 from numpy.typing import NDArray
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    Jpeg2KImagePlugin,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    PsdImagePlugin,
-    QoiImagePlugin,
-    TgaImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, JpegImagePlugin
 
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import PhotoError
-from dupfind.photos.colour import reduced_rgb
+from dupfind.photos.colour import ground_of, reduced_rgb
 from dupfind.photos.exif import SIDEWAYS, count_tags, orientation, read_exif, taken_at
-from dupfind.photos.quiet import QUIET_PILLOW, quiet_libtiff
-from dupfind.photos.sniff import HEAD_BYTES, classify, format_of, open_file, reason_of
-from dupfind.records import Picture
+from dupfind.photos.opening import open_photo
+from dupfind.photos.readers import (
+    FORMATS,
+    LARGE_PIXELS,
+    Source,
+    frames_of,
+    one_at_a_time,
+    opened_image,
+    upright_size,
+    with_end,
+)
+from dupfind.photos.whole import same_pixels
+from dupfind.records import Photo, Picture
+
+__all__ = [
+    "FORMATS",
+    "FULL_SIZE_PX",
+    "LARGE_PIXELS",
+    "decode",
+    "fit",
+    "pixels_sha256",
+    "read_known",
+    "same_pixels",
+    "upright_size",
+]
 
 Pixels = NDArray[np.uint8]
 
 FULL_SIZE_PX = 1 << 30
-# Larger pictures are decoded one at a time, so that the threads together stay within memory.
-LARGE_PIXELS = 40_000_000
-_ONE_LARGE = threading.Lock()
-
-# We call the readers themselves: Image.open has a limit on pixels of its own, which is global.
-_READERS: dict[str, Callable[..., Image.Image]] = {
-    "JPEG": JpegImagePlugin.jpeg_factory,
-    "PNG": PngImagePlugin.PngImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "AVIF": AvifImagePlugin.AvifImageFile,
-    "HEIC": pillow_heif.HeifImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "JPEG2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
-    "PPM": PpmImagePlugin.PpmImageFile,
-    "PSD": PsdImagePlugin.PsdImageFile,
-    "QOI": QoiImagePlugin.QoiImageFile,
-    "TGA": TgaImagePlugin.TgaImageFile,
-}
-FORMATS = tuple(_READERS)
-# What is told apart but not read, by the name that people know.
-_UNREAD = {"JXL": "JPEG XL"}
+CHANGED_SINCE = "it changed since it was indexed; run `dupfind index` again"
 
 
-def decode(path: Path, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def decode(source: Source, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Read a photo, upright and in sRGB, at about the size that is needed.
 
     Args:
-        path: A photo of any format that ``sniff.classify`` names, whatever its ending.
+        source: A photo of any format that ``sniff.classify`` names, whatever its ending.
         needed_px: Side of the largest view that will be taken. The shorter side of the pixels
             is at least twice this, where the file has as much; larger files come reduced.
         max_pixels: Largest width times height to decode; checked before any pixel is.
 
     Returns:
-        The picture; animations give their first frame, transparency lies on white.
+        The picture; animations give their first frame, transparency lies on white, or on black
+        where all that is to be seen is white itself. A JPEG file without its end marker is read
+        when all its pixels are there.
 
     Raises:
         PhotoError: The file cannot be read as a photo; the message is the reason.
@@ -84,47 +66,28 @@ def decode(path: Path, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) 
     """
     if needed_px < 1:
         raise ValueError(f"needed_px is {needed_px}; it must be at least 1")
-    with _opened(path, max_pixels) as (image, found):
-        size, rgb = _loaded(image, 2 * needed_px)
-        exif = read_exif(image)  # only now: a PNG may have it after its pixels
-        turn = orientation(exif)
-        width, height = size[::-1] if turn in SIDEWAYS else size
-        return Picture(
-            pixels=np.asarray(rgb if turn is None else rgb.transpose(turn)),
-            width=width,
-            height=height,
-            format=found,
-            taken_at=taken_at(exif),
-            exif_tags=count_tags(exif),
-        )
+    whole = with_end(source, max_pixels)
+    try:
+        return _decode(source if whole is None else io.BytesIO(whole), needed_px, max_pixels)
+    except PhotoError:
+        whole = with_end(source, max_pixels, failed=True)
+        if whole is None:
+            raise
+    return _decode(io.BytesIO(whole), needed_px, max_pixels)
 
 
-def same_pixels(path_a: Path, path_b: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> bool:
-    """Say whether two files show exactly the same upright picture at full size.
+def read_known(photo: Photo, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    """Decode a photo of the library, if its file still holds the bytes that the library knows.
+
+    What is made of the picture may be kept under ``photo.sha256``.
 
     Raises:
-        PhotoError: One of them cannot be read.
+        PhotoError: The file cannot be read, or it holds other bytes by now.
     """
-    if upright_size(path_a, max_pixels=max_pixels) != upright_size(path_b, max_pixels=max_pixels):
-        return False
-    # By digest: two large pictures need not be in memory together.
-    first, second = (
-        pixels_sha256(decode(path, needed_px=FULL_SIZE_PX, max_pixels=max_pixels).pixels)
-        for path in (path_a, path_b)
-    )
-    return first == second
-
-
-def upright_size(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[int, int]:
-    """Return width and height of the upright picture from the file's header, without decoding.
-
-    Raises:
-        PhotoError: The file cannot be read as a photo.
-    """
-    with _opened(path, max_pixels) as (image, _):
-        width, height = image.size
-        sideways = orientation(read_exif(image)) in SIDEWAYS and image.format != "TIFF"
-        return (height, width) if sideways else (width, height)
+    with open_photo(photo.path) as opened:
+        if opened.sha256 != photo.sha256:
+            raise PhotoError(CHANGED_SINCE)
+        return decode(opened, needed_px=needed_px, max_pixels=max_pixels)
 
 
 def fit(pixels: Pixels, long_side_px: int) -> Pixels:
@@ -146,13 +109,32 @@ def pixels_sha256(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def _loaded(image: Image.Image, short_px: int) -> tuple[tuple[int, int], Image.Image]:
+def _decode(source: Source, needed_px: int, max_pixels: int) -> Picture:
+    with opened_image(source, max_pixels) as (image, found):
+        size, rgb, has_alpha = _loaded(image, 2 * needed_px)
+        exif = read_exif(image)  # only now: a PNG may have it after its pixels
+        turn = orientation(exif)
+        width, height = size[::-1] if turn in SIDEWAYS else size
+        return Picture(
+            pixels=np.asarray(rgb if turn is None else rgb.transpose(turn)),
+            width=width,
+            height=height,
+            format=found,
+            taken_at=taken_at(exif),
+            exif_tags=count_tags(exif),
+            frames=frames_of(image, found),
+            has_alpha=has_alpha,
+        )
+
+
+def _loaded(image: Image.Image, short_px: int) -> tuple[tuple[int, int], Image.Image, bool]:
     """Decode to RGB with a shorter side of at least ``short_px`` where there is as much.
 
-    Returns the full size as stored (width, height) and the picture.
+    Returns the full size as stored (width, height), the picture, and whether it can be seen
+    through anywhere.
     """
     size = image.size
-    with _ONE_LARGE if size[0] * size[1] > LARGE_PIXELS else nullcontext():
+    with one_at_a_time(size):
         if isinstance(image, JpegImagePlugin.JpegImageFile):
             # The decoder scales by 1/2, 1/4 or 1/8 at nearly no cost, and never below what we ask.
             image.draft(None, (short_px, short_px))
@@ -161,59 +143,6 @@ def _loaded(image: Image.Image, short_px: int) -> tuple[tuple[int, int], Image.I
             image.load()
             size = image.size  # Pillow turns a TIFF upright while it loads
         profile = image.info.get("icc_profile")
-        return size, reduced_rgb(image, min(image.size) // short_px, profile)
-
-
-@contextmanager
-def _opened(path: Path, max_pixels: int) -> Iterator[tuple[Image.Image, str]]:
-    """Open a photo and check its size; whatever goes wrong in here becomes a PhotoError."""
-    try:
-        with open_file(path) as file, QUIET_PILLOW:
-            found = _format(file, path)
-            if found == "TIFF":
-                quiet_libtiff()
-            image = _READERS[found](file, str(path))
-            _check_size(image, max_pixels)
-            yield image, found
-    except PhotoError:
-        raise
-    except Exception as error:
-        # Damaged files make decoders raise nearly anything; the reason must reach the user.
-        raise PhotoError(_reason(error)) from error
-
-
-def _format(file: BinaryIO, path: Path) -> str:
-    found = format_of(file.read(HEAD_BYTES)) or classify(path)
-    file.seek(0)
-    if found is None:
-        raise PhotoError("it does not begin like any photo format")
-    if found not in _READERS:
-        raise PhotoError(f"{_UNREAD.get(found, found)} files cannot be read yet; convert it")
-    return found
-
-
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise PhotoError(f"it claims a size of {width} x {height}")
-    if width * height > max_pixels:
-        raise PhotoError(
-            f"{width} x {height} is {width * height / 1e6:.0f} megapixels, more than the limit of "
-            f"{max_pixels / 1e6:.0f} (--max-pixels)"
-        )
-
-
-def _reason(error: Exception) -> str:
-    """Put what a decoder said into plain words."""
-    text = str(error).strip().rstrip(".") or type(error).__name__
-    if isinstance(error, OSError) and error.errno is not None:
-        return reason_of(error)
-    if isinstance(error, MemoryError):
-        return "there is not enough memory to decode it"
-    if isinstance(error, Image.DecompressionBombError):
-        return "it claims to be larger than its format can be read"
-    if isinstance(error, EOFError) or "truncated" in text.lower():
-        return f"the file is cut short ({text})"
-    if isinstance(error, SyntaxError) and "not identified" in text:
-        return "the file is damaged (its header is not complete)"
-    return f"the file is damaged ({text})"
+        ground = ground_of(image)
+        reduced = reduced_rgb(image, min(image.size) // short_px, profile, ground)
+        return size, reduced, ground is not None

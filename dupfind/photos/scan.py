@@ -11,10 +11,12 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from fnmatch import translate
 from pathlib import Path
 
 from dupfind.errors import PhotoError
+from dupfind.photos.identity import scanned_file
 from dupfind.photos.sniff import PHOTO_ENDINGS, open_file, reason_of
 from dupfind.records import FileError, ScannedFile
 
@@ -93,6 +95,14 @@ def file_sha256(path: Path) -> str:
         raise PhotoError(reason_of(error)) from error
 
 
+class _Kind(Enum):
+    FOLDER = auto()
+    FILE = auto()
+    FOLDER_LINK = auto()
+    FILE_LINK = auto()
+    OTHER = auto()
+
+
 @dataclass(slots=True)
 class _Scan:
     """One run: the folders entered so far, and the links to look at when all is done."""
@@ -147,15 +157,18 @@ class _Scan:
             for entry in entries:
                 if self.passed_over(entry, root):
                     continue
-                if entry.is_symlink():
-                    if _leads_to_folder(entry):
-                        self.folder_links.append((entry.path, root))
-                    else:
-                        has_links = True
-                elif entry.is_dir():
-                    if _holds_photos(folder, entry):
-                        below.append(entry.path)
-                elif entry.is_file():
+                try:
+                    kind = _kind_of(entry)
+                except OSError as error:  # a path beyond PATH_MAX, a failing disk, a lost server
+                    yield FileError(Path(entry.path), _words(error))
+                    continue
+                if kind is _Kind.FOLDER_LINK:
+                    self.folder_links.append((entry.path, root))
+                elif kind is _Kind.FILE_LINK:
+                    has_links = True
+                elif kind is _Kind.FOLDER and _holds_photos(folder, entry):
+                    below.append(entry.path)
+                elif kind is _Kind.FILE:
                     yield _scanned(entry.path, entry.stat)
         if has_links:
             self.folders_with_links.append((folder, root))
@@ -169,7 +182,7 @@ class _Scan:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.is_symlink() and not self.passed_over(entry, root):
+                    if not self.passed_over(entry, root) and _is_link(entry):
                         yield from self.outside_file(entry.path)
         except OSError as error:
             yield FileError(Path(folder), f"the folder cannot be read: {_words(error)}")
@@ -197,7 +210,23 @@ def _scanned(path: str, properties: Callable[[], os.stat_result]) -> Found:
         found = properties()
     except OSError as error:
         return FileError(Path(path), _words(error))
-    return ScannedFile(Path(path), found.st_size, found.st_mtime_ns)
+    return scanned_file(Path(path), found)
+
+
+def _kind_of(entry: os.DirEntry[str]) -> "_Kind":
+    """Tell what an entry is; OSError where the system does not say."""
+    if entry.is_symlink():
+        return _Kind.FOLDER_LINK if _leads_to_folder(entry) else _Kind.FILE_LINK
+    if entry.is_dir():
+        return _Kind.FOLDER
+    return _Kind.FILE if entry.is_file() else _Kind.OTHER
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink()
+    except OSError:  # reported when its folder was gone through
+        return False
 
 
 def _leads_to_folder(link: os.DirEntry[str]) -> bool:

@@ -6,7 +6,7 @@ In:  the path of a regular file. Out: the name of its format, or None for "not a
 import re
 import stat
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dupfind.errors import PhotoError
 
@@ -54,10 +54,18 @@ def classify(path: Path) -> str | None:
     Raises:
         PhotoError: The file cannot be read, or it has a photo's ending and no photo's content.
     """
-    ending = path.suffix.lower()
-    if ending in RAW_ENDINGS:
+    return None if _is_raw(path.name) else format_by(path.name, read_head(path))
+
+
+def format_by(name: str, head: bytes) -> str | None:
+    """Return the format of a photo by its name and first 64 bytes, or None for no photo.
+
+    Raises:
+        PhotoError: It has a photo's ending and no photo's content.
+    """
+    if _is_raw(name):
         return None
-    head = read_head(path)
+    ending = PurePath(name).suffix.lower()
     found = format_of(head)
     if found is None and ending == ".tga" and _is_targa(head):
         return "TGA"  # the one format without a signature
@@ -106,6 +114,10 @@ def reason_of(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is no longer there"
     return f"it cannot be read: {error.strerror or error}"
+
+
+def _is_raw(name: str) -> bool:
+    return PurePath(name).suffix.lower() in RAW_ENDINGS
 
 
 def _by_structure(head: bytes) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dupfind.records import FileError, Group, Member, Photo
+from dupfind.records import Advice, FileError, Group, Member, Photo
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,19 @@ class Report:
     def copies_total(self) -> int:
         """Members that are not kept, over all groups."""
         return sum(not member.keep for group in self.groups for member in group.members)
+
+    @property
+    def looks_total(self) -> int:
+        """Members that want a look before anything is done with them, over all groups."""
+        return sum(
+            member.advice is Advice.LOOK and not member.keep
+            for group in self.groups
+            for member in group.members
+        )
+
+    def appearances(self, group: Group) -> list[str]:
+        """Return the paths of collages in other groups that show a photo of this one."""
+        return [os.fspath(self.photos[one].path) for one in group.also_in if one in self.photos]
 
     def common_folder(self) -> str:
         """Return the folder that all shown photos lie in, "" where naming it would shorten nothing."""

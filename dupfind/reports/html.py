@@ -27,6 +27,7 @@ from dupfind.reports.words import (
     percent,
     readable_bytes,
     readable_date,
+    reason_of,
     relation_name,
     safe_name,
 )
@@ -171,6 +172,7 @@ def _group_data(context: _Context, group: Group) -> Markup:
             "freesText": readable_bytes(group.reclaimable_bytes),
             "lowest": round(group.lowest_similarity, 4),
             "probability": probability,
+            "alsoIn": [safe_name(Path(path).name) for path in context.report.appearances(group)],
             "members": [_member_data(context, group, member) for member in members],
         }
     )
@@ -188,6 +190,8 @@ def _member_data(context: _Context, group: Group, member: Member) -> dict[str, A
     ]
     evidence = member.evidence
     return {
+        "advice": str(member.advice),
+        "reason": reason_of(member, group),
         "photo": photo.id,
         "block": context.block_of.get(photo.id, -1),
         "keep": keep,

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from dupfind.records import FileError, Group
 from dupfind.reports.contents import PairLine, Report, kept_member
+from dupfind.reports.words import reason_of
 
 VERSION = 1
 MEMBER_COLUMNS = (
@@ -29,6 +30,9 @@ MEMBER_COLUMNS = (
     "lowest_similarity",
     "reclaimable_bytes",
     "evidence",
+    "advice",
+    "reason",
+    "also_in",
 )
 
 
@@ -59,6 +63,7 @@ def group_object(report: Report, group: Group) -> dict[str, Any]:
         "keep": os.fspath(report.kept_photo(group).path),
         "lowest_similarity": group.lowest_similarity,
         "reclaimable_bytes": group.reclaimable_bytes,
+        "also_in": report.appearances(group),
         "members": [_member_object(report, group, index) for index in range(len(group.members))],
     }
 
@@ -66,7 +71,8 @@ def group_object(report: Report, group: Group) -> dict[str, Any]:
 def write_csv(report: Report, stream: TextIO) -> None:
     """Write one row a member, with what the row needs to know about its group.
 
-    Paths are exact, so a spreadsheet may take a name that begins with ``=`` for a formula.
+    A text that a spreadsheet would run as a formula gets an apostrophe before it; JSON and the pairs
+    have it as it is.
     """
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(MEMBER_COLUMNS)
@@ -79,8 +85,9 @@ def write_csv(report: Report, stream: TextIO) -> None:
                 "group_id": group.id,
                 "lowest_similarity": group.lowest_similarity,
                 "reclaimable_bytes": group.reclaimable_bytes,
+                "also_in": json.dumps(report.appearances(group)),
             }
-            writer.writerow([row[column] for column in MEMBER_COLUMNS])
+            writer.writerow([_harmless(row[column]) for column in MEMBER_COLUMNS])
 
 
 def write_pairs(pairs: Iterable[PairLine], stream: TextIO) -> None:
@@ -93,6 +100,15 @@ def write_pairs(pairs: Iterable[PairLine], stream: TextIO) -> None:
     )
 
 
+def _harmless(value: Any) -> Any:
+    """Put an apostrophe before what a spreadsheet would take for a formula.
+
+    Source: OWASP, "CSV Injection".
+    """
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else value
+
+
 def _member_object(report: Report, group: Group, index: int) -> dict[str, Any]:
     member = group.members[index]
     photo = report.photo(member)
@@ -102,6 +118,8 @@ def _member_object(report: Report, group: Group, index: int) -> dict[str, Any]:
         "relation": str(member.relation),
         "similarity": member.similarity,
         "probability": member.probability,
+        "advice": str(member.advice),
+        "reason": reason_of(member, group),
         "evidence": _finite(member.evidence.to_json()),
         "bytes": photo.size_bytes,
         "width": photo.width,

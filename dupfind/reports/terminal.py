@@ -8,11 +8,19 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from dupfind.records import FileError, Group, Member, Photo
+from dupfind.records import Advice, FileError, Group, Member, Photo
 from dupfind.reports.contents import Report, kept_member, most_reclaimable_first
-from dupfind.reports.words import count, explain, readable_bytes, readable_date, safe_name
+from dupfind.reports.words import (
+    advice_name,
+    count,
+    explain,
+    readable_bytes,
+    readable_date,
+    reason_of,
+    reclaim_words,
+    safe_name,
+)
 
-DEFAULT_LIMIT = 30
 MEMBERS_SHOWN = 20
 ERRORS_SHOWN = 20
 # Nothing is cut where no person looks: a file or another program gets whole lines.
@@ -20,14 +28,22 @@ _PIPE_WIDTH = 1_000_000
 _INDENT = 7
 
 
+class _Console(Console):
+    """Leaves it to its caller to end when nobody reads any more; rich would end with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on with the BrokenPipeError that is being handled."""
+        raise
+
+
 def make_console(stream: TextIO, *, width: int | None = None) -> Console:
     """Return a console that colours only terminals (and honours NO_COLOR), and never reads markup."""
     if width is None and not stream.isatty():
         width = _PIPE_WIDTH
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    return _Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
-def print_report(report: Report, console: Console, *, limit: int = DEFAULT_LIMIT) -> None:
+def print_report(report: Report, console: Console, *, limit: int = 0) -> None:
     """Print the groups that free most (``limit`` of them; 0: all), unreadable files and totals."""
     groups = most_reclaimable_first(report.groups)
     shown = groups[:limit] if limit else groups
@@ -44,16 +60,28 @@ def _print_group(report: Report, group: Group, console: Console, base: str, *, m
     console.print(_group_heading(group))
     kept = report.kept_photo(group)
     _print_member(kept, ("keep", "bold green"), _facts(kept), console, base)
+    why = reason_of(kept_member(group), group)
+    _print_indented(Text(_sentence(safe_name(why)), style="green"), console)
     copies = [member for member in group.members if member is not kept_member(group)]
     shown = copies[:most] if most else copies
     for member in shown:
         photo = report.photo(member)
-        _print_member(photo, ("copy", "yellow"), _facts(photo, member), console, base)
+        _print_member(photo, _mark(member), _facts(photo, member), console, base)
         _print_indented(Text(_sentence(explain(member, photo, kept)), style="cyan"), console)
+        reason = reason_of(member, group)
+        if reason:
+            _print_indented(Text(f"{_sentence(advice_name(member))}: {reason}"), console)
     if len(shown) < len(copies):
         rest = count(len(copies) - len(shown), "more copy", "more copies")
         _print_indented(Text(f"… and {rest}: --limit 0 lists all of them"), console)
+    for path in report.appearances(group):
+        shown_in = _name(_below(Path(path), base))
+        _print_indented(Text(f"Also appears in {shown_in}", style="italic"), console)
     console.print()
+
+
+def _mark(member: Member) -> tuple[str, str]:
+    return ("copy", "yellow") if member.advice is Advice.REMOVE else ("look", "magenta")
 
 
 def _group_heading(group: Group) -> Text:
@@ -130,7 +158,7 @@ def _print_totals(report: Report, console: Console, *, left_out: int) -> None:
     among = f" among {count(report.photos_total, 'photo')}" if report.photos_total else ""
     total = (
         f"{count(len(report.groups), 'group')}, {count(report.copies_total, 'copy', 'copies')}"
-        f"{among}; {readable_bytes(report.reclaimable_bytes)} could be freed."
+        f"{among}; {reclaim_words(report.reclaimable_bytes, report.looks_total)}."
     )
     console.print(Text(total, style="bold"))
 

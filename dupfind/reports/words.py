@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from dupfind.evidence import QUORUM, Box, Evidence
-from dupfind.records import Member, Photo, Relation
+from dupfind.records import Group, Member, Photo, Reason, Relation
 
 # Control and format characters (bidirectional overrides, zero-width spaces), lone surrogates
 # (bytes that are not UTF-8), line separators, unassigned code points.
@@ -25,6 +25,8 @@ _NAMES: dict[str, str] = {
     Relation.RECOLOURED: "recoloured",
     Relation.EDITED: "edited",
     Relation.COMPOSITE: "composite",
+    Relation.VARIANT: "variant",
+    Relation.OVERLAPPING: "overlapping",
     Relation.SIMILAR: "similar",
 }
 
@@ -101,6 +103,111 @@ def copy_shows_more(member: Member, photo: Photo, kept: Photo) -> bool:
     return photo.width * photo.height > 1.02 * scale**2 * kept.width * kept.height
 
 
+def reason_of(member: Member, group: Group) -> str:
+    """Say in words why a member is kept, may go, or wants a look.
+
+    For example "kept: the others are made from it: a grey copy, a collage or screenshot that shows
+    it", "shows 12% less than the kept one", "saved again; the kept one is at least as good".
+    """
+    if member.keep:
+        return _why_kept(member, group)
+    words = [_reason_words(reason, member) for reason in member.reasons]
+    return "; ".join(word for word in words if word)
+
+
+def reclaim_words(size_bytes: int, looks: int) -> str:
+    """Say what can go and what wants a look: "1.2 MB can go; 14 more photos to look at"."""
+    more = f"; {count(looks, 'more photo')} to look at" if looks else ""
+    return f"{readable_bytes(size_bytes)} can go{more}"
+
+
+def advice_name(member: Member) -> str:
+    """Return the advice as a person reads it."""
+    return {"keep": "keep", "remove": "can go"}.get(str(member.advice), "look")
+
+
+def _why_kept(member: Member, group: Group) -> str:
+    if Reason.SOURCE in member.reasons:
+        others = [other for other in group.members if other is not member]
+        made = dict.fromkeys(word for other in others for word in _made_from(other))
+        return "kept: the others are made from it" + (f": {', '.join(made)}" if made else "")
+    if Reason.BALANCED in member.reasons:
+        return "kept by the keep rules: nothing tells for sure which one came first"
+    return "kept by the keep rules"
+
+
+def _made_from(member: Member) -> list[str]:
+    """Name what a member is, as a thing made from the kept photo: the first reasons are enough."""
+    return [words for reason in member.reasons[:1] if (words := _COPIES.get(reason))]
+
+
+def _reason_words(reason: Reason, member: Member) -> str:
+    evidence = member.evidence
+    if reason is Reason.SHOWS_LESS and evidence.part == "b" and evidence.crop_share is not None:
+        return f"shows {percent(evidence.crop_share)} of the kept one"
+    if reason is Reason.SHOWS_MORE and evidence.part == "a" and evidence.crop_share is not None:
+        return f"shows {percent(1 - evidence.crop_share)} that the kept one does not"
+    if reason is Reason.CHANGED and evidence.changed_share:
+        return f"{percent(evidence.changed_share)} of it is changed"
+    return _REASONS.get(reason, "")
+
+
+_REASONS: dict[Reason, str] = {
+    Reason.SAME_BYTES: "the same bytes as another photo of the group",
+    Reason.SAME_PIXELS: "the same pixels as another photo of the group",
+    Reason.SAVED_AGAIN: "saved again; the kept one is at least as good",
+    Reason.REDUCED: "the same picture with less detail than the kept one",
+    Reason.ENLARGED: "enlarged, with no more detail than the kept one",
+    Reason.SHOWS_LESS: "shows less than the kept one",
+    Reason.SHOWS_MORE: "shows more than the kept one",
+    Reason.FRAMED: "has a frame, a caption or something else around it",
+    Reason.UNFRAMED: "without what is around the kept one",
+    Reason.COMPOSITE: "a collage, a screenshot or a picture in a picture",
+    Reason.SEVERAL: "shows photos of other groups too",
+    Reason.WRITTEN: "has something written or drawn over it",
+    Reason.CHANGED: "a part of it is changed",
+    Reason.ONE_TONE: "without its colours",
+    Reason.MORE_COLOUR: "has colours that the kept one lacks",
+    Reason.RECOLOURED: "other colours",
+    Reason.SOFTER: "softer",
+    Reason.SHARPER: "sharper or noisier",
+    Reason.TURNED: "turned",
+    Reason.MIRRORED: "mirrored",
+    Reason.STRETCHED: "stretched",
+    Reason.WARPED: "seen at an angle",
+    Reason.UNSEEN: "could not be compared closely with the kept one",
+    Reason.UNPROVEN: "not proven a copy of the kept one",
+    Reason.FINER: "may be the better one",
+    Reason.MORE_EXIF: "has EXIF that the kept one lacks",
+    Reason.VIDEO: "has a video behind the picture",
+    Reason.GAIN_MAP: "has a gain map",
+    Reason.DEPTH: "has a depth map",
+    Reason.SEVERAL_PICTURES: "has several pictures in it",
+    Reason.PAGES: "has more pages",
+    Reason.ANIMATION: "an animation",
+}
+_COPIES: dict[Reason, str] = {
+    Reason.SAME_BYTES: "the same file",
+    Reason.SAME_PIXELS: "the same pixels",
+    Reason.SAVED_AGAIN: "a copy saved again",
+    Reason.REDUCED: "a reduced copy",
+    Reason.ENLARGED: "an enlarged copy",
+    Reason.SHOWS_LESS: "a crop",
+    Reason.FRAMED: "a framed copy",
+    Reason.COMPOSITE: "a collage or screenshot that shows it",
+    Reason.WRITTEN: "a copy that is written over",
+    Reason.CHANGED: "an edited copy",
+    Reason.ONE_TONE: "a grey copy",
+    Reason.RECOLOURED: "a recoloured copy",
+    Reason.SOFTER: "a softer copy",
+    Reason.SHARPER: "a sharpened or noisy copy",
+    Reason.TURNED: "a turned copy",
+    Reason.MIRRORED: "a mirrored copy",
+    Reason.STRETCHED: "a stretched copy",
+    Reason.WARPED: "a copy seen at an angle",
+}
+
+
 def _safe_character(character: str) -> str:
     if character in _SHORT_ESCAPES:
         return _SHORT_ESCAPES[character]
@@ -152,6 +259,10 @@ def _detail(relation: str, member: Member, photo: Photo, kept: Photo) -> str:
             return _change(evidence)
         case Relation.COMPOSITE:
             return _composite(evidence, whole=copy_shows_more(member, photo, kept))
+        case Relation.VARIANT:
+            return "the same layout or scene, but each shows something that the other lacks"
+        case Relation.OVERLAPPING:
+            return "two shots that share a part"
         case Relation.SIMILAR:
             return _unproven(evidence)
     return ""
@@ -261,6 +372,8 @@ def _change(evidence: Evidence) -> str:
 
 def _circumstances(evidence: Evidence) -> list[str]:
     words = []
+    if evidence.same_file is not None:
+        words.append("another name of the same file: deleting it frees nothing")
     if evidence.burst_seconds is not None:
         words.append(f"taken {evidence.burst_seconds:.0f} s apart")
     if evidence.unit == "raw+jpeg":

@@ -1,16 +1,12 @@
-"""One writer at a time: a lock file that names its holder and dies with it."""
+"""One writer at a time: a lock that dies with its holder, and a file that names the holder."""
 
 import os
-import sys
 from pathlib import Path
 from types import TracebackType
 
-from dupfind.errors import LibraryError, LibraryLockedError
+from filelock import FileLock, Timeout
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from dupfind.errors import LibraryError, LibraryLockedError
 
 
 class WriterLock:
@@ -22,7 +18,9 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor: int | None = None
+        # Windows lets no one else read a locked file, so the holder's number has its own.
+        self._holder = path.with_name(f"{path.name}.pid")
+        self._lock = FileLock(path, timeout=0, mode=0o644, thread_local=False)
 
     def __enter__(self) -> "WriterLock":
         """Take the lock at once.
@@ -32,24 +30,19 @@ class WriterLock:
             LibraryError: The file cannot be made.
         """
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._lock.acquire()
+            self._holder.write_text(f"{os.getpid()}\n", encoding="ascii")
+        except Timeout as error:
+            raise LibraryLockedError(
+                f"the library in {self.path.parent} is being written by process "
+                f"{self._holder_id()}; wait until it ends, or end it"
+            ) from error
         except OSError as error:
+            self._lock.release()
             raise LibraryError(
                 f"cannot write to the library in {self.path.parent} ({error.strerror}); "
                 "make the folder writable or choose another with --library"
             ) from error
-        try:
-            _lock(descriptor)
-        except OSError as error:
-            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(descriptor)
-            raise LibraryLockedError(
-                f"the library in {self.path.parent} is being written by process {holder}; "
-                "wait until it ends, or end it"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        self._descriptor = descriptor
         return self
 
     def __exit__(
@@ -59,15 +52,10 @@ class WriterLock:
         traceback: TracebackType | None,
     ) -> None:
         """Let go of the lock."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._lock.release()
 
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        # Windows locks byte ranges: one far behind the text, which others must be able to read.
-        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _holder_id(self) -> str:
+        try:
+            return self._holder.read_text(encoding="ascii").strip() or "unknown"
+        except (OSError, ValueError):
+            return "unknown"

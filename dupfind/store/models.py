@@ -55,6 +55,14 @@ class ModelTables:
         """Make a recorded model the one whose descriptors are searched."""
         self.set_setting("active_model", str(model_id))
 
+    def next_model(self) -> str | None:
+        """Return the name of a trained model that the next ``index`` takes, or None."""
+        return self.setting("next_model") or None
+
+    def set_next_model(self, name: str | None) -> None:
+        """Name the model that the next ``index`` takes; None once it is the active one."""
+        self.set_setting("next_model", name or "")
+
     def setting(self, key: str) -> str | None:
         """Return a setting, or None."""
         row = self.db.execute("SELECT value FROM settings WHERE key = ?", [key]).fetchone()

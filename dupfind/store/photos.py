@@ -1,5 +1,6 @@
 """The photos, and the files that could not be used."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,16 @@ from dupfind.store.rows import (
     now,
     path_to_column,
     row_to_photo,
+    to_json,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """What the library knows of a path: a photo (``photo_id``) or a file that failed (``reason``)."""
+    """What the library knows of a path: a photo (``photo_id``) or a file that failed (``reason``).
+
+    ``frames`` 0: an older dupfind wrote it, which did not look at all that is noted today.
+    """
 
     size_bytes: int | None
     mtime_ns: int | None
@@ -31,6 +36,10 @@ class KnownFile:
     is_missing: bool = False
     is_reference: bool = False
     reason: str = ""
+    ctime_ns: int = 0
+    device: int = 0
+    inode: int = 0
+    frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,9 @@ class Content:
     taken_at: str | None = None
     exif_tags: int = 0
     pixels_sha256: str = ""
+    frames: int = 1
+    has_alpha: bool = False
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +143,33 @@ class PhotoTables:
         known: dict[Path, KnownFile] = {}
         for block in blocks_of([path_to_column(path) for path in paths]):
             for row in self.db.execute(
-                "SELECT path, size_bytes, mtime_ns, error FROM errors "
+                "SELECT path, size_bytes, mtime_ns, error, ctime_ns FROM errors "
                 f"WHERE path IN ({marks(block)})",
                 block,
             ):
-                known[column_to_path(row[0])] = KnownFile(row[1], row[2], reason=row[3])
+                known[column_to_path(row[0])] = KnownFile(
+                    row[1], row[2], reason=row[3], ctime_ns=row[4]
+                )
             for row in self.db.execute(
-                "SELECT path, size_bytes, mtime_ns, id, sha256, is_missing, is_reference "
+                "SELECT path, size_bytes, mtime_ns, id, sha256, is_missing, is_reference, "
+                "ctime_ns, device, inode, frames "
                 f"FROM photos WHERE path IN ({marks(block)}) "
                 "AND NOT (is_missing AND path IN (SELECT path FROM errors))",
                 block,
             ):
-                known[column_to_path(row[0])] = KnownFile(
-                    row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6])
+                path, size_bytes, mtime_ns, photo_id, sha256, is_missing, is_reference, *rest = row
+                ctime_ns, device, inode, frames = rest
+                known[column_to_path(path)] = KnownFile(
+                    size_bytes,
+                    mtime_ns,
+                    photo_id,
+                    sha256,
+                    bool(is_missing),
+                    bool(is_reference),
+                    ctime_ns=ctime_ns,
+                    device=device,
+                    inode=inode,
+                    frames=frames,
                 )
         return known
 
@@ -164,6 +190,34 @@ class PhotoTables:
                 self.db.conn.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
         return ids
 
+    def paths_at(self, numbers: Iterable[tuple[int, int]]) -> dict[tuple[int, int], list[str]]:
+        """Return where the photos with these (device, inode) are, by id, for each of them.
+
+        Plain text, for there may be thousands of names of one file; ``Path`` takes each of them.
+        """
+        found: dict[tuple[int, int], list[str]] = {}
+        wanted = {number for number in numbers if number != (0, 0)}
+        for block in blocks_of(sorted({inode for _, inode in wanted})):
+            for device, inode, path in self.db.execute(
+                f"SELECT device, inode, path FROM photos WHERE inode IN ({marks(block)}) "
+                "AND NOT is_missing ORDER BY id",
+                block,
+            ):
+                if (device, inode) in wanted:
+                    name = os.fsdecode(path) if isinstance(path, bytes) else path
+                    found.setdefault((device, inode), []).append(name)
+        return found
+
+    def note_files(self, files: Iterable[ScannedFile]) -> None:
+        """Write what the system says of files by now whose bytes are known to be the same."""
+        rows = [
+            (file.device, file.inode, file.ctime_ns, path_to_column(file.path)) for file in files
+        ]
+        with self.db.atomic():
+            self.db.conn.executemany(
+                "UPDATE photos SET device = ?, inode = ?, ctime_ns = ? WHERE path = ?", rows
+            )
+
     def set_reference(self, photo_ids: Iterable[int], is_reference: bool) -> None:
         """Mark photos as reference (kept before all others), or no longer so."""
         rows = [(int(is_reference), photo_id) for photo_id in photo_ids]
@@ -176,7 +230,8 @@ class PhotoTables:
         values = (
             path, content.sha256, file.size_bytes, file.mtime_ns, content.width, content.height,
             content.format, content.taken_at, content.exif_tags, content.pixels_sha256,
-            int(entry.is_reference),
+            int(entry.is_reference), content.frames, int(content.has_alpha),
+            to_json(content.extras), file.device, file.inode, file.ctime_ns,
         )  # fmt: skip
         self.db.execute("DELETE FROM errors WHERE path = ?", [path])
         photo_id = self._row_to_replace(entry, path)
@@ -184,14 +239,15 @@ class PhotoTables:
             self.db.execute(
                 "UPDATE photos SET path = ?, sha256 = ?, size_bytes = ?, mtime_ns = ?, width = ?, "
                 "height = ?, format = ?, taken_at = ?, exif_tags = ?, pixels_sha256 = ?, "
-                "is_reference = ?, is_missing = 0 WHERE id = ?",
+                "is_reference = ?, frames = ?, has_alpha = ?, extras = ?, device = ?, inode = ?, "
+                "ctime_ns = ?, is_missing = 0, is_away = 0 WHERE id = ?",
                 (*values, photo_id),
             )
             return photo_id
         cursor = self.db.execute(
             "INSERT INTO photos (path, sha256, size_bytes, mtime_ns, width, height, format, "
-            "taken_at, exif_tags, pixels_sha256, is_reference) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "taken_at, exif_tags, pixels_sha256, is_reference, frames, has_alpha, extras, device, "
+            f"inode, ctime_ns) VALUES ({marks(values)})",
             values,
         )
         return int(cursor.lastrowid or 0)
@@ -212,14 +268,16 @@ class PhotoTables:
 
     def _write_error(self, error: ErrorEntry) -> None:
         path = path_to_column(error.path)
-        size_bytes, mtime_ns = (
-            (error.file.size_bytes, error.file.mtime_ns) if error.file else (None, None)
+        size_bytes, mtime_ns, ctime_ns = (
+            (error.file.size_bytes, error.file.mtime_ns, error.file.ctime_ns)
+            if error.file
+            else (None, None, 0)
         )
-        self.db.execute("UPDATE photos SET is_missing = 1 WHERE path = ?", [path])
+        self.db.execute("UPDATE photos SET is_missing = 1, is_away = 0 WHERE path = ?", [path])
         self.db.execute(
-            "INSERT INTO errors (path, size_bytes, mtime_ns, error, noticed_at) "
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size_bytes = "
+            "INSERT INTO errors (path, size_bytes, mtime_ns, error, noticed_at, ctime_ns) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size_bytes = "
             "excluded.size_bytes, mtime_ns = excluded.mtime_ns, error = excluded.error, "
-            "noticed_at = excluded.noticed_at",
-            [path, size_bytes, mtime_ns, error.reason, now()],
+            "noticed_at = excluded.noticed_at, ctime_ns = excluded.ctime_ns",
+            [path, size_bytes, mtime_ns, error.reason, now(), ctime_ns],
         )

@@ -4,11 +4,22 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
 from dupfind.evidence import Evidence
-from dupfind.records import Group, Member, Pair
+from dupfind.records import (
+    Advice,
+    FileId,
+    Group,
+    Member,
+    Pair,
+    Reason,
+    Relation,
+    file_id_of,
+    freed_bytes,
+)
 from dupfind.store.rows import row_to_member, row_to_pair, to_json
 
 _PRESENT_PAIRS = (
@@ -18,10 +29,27 @@ _PRESENT_PAIRS = (
 )
 _PRESENT_MEMBERS = (
     "SELECT group_id, photo_id, keep, relation, similarity, probability, evidence, "
-    "CASE WHEN is_reference THEN 0 ELSE size_bytes END "
+    "advice, reasons, size_bytes, is_reference, device, inode "
     "FROM group_members JOIN photos ON photos.id = photo_id WHERE NOT is_missing "
     "ORDER BY group_id, position"
 )
+
+
+_SAME = {Relation.IDENTICAL: Reason.SAME_BYTES, Relation.SAME_PIXELS: Reason.SAME_PIXELS}
+
+
+class _FileOf(NamedTuple):
+    """The file of a member: what its deletion frees."""
+
+    photo_id: int
+    size_bytes: int
+    is_reference: int
+    device: int
+    inode: int
+
+    @property
+    def id(self) -> FileId:
+        return file_id_of(self.photo_id, self.device, self.inode)
 
 
 class ResultTables:
@@ -72,38 +100,44 @@ class ResultTables:
         heads = {
             row[0]: row[1:]
             for row in self.db.execute(
-                "SELECT id, keep_photo_id, lowest_similarity, reclaimable_bytes, evidence "
+                "SELECT id, keep_photo_id, lowest_similarity, evidence, also_in "
                 "FROM duplicate_groups"
             )
         }
         for group_id, rows in groupby(self.db.execute(_PRESENT_MEMBERS), key=lambda row: row[0]):
-            members = [(row_to_member(row[1:7]), row[7]) for row in rows]
+            members = [(row_to_member(row[1:9]), _FileOf(row[1], *row[9:])) for row in rows]
             if len(members) >= 2:
                 yield self._read_group(group_id, heads[group_id], members)
 
     def _read_group(
-        self, group_id: int, head: tuple[int, float, int, str], members: list[tuple[Member, int]]
+        self,
+        group_id: int,
+        head: tuple[int, float, str, str],
+        members: list[tuple[Member, _FileOf]],
     ) -> Group:
-        _, lowest_similarity, _, evidence = head
+        _, lowest_similarity, evidence, also_in = head
         if not members[0][0].keep:
             members = self._with_next_best(members)
         return Group(
             group_id,
             tuple(member for member, _ in members),
             lowest_similarity,
-            sum(size_bytes for _, size_bytes in members[1:]),
+            _freed(members),
             tuple(json.loads(evidence).get("bridges", ())),
+            tuple(json.loads(also_in)),
         )
 
-    def _with_next_best(self, members: list[tuple[Member, int]]) -> list[tuple[Member, int]]:
+    def _with_next_best(
+        self, members: list[tuple[Member, _FileOf]]
+    ) -> list[tuple[Member, _FileOf]]:
         """The kept photo is gone: the next one takes its place, and the others relate to it."""
-        best, size_bytes = members[0]
+        best, file = members[0]
         pairs = {
             pair.photo_a + pair.photo_b - best.photo_id: pair
             for pair in self.pairs_of(best.photo_id)
         }
         others = []
-        for member, size in members[1:]:
+        for member, other in members[1:]:
             pair = pairs.get(member.photo_id)
             if pair is not None:
                 evidence = pair.evidence
@@ -113,24 +147,31 @@ class ResultTables:
                     member.photo_id, False, pair.relation, pair.similarity, pair.probability,
                     replace(evidence, unit=member.evidence.unit),
                 )  # fmt: skip
-            others.append((member, size))
-        kept = Member(best.photo_id, True, "original", 1.0, 1.0, Evidence(unit=best.evidence.unit))
-        return [(kept, size_bytes), *others]
+                if pair.relation in _SAME:
+                    member = replace(member, advice=Advice.REMOVE, reasons=(_SAME[pair.relation],))
+            else:  # it was compared with the photo that is gone, not with this one
+                member = replace(member, advice=Advice.LOOK, reasons=())
+            others.append((member, other))
+        evidence = Evidence(unit=best.evidence.unit)
+        kept = Member(best.photo_id, True, "original", 1.0, 1.0, evidence, Advice.KEEP)
+        return [(kept, file), *others]
 
     def _write_group(self, run_id: int, group: Group) -> None:
         self.db.execute(
-            "INSERT INTO duplicate_groups VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO duplicate_groups VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 group.id, run_id, group.keep.photo_id, float(group.lowest_similarity),
                 int(group.reclaimable_bytes), to_json({"bridges": group.bridges} if group.bridges else {}),
+                to_json(group.also_in),
             ],
         )  # fmt: skip
         self.db.conn.executemany(
-            "INSERT INTO group_members VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO group_members VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     group.id, position, member.photo_id, int(member.keep), str(member.relation),
                     float(member.similarity), float(member.probability), to_json(member.evidence.to_json()),
+                    str(member.advice), to_json(member.reasons),
                 )
                 for position, member in enumerate(group.members)
             ],
@@ -142,3 +183,13 @@ def _pair_row(run_id: int, pair: Pair) -> tuple[int, int, int, float, float, str
         int(pair.photo_a), int(pair.photo_b), run_id, float(pair.similarity),
         float(pair.probability), pair.relation.value, to_json(pair.evidence.to_json()),
     )  # fmt: skip
+
+
+def _freed(members: list[tuple[Member, _FileOf]]) -> int:
+    """Return what is free once the members that can go are gone."""
+    going = [member.advice is Advice.REMOVE and not file.is_reference for member, file in members]
+    files = [file for _, file in members]
+    return freed_bytes(
+        ((file.id, file.size_bytes) for file, goes in zip(files, going, strict=True) if goes),
+        (file.id for file, goes in zip(files, going, strict=True) if not goes),
+    )

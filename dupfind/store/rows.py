@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dupfind.evidence import Evidence
-from dupfind.records import Member, Pair, Photo, Relation
+from dupfind.records import Advice, Member, Pair, Photo, Reason, Relation
 
 _Value = TypeVar("_Value")
 _PARAMETERS = 500  # SQLite takes at most 999 parameters in its older builds
 PHOTO_COLUMNS = (
     "id, path, sha256, size_bytes, mtime_ns, width, height, format, taken_at, exif_tags, "
-    "pixels_sha256, is_reference"
+    "pixels_sha256, is_reference, frames, has_alpha, extras, device, inode"
 )
 
 
 def path_to_column(path: Path) -> str | bytes:
     """Return a path as text when it is UTF-8, else as the bytes that the file system uses."""
-    text = str(path)
+    return text_to_column(str(path))
+
+
+def text_to_column(text: str) -> str | bytes:
+    """Return a path, or the beginning of one, as ``path_to_column`` stores it."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -35,8 +39,18 @@ def column_to_path(value: str | bytes) -> Path:
 
 def row_to_photo(row: tuple[Any, ...]) -> Photo:
     """Make a photo of a row that has ``PHOTO_COLUMNS``."""
-    photo_id, path, *columns = row[:-1]
-    return Photo(photo_id, column_to_path(path), *columns, is_reference=bool(row[-1]))  # type: ignore[misc]
+    photo_id, path, *columns, is_reference, frames, has_alpha, extras, device, inode = row
+    return Photo(
+        photo_id,
+        column_to_path(path),
+        *columns,  # type: ignore[misc]
+        is_reference=bool(is_reference),
+        frames=frames,
+        has_alpha=bool(has_alpha),
+        extras=tuple(json.loads(extras)),
+        device=device,
+        inode=inode,
+    )
 
 
 def row_to_pair(row: tuple[Any, ...]) -> Pair:
@@ -45,8 +59,11 @@ def row_to_pair(row: tuple[Any, ...]) -> Pair:
 
 
 def row_to_member(row: tuple[Any, ...]) -> Member:
-    """Make a member of (photo_id, keep, relation, similarity, probability, evidence)."""
-    return Member(row[0], bool(row[1]), row[2], row[3], row[4], _evidence(row[5]))
+    """Make a member of (photo_id, keep, relation, similarity, probability, evidence, advice, reasons)."""
+    known = set(Reason)
+    reasons = tuple(Reason(name) for name in json.loads(row[7]) if name in known)
+    evidence = _evidence(row[5])
+    return Member(row[0], bool(row[1]), row[2], row[3], row[4], evidence, Advice(row[6]), reasons)
 
 
 def _evidence(text: str) -> Evidence:

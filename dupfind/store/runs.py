@@ -1,18 +1,25 @@
 """Runs: what was done to the library, when, with which options, and what came of it."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlite_utils import Database
 
 from dupfind.store.rows import now, to_json
 
+_RUNS = "SELECT id, kind, status, started_at, finished_at, model_id, options, summary FROM runs"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. ``status`` is running, done or failed; a killed run stays running."""
+    """One run. ``status`` is running, done, failed or interrupted; a killed run stays running.
+
+    The summary of a run that failed has ``error``, in words.
+    """
 
     id: int
     kind: str
@@ -24,10 +31,42 @@ class Run:
     summary: dict[str, Any]
 
 
+@dataclass(slots=True)
+class CurrentRun:
+    """A run that is under way; its ``summary`` (JSON-ready) is recorded when it ends."""
+
+    id: int
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
 class RunTables:
     """Reads and writes ``runs`` and ``metrics``."""
 
     db: Database
+
+    @contextmanager
+    def run(
+        self, kind: str, options: dict[str, Any], *, model_id: int | None = None
+    ) -> Iterator[CurrentRun]:
+        """Record a run: how it begins, and how it ends however it does.
+
+            with store.run("cluster", options) as run:
+                run.summary = {"groups": 3}
+
+        An error that leaves the block makes it failed, Ctrl-C interrupted, with what its summary
+        holds by then.
+        """
+        current = CurrentRun(self.start_run(kind, options, model_id=model_id))
+        try:
+            yield current
+        except BaseException as error:
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            words = str(error) or type(error).__name__
+            # The error is often that nothing can be written any more: it is the one to tell of.
+            with suppress(sqlite3.Error):
+                self.finish_run(current.id, current.summary | {"error": words}, status=status)
+            raise
+        self.finish_run(current.id, current.summary)
 
     def start_run(self, kind: str, options: dict[str, Any], *, model_id: int | None = None) -> int:
         """Record that a run begins; return its id."""
@@ -47,20 +86,15 @@ class RunTables:
 
     def runs(self, kind: str | None = None) -> list[Run]:
         """Return the runs (of one kind), oldest first."""
-        rows = self.db.execute(
-            "SELECT id, kind, status, started_at, finished_at, model_id, options, summary "
-            "FROM runs WHERE ? IS NULL OR kind = ? ORDER BY id",
-            [kind, kind],
-        )
-        return [
-            Run(*row[:6], options=json.loads(row[6]), summary=json.loads(row[7] or "{}"))  # type: ignore[misc]
-            for row in rows
-        ]
+        rows = self.db.execute(f"{_RUNS} WHERE ? IS NULL OR kind = ? ORDER BY id", [kind, kind])
+        return [_row_to_run(row) for row in rows]
 
     def latest_run(self, kind: str) -> Run | None:
         """Return the last run of a kind that was done, or None."""
-        done = [run for run in self.runs(kind) if run.status == "done"]
-        return done[-1] if done else None
+        row = self.db.execute(
+            f"{_RUNS} WHERE kind = ? AND status = 'done' ORDER BY id DESC LIMIT 1", [kind]
+        ).fetchone()
+        return _row_to_run(row) if row else None
 
     def add_metrics(self, run_id: int, step: int, values: dict[str, float]) -> None:
         """Record measurements of a training run at a step."""
@@ -80,3 +114,7 @@ class RunTables:
                 [run_id, name],
             )
         )
+
+
+def _row_to_run(row: tuple[Any, ...]) -> Run:
+    return Run(*row[:6], json.loads(row[6]), json.loads(row[7] or "{}"))  # type: ignore[call-arg]

@@ -4,6 +4,10 @@
 a change of the tables is a new step at the end.
 """
 
+import re
+import sqlite3
+from collections.abc import Iterator
+
 from sqlite_utils import Database
 
 from dupfind.errors import LibraryError
@@ -79,7 +83,33 @@ CREATE TABLE metrics (
 CREATE INDEX metrics_run_id ON metrics(run_id, name, step);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+# frames 0: not looked for yet; index reads such a photo once more. device, inode and ctime_ns 0: the
+# system does not tell, or it was not asked yet. is_away: missing since all of its folder is gone at once.
+_FILES = """
+ALTER TABLE photos ADD COLUMN frames INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE photos ADD COLUMN has_alpha INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE photos ADD COLUMN extras TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE photos ADD COLUMN device INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE photos ADD COLUMN inode INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE photos ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE photos ADD COLUMN is_away INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE errors ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX photos_inode ON photos(inode, device);
+"""
+
+# What older versions grouped is advice for same bytes and pixels only, until the next ``cluster``.
+_ADVICE = """
+ALTER TABLE group_members ADD COLUMN advice TEXT NOT NULL DEFAULT 'look';
+ALTER TABLE group_members ADD COLUMN reasons TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE duplicate_groups ADD COLUMN also_in TEXT NOT NULL DEFAULT '[]';
+UPDATE group_members SET advice = 'keep' WHERE keep;
+UPDATE group_members SET advice = 'remove', reasons = '["same-bytes"]'
+    WHERE NOT keep AND relation = 'identical';
+UPDATE group_members SET advice = 'remove', reasons = '["same-pixels"]'
+    WHERE NOT keep AND relation = 'same-pixels'
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _ADVICE)
 
 
 def schema_version(db: Database) -> int:
@@ -111,7 +141,19 @@ def migrate(db: Database) -> None:
     check_not_newer(db)
     for number in range(schema_version(db), len(MIGRATIONS)):
         with db.atomic():
-            for statement in MIGRATIONS[number].split(";"):
-                if statement.strip():
-                    db.execute(statement)
+            for statement in _statements(MIGRATIONS[number]):
+                db.execute(statement)
             db.execute(f"PRAGMA user_version = {number + 1}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script; a ";" in a text, a comment or a trigger ends none."""
+    # Connection.executescript would do, but it commits first: half a step would stay.
+    statement = ""
+    for piece in re.split("(?<=;)", script):
+        statement += piece
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement

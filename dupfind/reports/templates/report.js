@@ -79,6 +79,7 @@ function card(group) {
   const make = (from, to) => group.members.slice(from, to).map((member, place) => figure(group, member, from + place, row));
   row.append(...make(0, FIRST_MEMBERS));
   item.append(heading, row);
+  for (const name of group.alsoIn) item.append(element("p", "also", "Also appears in " + name));
   if (group.members.length > FIRST_MEMBERS) {
     const more = element("button", "chip all", "Show all " + group.members.length.toLocaleString("en") + " photos");
     more.type = "button";
@@ -150,6 +151,7 @@ function caption(member) {
   if (member.folder) made.append(element("span", "folder", member.folder));
   made.append(element("span", "facts", member.facts));
   if (member.why) made.append(element("span", "why", member.why));
+  if (member.reason) made.append(element("span", "reason " + member.advice, member.reason));
   return made;
 }
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dupfind.training.colour import change_some
-from dupfind.training.geometry import Random
+from dupfind.training.views.colour import change_some
+from dupfind.training.views.geometry import Random
 
 BLOCK_PX = 8
 # The luminance quantisation table of the JPEG standard (ITU-T T.81, annex K.1), for quality 50.

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dupfind.training.colour import recolour
-from dupfind.training.compose import backgrounds, choose_boxes
-from dupfind.training.degrade import degrade
-from dupfind.training.geometry import (
+from dupfind.training.views.colour import recolour
+from dupfind.training.views.compose import backgrounds, choose_boxes
+from dupfind.training.views.degrade import degrade
+from dupfind.training.views.geometry import (
     Random,
     halved,
     placements,
@@ -20,8 +20,8 @@ from dupfind.training.geometry import (
     random_homographies,
     sample,
 )
-from dupfind.training.overlays import make_bank, overlay
-from dupfind.training.recipes import Mixture, Recipe
+from dupfind.training.views.overlays import make_bank, overlay
+from dupfind.training.views.recipes import Mixture, Recipe
 
 # The pyramid's level for photos beside others: a quarter of the cached size is plenty for a cell.
 BESIDE_LEVEL = 2

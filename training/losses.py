@@ -1,10 +1,12 @@
-"""DINO's loss: the student predicts, from each view, what the teacher says of the others."""
+"""The three losses: DINO's on prototypes, a contrastive one and KoLeo on the descriptor itself."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dupfind.training.distributed import mean_over_processes
+
+SMALLEST = 1e-8
 
 
 class DinoLoss(nn.Module):
@@ -52,3 +54,37 @@ class DinoLoss(nn.Module):
         """Follow the mean of the teacher's logits over all processes, after the loss."""
         mean = mean_over_processes(teacher.float().mean(dim=0, keepdim=True))
         self.centre.lerp_(mean, 1 - self.centre_momentum)
+
+
+def contrastive_loss(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
+    """InfoNCE: each view must find the other view of its photo among all views of the batch.
+
+    Args:
+        first: L2-normalised descriptors of one view of each photo, (photos, dimensions).
+        second: Those of another view, in the same order.
+        temperature: Divides the cosines; SSCD uses 0.05.
+
+    Source: SSCD (arXiv 2202.10261), equation 1; SimCLR (2002.05709).
+    """
+    photos = len(first)
+    views = torch.cat([first, second])
+    logits = views @ views.T / temperature
+    itself = torch.eye(2 * photos, dtype=torch.bool, device=views.device)
+    logits = logits.masked_fill(itself, float("-inf"))
+    target = (torch.arange(2 * photos, device=views.device) + photos) % (2 * photos)
+    return functional.cross_entropy(logits, target)
+
+
+def koleo_loss(descriptors: Tensor) -> Tensor:
+    """Return minus the mean log distance to the nearest neighbour in the batch.
+
+    ``descriptors`` is L2-normalised, float32, (batch, dimensions), one view of each photo.
+
+    Source: KoLeo (arXiv 1806.03198), as used by DINOv2 and SSCD.
+    """
+    with torch.no_grad():
+        similarity = descriptors @ descriptors.T
+        similarity.fill_diagonal_(-2)
+        nearest = similarity.argmax(dim=1)
+    squared = (descriptors - descriptors[nearest]).pow(2).sum(dim=1)
+    return -(squared + SMALLEST).sqrt().log().mean()

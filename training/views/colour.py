@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dupfind.training.geometry import Random
+from dupfind.training.views.geometry import Random
 
 Change = Callable[[Tensor, Random], Tensor]
 LUMA = torch.tensor([0.299, 0.587, 0.114])

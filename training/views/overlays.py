@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional
 
-from dupfind.training.geometry import Random, placements
+from dupfind.training.views.geometry import Random, placements
 
 TEXT_SIZE_PX = (192, 48)
 STICKER_PX = 64

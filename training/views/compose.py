@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dupfind.training.geometry import Random
+from dupfind.training.views.geometry import Random
 
 
 @dataclass(frozen=True)

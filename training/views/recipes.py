@@ -6,11 +6,11 @@ share of the views that each makes.
 
 from dataclasses import dataclass, field, replace
 
-from dupfind.training.colour import ColourOptions
-from dupfind.training.compose import ComposeOptions
-from dupfind.training.degrade import DegradeOptions
-from dupfind.training.geometry import GeometryOptions
-from dupfind.training.overlays import OverlayOptions
+from dupfind.training.views.colour import ColourOptions
+from dupfind.training.views.compose import ComposeOptions
+from dupfind.training.views.degrade import DegradeOptions
+from dupfind.training.views.geometry import GeometryOptions
+from dupfind.training.views.overlays import OverlayOptions
 
 # Shares of the copies that are altered in one way alone: what most copies in albums are.
 ONE_WAY = {"shape": 0.25, "colour": 0.25, "placed": 0.4, "covered": 0.1}

@@ -1,0 +1,227 @@
+"""Grow the judge that dupfind ships (dupfind/matching/judge.json) on made copies and look-alikes.
+
+    python benchmarks/fit_judge.py examples PHOTOS... --count 2000 --seed 1 -o one.npz
+    python benchmarks/fit_judge.py others PAIRS.csv -o others.npz
+    python benchmarks/fit_judge.py fit one.npz others.npz
+
+The first makes edited copies of the photos (one to three edits at once) and look-alikes of every kind, and
+looks closer at each. The second takes the pairs of an album without copies (``dupfind report --format pairs``):
+ordinary other photos. The third grows the trees, with folds apart to score them.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import cross_val_predict
+
+from dupfind.errors import PhotoError
+from dupfind.matching.calibrate import shipped_calibration, signals_of
+from dupfind.matching.closer import look_closer
+from dupfind.matching.features import extract
+from dupfind.matching.judge import LOOK_FROM, LOOK_SIGNALS, Judge, look_signals
+from dupfind.matching.verify import verify
+from dupfind.photos.decode import decode
+from dupfind.photos.edits import EDITS, apply_edit
+from dupfind.photos.lookalikes import LOOKALIKES, make_pair, names_of
+
+NEEDED_PX = 500
+LARGEST_PX = 5000
+CUT_FROM_PX = 1300  # larger photos are cut: each gives many examples
+SEEN = 0.002  # of a look-alike with less than this share of wrong windows nothing is to be seen
+MAY_BE_COPIES = 0.9
+HARDLY_SEEN = ("other_words", "other_letters", "other_print", "captions")
+NO_OTHER = ("pan",)  # two crops of one picture: told by what each lacks, not by a look
+
+Pixels = NDArray[np.uint8]
+
+
+class Source:
+    """Gives pictures at random: photos, and cuts of large ones."""
+
+    def __init__(self, folders: tuple[Path, ...], generator: np.random.Generator) -> None:
+        self.paths = sorted(path for folder in folders for path in folder.rglob("*.*"))
+        self.generator = generator
+
+    def __call__(self) -> Pixels:
+        """Return a picture; files that are no photos are passed over."""
+        while True:
+            path = self.paths[self.generator.integers(len(self.paths))]
+            try:
+                pixels = decode(path, needed_px=NEEDED_PX).pixels
+            except PhotoError:
+                continue
+            return self._cut(pixels) if max(pixels.shape[:2]) > CUT_FROM_PX else pixels
+
+    def _cut(self, pixels: Pixels) -> Pixels:
+        height, width = pixels.shape[:2]
+        tall, wide = self.generator.integers(400, 1000, size=2)
+        top = self.generator.integers(max(1, height - tall))
+        left = self.generator.integers(max(1, width - wide))
+        return np.ascontiguousarray(pixels[top : top + tall, left : left + wide])
+
+
+def measure(a: Pixels, b: Pixels) -> NDArray[np.float64] | None:
+    """Return the signals of a pair; None when it has no alignment or its proof rules it out."""
+    proof = verify(extract(a), extract(b))
+    if proof.matrix is None:
+        return None
+    first = shipped_calibration()
+    signals = signals_of(proof)
+    if first.probability(signals[None])[0] < LOOK_FROM:
+        return None
+    look = look_closer(a, b, proof.matrix)
+    return None if look is None else look_signals(look, float(first.log_odds(signals[None])[0]))
+
+
+def copy_of(source: Source, generator: np.random.Generator) -> tuple[str, Pixels, Pixels]:
+    """Return the edits, a picture and a copy of it with one to three edits; a fourth are pages."""
+    made = names_of("made")
+    original = source()
+    if generator.random() < 0.25:
+        pair = make_pair(made[generator.integers(len(made))], generator)
+        original = original if pair is None else pair[0]
+    names = list(EDITS)
+    chosen = [names[i] for i in generator.integers(len(names), size=generator.choice([1, 1, 2, 3]))]
+    copy = original
+    for name in chosen:
+        others = [source() for _ in range(EDITS[name].others)]
+        copy = np.ascontiguousarray(apply_edit(name, copy, generator, other=others).pixels)
+    return "+".join(chosen), original, copy
+
+
+def lookalike_of(
+    source: Source, generator: np.random.Generator
+) -> tuple[str, Pixels, Pixels] | None:
+    """Return the kind and two look-alikes; None where the drawn photo has nothing to change."""
+    names = [name for name in LOOKALIKES if name not in NO_OTHER]
+    name = names[generator.integers(len(names))]
+    start = None if LOOKALIKES[name].family == "made" else source()
+    pair = make_pair(name, generator, start, other=[source(), source()])
+    return None if pair is None else (name, *pair)
+
+
+def is_seen(name: str, signals: NDArray[np.float64]) -> bool:
+    """Say whether something of a look-alike's difference is to be seen at all."""
+    wrong = float(np.exp(signals[list(LOOK_SIGNALS).index("wrong")])) - 0.003
+    return name not in HARDLY_SEEN or wrong >= SEEN
+
+
+@click.group()
+def main() -> None:
+    """Grow the judge that dupfind ships."""
+    cv2.setNumThreads(1)
+
+
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--count", default=2000, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("-o", "output", required=True, type=click.Path(path_type=Path))
+def examples(folders: tuple[Path, ...], count: int, seed: int, output: Path) -> None:
+    """Make copies and look-alikes and look closer at each."""
+    generator = np.random.default_rng(seed)
+    source = Source(folders, generator)
+    rows, labels, kinds = [], [], []
+    for number in range(count):
+        is_copy = number % 2 == 0
+        drawn = copy_of(source, generator) if is_copy else lookalike_of(source, generator)
+        if drawn is None or max(drawn[2].shape[:2]) > LARGEST_PX:
+            continue
+        signals = measure(drawn[1], drawn[2])
+        if signals is not None and (is_copy or is_seen(drawn[0], signals)):
+            rows.append(signals)
+            labels.append(is_copy)
+            kinds.append(drawn[0])
+    np.savez(output, signals=np.array(rows), is_copy=np.array(labels), kinds=np.array(kinds))
+    print(f"{len(rows)} examples, {sum(labels)} of them copies")
+
+
+@main.command()
+@click.argument("pairs", type=click.Path(exists=True, path_type=Path))
+@click.option("--most", default=1500, show_default=True)
+@click.option("-o", "output", required=True, type=click.Path(path_type=Path))
+def others(pairs: Path, most: int, output: Path) -> None:
+    """Look closer at the pairs of an album without copies."""
+    with pairs.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if float(row["probability"]) < MAY_BE_COPIES]
+    found = []
+    for row in rows[:most]:  # the most probable first: those that come nearest to a copy
+        a, b = (
+            decode(Path(row[name]), needed_px=NEEDED_PX).pixels for name in ("path_a", "path_b")
+        )
+        signals = measure(a, b)
+        if signals is not None:
+            found.append(signals)
+    kinds = np.array(["ordinary"] * len(found))
+    np.savez(output, signals=np.array(found), is_copy=np.zeros(len(found), bool), kinds=kinds)
+    print(f"{len(found)} pairs of other photos")
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("-o", "output", default="dupfind/matching/judge.json", show_default=True)
+def fit(files: tuple[Path, ...], output: str) -> None:
+    """Grow the trees and print what held-out folds say of them."""
+    parts = [np.load(file) for file in files]
+    signals, is_copy = (
+        np.concatenate([part[name] for part in parts]) for name in ("signals", "is_copy")
+    )
+    # Copies and others count alike; the log odds are those of an even mixture.
+    weight = np.where(is_copy, 0.5 / is_copy.mean(), 0.5 / (1 - is_copy.mean()))
+    grower = HistGradientBoostingClassifier(
+        max_depth=4,
+        max_iter=120,
+        learning_rate=0.08,
+        monotonic_cst=list(LOOK_SIGNALS.values()),
+        l2_regularization=1.0,
+        min_samples_leaf=15,
+        random_state=20210429,
+    )
+    scores = cross_val_predict(
+        grower, signals, is_copy, cv=5, method="decision_function", params={"sample_weight": weight}
+    )
+    grower.fit(signals, is_copy, sample_weight=weight)
+    judge = as_judge(grower, np.sort(scores[is_copy]), np.sort(scores[~is_copy]))
+    apart = np.abs(judge.log_odds(signals) - grower.decision_function(signals)).max()
+    print(
+        f"{len(signals)} examples, {int(is_copy.sum())} copies; trees as written differ by {apart:.1e}"
+    )
+    for rate in (0.05, 0.02, 0.01, 0.005):
+        cut = np.quantile(judge.other_scores, 1 - rate)
+        print(
+            f"look-alikes passing {rate:.3f}: copies found {(judge.copy_scores > cut).mean():.3f}"
+        )
+    Path(output).write_text(json.dumps(judge.to_json(), separators=(",", ":")), encoding="utf-8")
+
+
+def as_judge(
+    grower: HistGradientBoostingClassifier,
+    copy_scores: NDArray[np.float64],
+    other_scores: NDArray[np.float64],
+) -> Judge:
+    """Write the grown trees as plain arrays, padded to one number of nodes."""
+    trees = [stage[0].nodes for stage in grower._predictors]
+    width = max(len(nodes) for nodes in trees)
+    shape = (len(trees), width)
+    feature, left, right = (np.full(shape, -1, np.int64) for _ in range(3))
+    threshold, value = np.zeros(shape), np.zeros(shape)
+    for row, nodes in enumerate(trees):
+        place = slice(0, len(nodes))
+        leaf = nodes["is_leaf"] > 0
+        feature[row, place] = np.where(leaf, -1, nodes["feature_idx"])
+        threshold[row, place] = np.where(leaf, 0, nodes["num_threshold"])
+        left[row, place] = np.where(leaf, 0, nodes["left"])
+        right[row, place] = np.where(leaf, 0, nodes["right"])
+        value[row, place] = nodes["value"]
+    bias = float(np.ravel(grower._baseline_prediction)[0])
+    return Judge(feature, threshold, left, right, value, bias, copy_scores, other_scores)
+
+
+if __name__ == "__main__":
+    main()

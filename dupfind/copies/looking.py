@@ -1,0 +1,138 @@
+"""Look closer at the proven pairs of a library, in parallel: those that hold its groups together."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from dupfind.errors import PhotoError
+from dupfind.matching.calibrate import SIGNALS, shipped_calibration
+from dupfind.matching.closer import CloserLook, look_closer
+from dupfind.matching.features import use_one_thread
+from dupfind.matching.judge import LOOK_FROM, Judge, look_signals, shipped_judge
+from dupfind.matching.proven import Proven
+from dupfind.matching.settle import Looked, Settling
+from dupfind.photos.decode import decode
+from dupfind.progress import OnDone
+from dupfind.records import Photo
+
+NEEDED_PX = 450  # half the shorter side at least: a frame of 800 px and a little more
+SMALL_PART, NEEDED_FOR_PARTS_PX = 0.3, 900  # a part of so little is looked at in more detail
+IN_MEMORY = 40  # decoded photos that are held: about 4 MB each
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the closer looks say of proven pairs, arrays of one length.
+
+    Attributes:
+        scores: Log odds of a copy against a look-alike; NaN where there was no look.
+        is_looked: Whether the pair itself was looked at; the others follow from their hub.
+        looks: What was found, by place.
+    """
+
+    scores: NDArray[np.float64]
+    is_looked: NDArray[np.bool_]
+    looks: dict[int, CloserLook]
+
+
+class Looker:
+    """Looks closer at pairs of photos given by row."""
+
+    def __init__(self, photos: Sequence[Photo], *, workers: int = 2) -> None:
+        self.photos = photos
+        self._limits = threadpool_limits(1)
+        self._pool = ThreadPoolExecutor(workers, "look", initializer=use_one_thread)
+        self._held: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(cancel_futures=True)
+        self._limits.restore_original_limits()
+
+    def judge(self, pairs: Sequence[Proven], on_done: OnDone | None = None) -> Judged:
+        """Look at those pairs that may be copies until all are settled.
+
+        Args:
+            pairs: Proven pairs; those without an alignment, or that the proof rules out, get no look.
+            on_done: Called with (settled, all that may be copies).
+        """
+        shipped = shipped_calibration()
+        signals = np.array([pair.signals for pair in pairs]).reshape(-1, len(SIGNALS))
+        odds, proof = shipped.log_odds(signals), shipped.probability(signals)
+        settling = Settling(_looked(pairs, proof))
+        total = int(settling.pairs.wanted.sum())
+        looks: dict[int, CloserLook] = {}
+        while batch := settling.next_batch():
+            found = self._look([pairs[place] for place in batch])
+            scores = _scores(shipped_judge(), found, odds[batch])
+            settling.record(batch, scores)
+            looks.update({p: look for p, look in zip(batch, found, strict=True) if look})
+            if on_done:
+                on_done(total - settling.waiting, total)
+        return Judged(settling.scores, settling.is_looked, looks)
+
+    def _look(self, pairs: Sequence[Proven]) -> list[CloserLook | None]:
+        return list(self._pool.map(self._look_at, pairs))
+
+    def _look_at(self, pair: Proven) -> CloserLook | None:
+        if pair.matrix is None:
+            return None
+        small = (pair.evidence.crop_share or 1.0) < SMALL_PART
+        needed_px = NEEDED_FOR_PARTS_PX if small else NEEDED_PX
+        try:
+            a, b = (self._pixels(row, needed_px) for row in (pair.a, pair.b))
+        except PhotoError:  # it cannot be read any more: nothing is known
+            return None
+        return look_closer(a, b, pair.matrix)
+
+    def _pixels(self, row: int, needed_px: int) -> NDArray[np.uint8]:
+        key = row, needed_px
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        pixels = decode(self.photos[row].path, needed_px=needed_px).pixels
+        with self._lock:
+            self._held[key] = pixels
+            while len(self._held) > IN_MEMORY:
+                self._held.popitem(last=False)
+        return pixels
+
+
+def _looked(pairs: Sequence[Proven], proof: NDArray[np.float64]) -> Looked:
+    rows = np.array([(pair.a, pair.b) for pair in pairs], np.int64).reshape(-1, 2)
+    covered = np.array([_covered(pair) for pair in pairs]).reshape(-1, 2)
+    aligned = np.array([pair.matrix is not None for pair in pairs], bool)
+    return Looked(rows, proof, covered, aligned & (proof >= LOOK_FROM))
+
+
+def _covered(pair: Proven) -> tuple[float, float]:
+    """Return what share of a shows b, and of b shows a."""
+    found = pair.evidence
+    if pair.container >= 0:
+        return 0.0, 0.0
+    if found.part is None:
+        return 1.0, 1.0
+    whole, part = found.crop_share or 0.0, found.part_share or 0.0
+    return (part, whole) if found.part == "a" else (whole, part)
+
+
+def _scores(
+    judge: Judge, looks: Sequence[CloserLook | None], odds: NDArray[np.float64]
+) -> list[float]:
+    seen = {
+        place: look_signals(look, float(odds[place]))
+        for place, look in enumerate(looks)
+        if look is not None
+    }
+    scores = np.full(len(looks), np.nan)
+    if seen:
+        scores[list(seen)] = judge.log_odds(np.array(list(seen.values())))
+    return [float(score) for score in scores]

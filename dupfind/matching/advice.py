@@ -1,0 +1,163 @@
+"""Say what may become of a copy: whether a person would lose anything with it, and what.
+
+In:  the relation, evidence and verdict of a copy. Out: advice with its reasons. No disk or database.
+"""
+
+from collections.abc import Iterator
+
+from dupfind.evidence import Evidence
+from dupfind.matching.clues import CLEAR, Clue, Verdict
+from dupfind.records import Advice, Photo, Reason, Relation
+
+MORE_PIXELS = 1.02
+LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
+EXIF_WORTH = 6  # entries: a few are written by every program
+CLEARLY = 1.5  # weight of a clue that is worth a look by itself
+VERY_SOFT = 3.0
+UNTOUCHED = 0.002  # share of the overlap that saving anew may change
+FEW_TONES = 2.9  # weight of a palette of few colours, which changes a little everywhere
+PALETTE = 0.025
+
+_BY_CLUE = {
+    Clue.CONTAINS: Reason.FRAMED,
+    Clue.PART: Reason.SHOWS_LESS,
+    Clue.WRITTEN: Reason.WRITTEN,
+    Clue.ONE_TONE: Reason.ONE_TONE,
+    Clue.CLIPPED: Reason.RECOLOURED,
+    Clue.DIMMED: Reason.RECOLOURED,
+    Clue.UNEVEN: Reason.RECOLOURED,
+    Clue.NOISY: Reason.SHARPER,
+    Clue.SHARPENED: Reason.SHARPER,
+    Clue.FLAT: Reason.SOFTER,
+}
+HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
+
+
+def advise(
+    relation: str, evidence: Evidence, verdict: Verdict | None, photo: Photo, kept: Photo
+) -> tuple[Advice, tuple[Reason, ...]]:
+    """Return what may become of ``photo``, and why.
+
+    Args:
+        relation: Of the photo to the kept one.
+        evidence: Of the photo as made from the kept one.
+        verdict: Of (kept, photo); None where they were not looked into.
+        photo, kept: The two.
+    """
+    lost = list(dict.fromkeys(_lost(relation, evidence, verdict, photo, kept)))
+    if not lost and relation in HARMLESS and _may_be_better(verdict, photo, kept):
+        lost = [Reason.FINER]
+    if lost:
+        return Advice.LOOK, tuple(lost)
+    return Advice.REMOVE, (_harmless(relation, verdict),)
+
+
+def more_exif(photo: Photo, kept: Photo) -> bool:
+    """Say whether a photo has EXIF entries that the kept one clearly lacks."""
+    return photo.exif_tags >= EXIF_WORTH and kept.exif_tags < 0.5 * photo.exif_tags
+
+
+def _harmless(relation: str, verdict: Verdict | None) -> Reason:
+    if verdict is not None and Clue.ENLARGED in verdict.against_b:
+        return Reason.ENLARGED
+    return {
+        Relation.IDENTICAL: Reason.SAME_BYTES,
+        Relation.SAME_PIXELS: Reason.SAME_PIXELS,
+        Relation.RESIZED: Reason.REDUCED,
+    }.get(Relation(relation), Reason.SAVED_AGAIN)
+
+
+def _lost(
+    relation: str, evidence: Evidence, verdict: Verdict | None, photo: Photo, kept: Photo
+) -> Iterator[Reason]:
+    if relation == Relation.IDENTICAL:
+        return
+    if more_exif(photo, kept):
+        yield Reason.MORE_EXIF
+    if relation == Relation.SAME_PIXELS:
+        return
+    if relation == Relation.SIMILAR:
+        yield Reason.UNPROVEN
+        return
+    yield from _by_evidence(relation, evidence)
+    if verdict is None:
+        if Relation(relation) in HARMLESS:
+            yield Reason.UNSEEN
+    else:
+        yield from _by_verdict(verdict)
+
+
+def _by_evidence(relation: str, evidence: Evidence) -> Iterator[Reason]:
+    holds = {*evidence.relations, Relation(relation)}
+    if Relation.COMPOSITE in holds:
+        yield Reason.COMPOSITE
+    if evidence.part is not None and Relation.CROPPED in holds:
+        yield Reason.SHOWS_LESS if evidence.part == "b" else Reason.SHOWS_MORE
+    if evidence.frame is not None:
+        yield Reason.FRAMED if evidence.frame == "b" else Reason.UNFRAMED
+    if Relation.RECOLOURED in holds:
+        yield from _by_tone(evidence)
+    if evidence.mirrored:
+        yield Reason.MIRRORED
+    if Relation.ROTATED in holds:
+        yield Reason.TURNED
+    if evidence.warped:
+        yield Reason.WARPED
+    if evidence.stretch is not None:
+        yield Reason.STRETCHED
+    if evidence.detail_ratio is not None:
+        yield Reason.SOFTER if evidence.detail_ratio < 1 else Reason.SHARPER
+    if Relation.EDITED in holds and (evidence.changed_share or 0.0) > LOST_SHARE:
+        yield Reason.CHANGED
+    if not holds <= HARMLESS:
+        yield from _unnamed(holds, evidence)
+
+
+def _by_tone(evidence: Evidence) -> Iterator[Reason]:
+    tones = evidence.tones
+    if evidence.grey and tones is not None:
+        yield Reason.ONE_TONE if tones.colour_b < tones.colour_a else Reason.MORE_COLOUR
+    else:
+        yield Reason.RECOLOURED
+
+
+def _unnamed(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
+    """Yield a reason for what holds but left no particular trace: it is no plain copy."""
+    traced = evidence.frame or evidence.warped or evidence.detail_ratio is not None
+    if Relation.EDITED in holds and not traced:
+        yield Reason.CHANGED
+    if Relation.CROPPED in holds and evidence.part is None:
+        yield Reason.SHOWS_LESS
+
+
+def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
+    few_tones = verdict.against_b.get(Clue.STEPS, 0.0) >= FEW_TONES
+    if verdict.changed_share > (PALETTE if few_tones else UNTOUCHED):
+        yield Reason.CHANGED
+    for clues in (verdict.against_b, verdict.against_a):
+        for clue, weight in clues.items():
+            if clue in _BY_CLUE and weight >= CLEARLY:
+                reason = _BY_CLUE[clue]
+                if clues is verdict.against_a:
+                    reason = _TURNED_ABOUT.get(reason, Reason.CHANGED)
+                yield reason
+    if verdict.against_b.get(Clue.SOFTER, 0.0) >= VERY_SOFT:
+        yield Reason.SOFTER
+
+
+_TURNED_ABOUT = {
+    Reason.FRAMED: Reason.UNFRAMED,
+    Reason.SHOWS_LESS: Reason.SHOWS_MORE,
+    Reason.ONE_TONE: Reason.MORE_COLOUR,
+    Reason.RECOLOURED: Reason.RECOLOURED,
+    Reason.SHARPER: Reason.SOFTER,
+    Reason.SOFTER: Reason.SHARPER,
+}
+
+
+def _may_be_better(verdict: Verdict | None, photo: Photo, kept: Photo) -> bool:
+    if verdict is not None and verdict.margin <= -CLEAR:
+        return True
+    if photo.width * photo.height <= MORE_PIXELS * kept.width * kept.height:
+        return False
+    return verdict is None or Clue.ENLARGED not in verdict.against_b

@@ -1,0 +1,85 @@
+"""The traces that alterations leave, and the verdict that those of a pair add up to.
+
+Plain data: no pictures, disk, database or model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+CLEAR = 1.0  # margin from which on a verdict says which one is the source
+
+
+class Clue(StrEnum):
+    """A trace that says a picture was made from the other one."""
+
+    CONTAINS = "contains"  # it shows the other inside a frame, a page, a collage
+    PART = "part"
+    WRITTEN = "written-over"
+    ONE_TONE = "one-tone"  # grey, sepia, duotone
+    CLIPPED = "clipped"
+    DIMMED = "dimmed"
+    FLATTER = "less-contrast"
+    STEPS = "fewer-tones"
+    UNEVEN = "uneven-light"
+    OVERCOLOURED = "stronger-colours"
+    SOFTER = "softer"
+    SHARPENED = "sharpened"
+    NOISY = "noisy"
+    FLAT = "flattened"  # pixelated, painted
+    COARSE = "coarser-saved"
+    RESAVED = "saved-from-it"  # it carries the steps of the other's compression
+    ENLARGED = "enlarged"
+    REDUCED = "reduced"
+    TURNED = "turned"
+    EDITOR = "editor"
+    NO_CAMERA = "no-camera"
+    MINORITY = "minority"  # most of the group are like the other
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the clues say of a pair.
+
+    Attributes:
+        against_a: Clues that a was made from b, with their weights.
+        against_b: Clues that b was made from a.
+        alike: Whether the two show the same in the same colours, the same way round.
+        changed_share: Share of the overlap that differs by more than saving anew explains.
+    """
+
+    against_a: Mapping[Clue, float] = field(default_factory=dict)
+    against_b: Mapping[Clue, float] = field(default_factory=dict)
+    alike: bool = False
+    changed_share: float = 0.0
+
+    @property
+    def margin(self) -> float:
+        """How clearly b was made from a; negative the other way round."""
+        return sum(self.against_b.values()) - sum(self.against_a.values())
+
+    def reversed(self) -> "Verdict":
+        """Return the verdict of (b, a)."""
+        return Verdict(self.against_b, self.against_a, self.alike, self.changed_share)
+
+    def weight(self, *clues: Clue) -> float:
+        """Return how much the clues weigh against b, less what they weigh against a."""
+        return sum(self.against_b.get(c, 0.0) - self.against_a.get(c, 0.0) for c in clues)
+
+
+class Votes:
+    """Collects clues: those against b have a positive weight, those against a a negative one."""
+
+    def __init__(self) -> None:
+        self.against_a: dict[Clue, float] = {}
+        self.against_b: dict[Clue, float] = {}
+
+    @property
+    def strongest(self) -> float:
+        """The largest weight of any clue."""
+        return max((*self.against_a.values(), *self.against_b.values()), default=0.0)
+
+    def add(self, clue: Clue, weight: float) -> None:
+        side = self.against_b if weight > 0 else self.against_a
+        if abs(weight) > 0.05:
+            side[clue] = round(side.get(clue, 0.0) + abs(weight), 2)

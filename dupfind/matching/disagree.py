@@ -1,0 +1,227 @@
+"""Where two pictures that lie on each other disagree, and which of them shows something of its own there.
+
+In:  two grey pictures of one shape, softened alike, and where both have pixels. Out: ``Disagreement``.
+No disk, database or model.
+
+An edit of one picture writes over it: there the edited one shows something and the other what it always
+showed. Two pictures of one layout (another month's invoice, another animal before a fixed camera) differ
+both ways: each shows something that the other lacks, however small.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+WINDOW_PX = 15
+STEP_PX = 4  # windows are counted this far apart
+LOWEST_CONTRAST = 3.0  # grey levels that a window must vary by to count as textured
+CONTRAST_SHARE = 0.06  # of the picture's own contrast: a soft picture still has texture
+WRONG_BELOW = 0.6  # correlation of a window that disagrees, where the others are near 1
+TYPICAL_FACTOR = 6.0  # in a noisy pair a window must be so much worse than the typical one
+WORST_TYPICAL = 0.9
+MIN_REGION_PX = 40
+PLAIN_SLOPE = 0.25  # of a picture's contrast: a smaller slope is plain ground
+DIFFERS = 0.35  # of a picture's contrast: pixels that differ by more have changed
+JOIN_PX = 5
+
+
+@dataclass(frozen=True)
+class Region:
+    """One connected place of disagreement; a and b are the two pictures.
+
+    Attributes:
+        share: Its part of the pictures' common area.
+        own_a, own_b: What each shows there that the other does not explain, in units of its contrast.
+        edge_a, edge_b: Mean slope of each along the outline of what changed: who has an edge there
+            has something laid over.
+        plain: Share of the ground around it that is plain in both.
+    """
+
+    share: float
+    own_a: float
+    own_b: float
+    edge_a: float
+    edge_b: float
+    plain: float
+
+    @property
+    def foreign_a(self) -> float:
+        """How sure it is that the foreign thing is in a, in [0, 1]; 0.5 where both have an edge."""
+        total = self.edge_a + self.edge_b
+        return 0.5 if total <= 0 else float(np.clip((self.edge_a / total - 0.35) / 0.3, 0, 1))
+
+    @property
+    def on_plain(self) -> float:
+        """How plain the ground is that it stands on, in [0, 1]."""
+        return float(np.clip((self.plain - 0.6) / 0.3, 0, 1))
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How the windows of two pictures agree.
+
+    Attributes:
+        windows: How many were looked at (every ``STEP_PX``, with texture in either picture).
+        textured_share: Their share of all.
+        median: Median correlation of the windows.
+        low: Their 5th percentile.
+        agree: Share of windows with a correlation above 0.8.
+        wrong: Share of windows that disagree.
+        regions: The places of disagreement, the largest first.
+    """
+
+    windows: int
+    textured_share: float
+    median: float
+    low: float
+    agree: float
+    wrong: float
+    regions: tuple[Region, ...]
+
+
+def disagreement(
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    *,
+    noise: tuple[float, float] = (0.0, 0.0),
+) -> Disagreement | None:
+    """Compare two pictures window by window; None where there is too little texture to compare.
+
+    Args:
+        a, b: (height, width) float32 grey, of about the same sharpness, a not negative to b.
+        mask: Where both have pixels.
+        noise: Noise of each in grey levels; texture must exceed it.
+    """
+    spread_a, spread_b = (max(float(picture[mask].std()), 8.0) for picture in (a, b))
+    deviation_a, deviation_b, covariance = _moments(a, b)
+    whole = cv2.blur(mask.astype(np.float32), (WINDOW_PX, WINDOW_PX)) > 0.99
+    enough_a = max(LOWEST_CONTRAST, CONTRAST_SHARE * spread_a, 1.5 * noise[0])
+    enough_b = max(LOWEST_CONTRAST, CONTRAST_SHARE * spread_b, 1.5 * noise[1])
+    textured = whole & ((deviation_a > enough_a) | (deviation_b > enough_b))
+    counted = np.zeros_like(mask)
+    counted[::STEP_PX, ::STEP_PX] = True
+    windows = int((textured & counted).sum())
+    if windows < 30:
+        return None
+    correlation = covariance / np.maximum(deviation_a * deviation_b, 0.5 * enough_a * enough_b)
+    values = correlation[textured & counted]
+    typical = max(1 - float(np.median(values)), 0.02)
+    wrong = textured & (
+        correlation < 1 - max(1 - WRONG_BELOW, min(TYPICAL_FACTOR * typical, WORST_TYPICAL))
+    )
+    unexplained = np.sqrt(np.clip(1 - np.maximum(correlation, 0) ** 2, 0, 1))
+    own = deviation_a * unexplained / spread_a, deviation_b * unexplained / spread_b
+    regions = _regions(_Laid(a, b, spread_a, spread_b), wrong, whole, own)
+    return Disagreement(
+        windows=windows,
+        textured_share=windows / max(1, int((whole & counted).sum())),
+        median=float(np.median(values)),
+        low=float(np.percentile(values, 5)),
+        agree=float((values > 0.8).mean()),
+        wrong=float((wrong & counted).sum() / windows),
+        regions=regions,
+    )
+
+
+def _moments(
+    a: NDArray[np.float32], b: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the deviations of both and their covariance in the window around each pixel."""
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.blur(values, (WINDOW_PX, WINDOW_PX)), np.float32)
+
+    # Around their middle: the squares of float32 are exact enough there.
+    a, b = a - np.float32(a.mean()), b - np.float32(b.mean())
+    mean_a, mean_b = mean(a), mean(b)
+    deviation_a = np.sqrt(np.maximum(mean(a * a) - mean_a * mean_a, 0))
+    deviation_b = np.sqrt(np.maximum(mean(b * b) - mean_b * mean_b, 0))
+    return deviation_a, deviation_b, mean(a * b) - mean_a * mean_b
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """Two pictures on each other, and the contrast of each in grey levels."""
+
+    a: NDArray[np.float32]
+    b: NDArray[np.float32]
+    spread_a: float
+    spread_b: float
+
+
+def _regions(
+    laid: _Laid,
+    wrong: NDArray[np.bool_],
+    whole: NDArray[np.bool_],
+    own: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> tuple[Region, ...]:
+    joined = cv2.dilate(wrong.astype(np.uint8), np.ones((JOIN_PX, JOIN_PX), np.uint8))
+    labels, count = ndimage.label(joined)
+    if not count:
+        return ()
+    area = max(1, int(whole.sum()))
+    differs = _differs(laid, whole & ~wrong)
+    slopes = _slope(laid.a) / laid.spread_a, _slope(laid.b) / laid.spread_b
+    regions = []
+    for label, place in enumerate(ndimage.find_objects(labels), 1):
+        around = _wider(place, labels.shape, 8)
+        inside = labels[around] == label
+        if int(inside.sum()) < MIN_REGION_PX:
+            continue
+        cut = slopes[0][around], slopes[1][around]
+        edges = _along_outline(inside & differs[around], cut)
+        ring = (cv2.dilate(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & ~inside
+        ring &= whole[around]
+        plain = (cut[0][ring] < PLAIN_SLOPE) & (cut[1][ring] < PLAIN_SLOPE)
+        regions.append(
+            Region(
+                share=float(inside.sum()) / area,
+                own_a=float(own[0][around][inside].mean()),
+                own_b=float(own[1][around][inside].mean()),
+                edge_a=edges[0],
+                edge_b=edges[1],
+                plain=float(plain.mean()) if plain.size > 20 else 0.0,
+            )
+        )
+    return tuple(sorted(regions, key=lambda region: -region.share))
+
+
+def _differs(laid: _Laid, sound: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where the pictures differ after a fit of tone on the places that agree."""
+    gain, offset = 1.0, 0.0
+    if int(sound.sum()) > 100:
+        values_a, values_b = laid.a[sound][::5], laid.b[sound][::5]
+        centred = values_a - values_a.mean()
+        gain = float((centred * values_b).mean() / max(float((centred**2).mean()), 1.0))
+        offset = float(values_b.mean() - gain * values_a.mean())
+    return np.asarray(np.abs(gain * laid.a + offset - laid.b) > DIFFERS * laid.spread_b)
+
+
+def _along_outline(
+    changed: NDArray[np.bool_], slopes: tuple[NDArray[np.float32], NDArray[np.float32]]
+) -> tuple[float, float]:
+    """Return the mean slope of each picture along the outline of what changed; zeros without any."""
+    if int(changed.sum()) <= 10:
+        return 0.0, 0.0
+    cross = np.ones((3, 3), np.uint8)
+    mask = changed.astype(np.uint8)
+    outline = cv2.dilate(mask, cross) != cv2.erode(mask, cross)
+    return float(slopes[0][outline].mean()), float(slopes[1][outline].mean())
+
+
+def _slope(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the slope at each pixel, as Sobel's filter gives it (eight times grey levels a pixel)."""
+    across, down = cv2.Sobel(picture, cv2.CV_32F, 1, 0), cv2.Sobel(picture, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.magnitude(across, down), np.float32)
+
+
+def _wider(place: tuple[slice, slice], shape: tuple[int, ...], by: int) -> tuple[slice, slice]:
+    rows, columns = place
+    return (
+        slice(max(0, rows.start - by), min(shape[0], rows.stop + by)),
+        slice(max(0, columns.start - by), min(shape[1], columns.stop + by)),
+    )

@@ -1,0 +1,169 @@
+"""Judge by a closer look whether two photos come from one picture, learned without labels.
+
+In:  what the closer look and the proof found. Out: log odds, and what to expect of a cut. No disk,
+database or model.
+
+Trees, boosted (Friedman 2001), whose answer may only rise with what speaks for a copy and fall with
+what speaks against one, however odd the collection. They were grown on edited copies of photos and on
+look-alikes that are none by construction (``photos.lookalikes``): ``benchmarks/fit_judge.py``.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.errors import CalibrationError
+from dupfind.matching.closer import CloserLook
+
+# Name and sign: +1 speaks for a copy, -1 against one.
+LOOK_SIGNALS: dict[str, int] = {
+    "proof": 1,
+    "median": -1,
+    "agree": -1,
+    "wrong": -1,
+    "two_sided": -1,
+    "largest_two_sided": -1,
+    "crossed": -1,
+    "plain_two_sided": -1,
+    "written": -1,
+    "one_sided": -1,
+    "explained": 1,
+    "apart": -1,
+    "moved": -1,
+    "fine_1": 1,
+    "fine_2": 1,
+    "fine_3": 1,
+    "windows": 1,
+    "clear": 1,
+    "two_sided_for_its_noise": -1,
+}
+PROOF_LIMIT = 8.0  # log odds of the proof beyond which more says no more
+PAGE_FROM = 0.3  # share of plain ground from which on added writing is content, not an edit
+LOOK_FROM = 0.05  # probability of the proof from which on a closer look is worth its time
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Boosted trees and the scores of examples that they were not grown on.
+
+    Attributes:
+        feature: (trees, nodes) int, the signal that each node asks for; -1 at leaves.
+        threshold: (trees, nodes), up to which value the left branch is taken.
+        left, right: (trees, nodes) int, the nodes below.
+        value: (trees, nodes), log odds of the leaves.
+        bias: Log odds before any tree.
+        copy_scores, other_scores: Sorted log odds of held-out copies and look-alikes.
+    """
+
+    feature: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    value: NDArray[np.float64]
+    bias: float
+    copy_scores: NDArray[np.float64]
+    other_scores: NDArray[np.float64]
+
+    def log_odds(self, signals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log odds of a copy against a look-alike, (n,), of (n, signals)."""
+        trees = np.arange(len(self.feature))[None]
+        node = np.zeros((len(signals), len(self.feature)), np.int64)
+        rows = np.arange(len(signals))[:, None]
+        while True:
+            asked = self.feature[trees, node]
+            inner = asked >= 0
+            if not inner.any():
+                break
+            below = signals[rows, np.maximum(asked, 0)] <= self.threshold[trees, node]
+            next_node = np.where(below, self.left[trees, node], self.right[trees, node])
+            node = np.where(inner, next_node, node)
+        return np.asarray(self.bias + self.value[trees, node].sum(axis=1), np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-ready values, numbers to four digits."""
+        return {
+            "version": 1,
+            "signals": list(LOOK_SIGNALS),
+            "bias": round(self.bias, 4),
+            **{
+                name: np.round(getattr(self, name), 4).tolist()
+                for name in ("threshold", "value", "copy_scores", "other_scores")
+            },
+            **{name: getattr(self, name).tolist() for name in ("feature", "left", "right")},
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Judge":
+        """Read what ``to_json`` made.
+
+        Raises:
+            CalibrationError: It is of another version, or damaged.
+        """
+        if values.get("version") != 1 or values.get("signals") != list(LOOK_SIGNALS):
+            raise CalibrationError("the judge was made for other signals; install dupfind anew")
+        try:
+            return cls(
+                feature=np.array(values["feature"], np.int64),
+                threshold=np.array(values["threshold"], np.float64),
+                left=np.array(values["left"], np.int64),
+                right=np.array(values["right"], np.int64),
+                value=np.array(values["value"], np.float64),
+                bias=float(values["bias"]),
+                copy_scores=np.array(values["copy_scores"], np.float64),
+                other_scores=np.array(values["other_scores"], np.float64),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise CalibrationError(
+                f"the judge is damaged ({error}); install dupfind anew"
+            ) from error
+
+
+@cache
+def shipped_judge() -> Judge:
+    """Return the judge that comes with dupfind, made by ``benchmarks/fit_judge.py``."""
+    file = resources.files("dupfind.matching") / "judge.json"
+    return Judge.from_json(json.loads(file.read_text(encoding="utf-8")))
+
+
+def look_signals(look: CloserLook, proof_log_odds: float) -> NDArray[np.float64]:
+    """Return the numbers of a closer look that the judge asks for, (signals,).
+
+    Args:
+        look: What was found.
+        proof_log_odds: Log odds of the proof (``Calibration.log_odds``).
+    """
+    seen = look.windows > 0
+    median, agree = (look.median, look.agree) if seen else (0.5, 0.7)
+    written = look.plain_one_sided * max(0.0, look.background - PAGE_FROM)
+    explained = look.explained_share > 0
+    values = {
+        "proof": float(np.clip(proof_log_odds, -PROOF_LIMIT, PROOF_LIMIT)),
+        "median": _log(1 - median, 0.01),
+        "agree": _log(1 - agree, 0.01),
+        "wrong": _log(look.wrong, 0.003),
+        "two_sided": _log(look.two_sided, 3e-4),
+        "largest_two_sided": _log(look.largest_two_sided, 3e-4),
+        "crossed": _log(look.crossed, 1e-3),
+        "plain_two_sided": _log(look.plain_two_sided, 1e-4),
+        "written": _log(written, 1e-4),
+        "one_sided": _log(look.one_sided, 1e-3),
+        "explained": look.explained_share,
+        "apart": _log(look.apart_px if explained else 1.0, 0.1),
+        "moved": look.moved_share,
+        "fine_1": look.fine[1],
+        "fine_2": look.fine[2],
+        "fine_3": look.fine[3],
+        "windows": float(np.log1p(look.windows)),
+        "clear": look.clear_share,
+        "two_sided_for_its_noise": _log(look.two_sided / (1.01 - median), 1e-3),
+    }
+    return np.array([values[name] for name in LOOK_SIGNALS], np.float64)
+
+
+def _log(value: float, least: float) -> float:
+    return float(np.log(max(value, 0.0) + least))

@@ -1,0 +1,127 @@
+"""Judge which of two pictures was made from the other.
+
+In:  ``Look`` of the pictures and the matrix that lays one on the other. Out: a ``Verdict``.
+No disk, database or model.
+
+Every clue is a trace that an alteration leaves in the altered picture: a vote with a weight. The votes of a
+pair add up to its margin; where they balance nothing is said.
+"""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.matching.clues import Clue, Verdict, Votes
+from dupfind.matching.detail import vote_detail
+from dupfind.matching.extent import Extent, extent_of
+from dupfind.matching.overlay import changed_in, written_over
+from dupfind.matching.quality import Look
+from dupfind.matching.tones import Tones, tones
+
+SAME_TONES = 5.0  # grey levels that the colours of re-encoded copies differ by at most
+UNTOLD_STEPS = 2.6  # logarithm of the steps of a good JPEG
+
+
+def judge(
+    a: Look, b: Look, matrix: NDArray[np.float64], *, container: str | None = None
+) -> Verdict:
+    """Say which of two pictures was made from the other.
+
+    Args:
+        a, b: The two pictures.
+        matrix: (3, 3) leads from (x, y) in [0, 1] of a to the same of b (``relation.in_shares``).
+        container: ``a`` or ``b`` where that one is known to hold the other among other things.
+    """
+    votes = Votes()
+    extent = extent_of(a.colour, b.colour, matrix)
+    exact = matrix if extent.turn is None else extent.turn
+    colour_a, seen = _laid(a.colour, b.colour, exact)
+    found = tones(colour_a, b.colour, seen)
+    if container is not None:
+        votes.add(Clue.CONTAINS, 4.0 if container == "b" else -4.0)
+    _vote_extent(votes, extent)
+    alike = extent.turn is not None and np.allclose(extent.turn, np.eye(3))
+    if found is not None:
+        _vote_tones(votes, found, a, b)
+        alike = alike and found.changed < SAME_TONES
+    softness = 0.0
+    if extent.turn is not None:
+        same_tones = found is None or found.changed < SAME_TONES
+        softness = vote_detail(votes, a, b, extent.turn, same_tones=same_tones)
+    if abs(softness) < 0.5 and Clue.ONE_TONE not in votes.against_a | votes.against_b:
+        score = written_over(colour_a, b.colour, seen)
+        votes.add(Clue.WRITTEN, float(np.clip(2.5 * score, -4, 4)) * (1 - abs(softness) / 0.5))
+    if alike and votes.strongest < 0.3 and a.grey.shape == b.grey.shape:
+        votes.add(Clue.COARSE, _coarser(a, b))
+    votes.add(Clue.EDITOR, 1.1 * (float(b.edited) - float(a.edited)))
+    votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
+    changed_share = changed_in(colour_a, b.colour, seen)
+    return Verdict(votes.against_a, votes.against_b, alike, changed_share)
+
+
+def _laid(
+    a: NDArray[np.uint8], b: NDArray[np.uint8], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return a drawn as it lies in b's frame, and where in that frame it is seen."""
+    high, wide = b.shape[:2]
+    half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1.0]])  # OpenCV counts from pixel centres
+    warp = (
+        half
+        @ np.diag([wide, high, 1.0])
+        @ matrix
+        @ np.diag([1 / a.shape[1], 1 / a.shape[0], 1.0])
+        @ np.linalg.inv(half)
+    )
+    zoom = float(abs(np.linalg.det(warp[:2, :2])) ** 0.5)
+    if zoom < 1:
+        sigma = 0.5 * max(0.1, 1 / max(zoom, 1e-3) ** 2 - 1) ** 0.5
+        a = np.asarray(cv2.GaussianBlur(a, (0, 0), sigma), np.uint8)
+    size = (wide, high)
+    drawn = cv2.warpPerspective(
+        a, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    all_of_it = np.ones(a.shape[:2], np.uint8)
+    seen = cv2.warpPerspective(all_of_it, warp, size, flags=cv2.INTER_NEAREST)
+    inner = cv2.erode(seen, np.ones((5, 5), np.uint8), borderValue=0) > 0
+    return np.asarray(drawn, np.uint8), np.asarray(inner)
+
+
+def _vote_extent(votes: Votes, extent: Extent) -> None:
+    votes.add(Clue.CONTAINS, 8.0 * (extent.around_b - extent.around_a))
+    votes.add(Clue.PART, 6.0 * (extent.more_a - extent.more_b))
+
+
+def _vote_tones(votes: Votes, found: Tones, a: Look, b: Look) -> None:
+    low, high = sorted((found.line_a, found.line_b))
+    if high > 2 and high > 2.2 * low and low < 3:
+        votes.add(Clue.ONE_TONE, math.copysign(6.0, found.line_a - found.line_b))
+    elif found.changed > SAME_TONES and high > 1.15 * low:
+        more = math.log(found.line_b / max(found.line_a, 0.1))
+        votes.add(Clue.OVERCOLOURED, float(np.clip(more, -0.5, 0.5)))
+    lost = found.lost_b - found.lost_a
+    if abs(lost) > 0.002:
+        votes.add(Clue.CLIPPED, math.copysign(min(4.0, 1.0 + 40 * abs(lost)), lost))
+    dimmed = found.dimmed_b - found.dimmed_a
+    if abs(dimmed) > 0.002:
+        votes.add(Clue.DIMMED, math.copysign(min(4.0, 1.0 + 40 * abs(dimmed)), dimmed))
+    if found.changed > SAME_TONES and abs(found.contrast) > 0.08 and abs(lost) < 0.002:
+        votes.add(Clue.FLATTER, float(np.clip(-2 * found.contrast, -0.8, 0.8)))
+    if found.changed > SAME_TONES and found.uneven:
+        votes.add(Clue.UNEVEN, float(np.clip(found.uneven, -2.5, 2.5)))
+    comb = b.comb - a.comb
+    if abs(comb) > 0.08:
+        votes.add(Clue.STEPS, float(np.clip(comb * 15, -4, 4)))
+    few = min(a, b, key=lambda look: look.colours)
+    if max(a.colours, b.colours) > 2000 and few.colours <= 256 and few.off_line > 3:
+        votes.add(Clue.STEPS, math.copysign(3.0, a.colours - b.colours))
+
+
+def _coarser(a: Look, b: Look) -> float:
+    """Return how clearly b was saved with coarser steps than a."""
+    coarser = math.log(b.step / a.step)
+    # What a file without a table went through before, nobody knows.
+    untold = UNTOLD_STEPS if (a.table is None) != (b.table is None) else 0.7
+    coarser = math.copysign(max(0.0, abs(coarser) - untold), coarser)
+    return float(np.clip(coarser, -3, 3))

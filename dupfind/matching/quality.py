@@ -1,0 +1,187 @@
+"""What one picture shows of its own history: tones that are gone, a grid of blocks, real detail.
+
+In:  a decoded picture as a ``Look``. Out: numbers, for ``original``. No disk, database or model.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+COLOUR_PX = 384  # long side of the reduced picture that colours are compared in
+_SAMPLES = 160_000  # pixels that tones are counted over
+_BLACK, _WHITE = 2, 253
+_BLOCK = 8  # of JPEG
+_SOME_BLOCKS = 3000
+_SMALLEST_STEP = 3.0  # of a quantisation that can be told from the noise of another saving
+
+
+@dataclass(frozen=True)
+class Look:
+    """A picture as it is judged.
+
+    Attributes:
+        grey: (height, width) uint8, the upright luma at full size.
+        colour: (h, w, 3) uint8 sRGB, reduced to at most ``COLOUR_PX``.
+        sample: (n, 3) uint8, pixels as they are in the file, spread over all of it.
+        table: (8, 8) float32 luma quantisation of a JPEG in the upright picture's directions;
+            None for other files.
+        camera: Whether EXIF names a camera.
+        edited: Whether a tag names an editor, a messenger or a screenshot.
+    """
+
+    grey: NDArray[np.uint8]
+    colour: NDArray[np.uint8]
+    sample: NDArray[np.uint8]
+    table: NDArray[np.float32] | None = None
+    camera: bool = False
+    edited: bool = False
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return int(self.grey.shape[1])
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return int(self.grey.shape[0])
+
+    @cached_property
+    def clipped(self) -> float:
+        """Share of the channel values that are black or white to the end."""
+        values = self.sample
+        return float(((values <= _BLACK) | (values >= _WHITE)).mean())
+
+    @cached_property
+    def reach(self) -> float:
+        """How much of the range from black to white the tones use, in grey levels."""
+        low, high = np.percentile(self.sample @ LUMA, (0.5, 99.5))
+        return float(high - low)
+
+    @cached_property
+    def comb(self) -> float:
+        """How much the counts of the tones jump from one to the next: 0 smooth, 1 teeth and gaps."""
+        return float(max(_comb(self.sample[:, channel]) for channel in range(3)))
+
+    @cached_property
+    def colours(self) -> int:
+        """How many different colours the sample has."""
+        packed = self.sample.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+        return len(np.unique(packed))
+
+    @cached_property
+    def off_line(self) -> float:
+        """Grey levels that the colours lie off one curve of tone: about 0 in grey, sepia, duotone."""
+        return off_line(self.colour)
+
+    @cached_property
+    def step(self) -> float:
+        """About how coarse the steps are that the picture was saved with; 1 without loss."""
+        own = 1.0 if self.table is None else max(1.0, float(self.table.mean()))
+        return max(own, 1 + 40 * (self.blocked - 1.12))
+
+    @cached_property
+    def blocked(self) -> float:
+        """How much harsher the grey changes across a grid of 8 pixels than beside it; 1 is not at all."""
+        return max(_blocked(self.grey), _blocked(self.grey.T))
+
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def look_at(
+    pixels: NDArray[np.uint8],
+    *,
+    table: NDArray[np.float32] | None = None,
+    camera: bool = False,
+    edited: bool = False,
+) -> Look:
+    """Make a ``Look`` of an upright picture (height, width, 3) uint8."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    scale = min(1.0, COLOUR_PX / max(grey.shape))
+    size = (max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale)))
+    colour = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    step = max(1, int((grey.size / _SAMPLES) ** 0.5))
+    sample = np.ascontiguousarray(pixels[::step, ::step]).reshape(-1, 3)
+    return Look(
+        np.asarray(grey, np.uint8), np.asarray(colour, np.uint8), sample, table, camera, edited
+    )
+
+
+def off_line(colour: NDArray[np.uint8]) -> float:
+    """Return how far the colours lie from the mean colour of their luma, in grey levels (rms)."""
+    values = colour.reshape(-1, 3).astype(np.float32)
+    level = np.clip(values @ LUMA, 0, 255).astype(np.int64) // 8
+    count = np.maximum(np.bincount(level, minlength=32), 1)
+    total = 0.0
+    for channel in range(3):
+        means = np.bincount(level, values[:, channel], 32) / count
+        total += float(((values[:, channel] - means[level]) ** 2).mean())
+    return float(total**0.5)
+
+
+def carries(grey: NDArray[np.floating], table: NDArray[np.float32]) -> float | None:
+    """Return how far a picture's 8 x 8 frequencies lie from the steps of a JPEG's table.
+
+    Args:
+        grey: (height, width) luma, laid as the JPEG's own picture lies.
+        table: (8, 8) the JPEG's steps.
+
+    Returns:
+        Mean distance to the nearest step in steps: about 0.25 of a picture that never went
+        through the JPEG, near 0 of one made from it. None where the steps are too fine to tell.
+    """
+    coarse = table >= _SMALLEST_STEP
+    coarse[0, 0] = False
+    blocks = _dct_blocks(grey)
+    if not coarse.any() or len(blocks) < 16:
+        return None
+    steps = blocks[:, coarse] / table[coarse]
+    nearest = np.rint(steps)
+    told = np.abs(nearest) >= 1
+    if told.sum() < 60:
+        return None
+    off = np.abs(steps - nearest)
+    # Weigh the coarse steps: what was saved again blurs the fine ones.
+    weight = np.broadcast_to(table[coarse], off.shape)[told]
+    return float((off[told] * weight).sum() / weight.sum())
+
+
+def _dct_blocks(grey: NDArray[np.floating]) -> NDArray[np.float32]:
+    height, width = (side // _BLOCK * _BLOCK for side in grey.shape)
+    cut = grey[:height, :width].astype(np.float32) - 128
+    blocks = cut.reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2).reshape(-1, 8, 8)
+    blocks = blocks[:: max(1, len(blocks) // _SOME_BLOCKS)]
+    return np.asarray(_BASIS @ blocks @ _BASIS.T, np.float32)
+
+
+def _basis() -> NDArray[np.float32]:
+    k, n = np.mgrid[:8, :8]
+    basis = np.cos((2 * n + 1) * k * np.pi / 16) * 0.5
+    basis[0] /= 2**0.5
+    return np.asarray(basis, np.float32)
+
+
+_BASIS = _basis()
+
+
+def _comb(values: NDArray[np.uint8]) -> float:
+    counts = np.bincount(values, minlength=256).astype(np.float64)[3:253]
+    smooth = np.convolve(counts, np.ones(9) / 9, mode="same")
+    total = smooth.sum()
+    return float(np.abs(counts - smooth).sum() / (2 * total)) if total > 0 else 0.0
+
+
+def _blocked(grey: NDArray[np.uint8]) -> float:
+    steps = np.abs(np.diff(grey.astype(np.int16), axis=1)).clip(0, 40)
+    columns = steps.mean(axis=0)
+    if len(columns) < 32:
+        return 1.0
+    whole = columns[: len(columns) // 8 * 8].reshape(-1, 8)
+    means = np.median(whole, axis=0)
+    at = int(means.argmax())
+    beside = np.delete(means, at)
+    return float((means[at] + 0.5) / (beside.mean() + 0.5))

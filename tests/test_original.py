@@ -1,0 +1,219 @@
+"""Which of two pictures was made from the other, and what may become of a copy."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+
+from dupfind.evidence import Evidence
+from dupfind.matching.advice import advise
+from dupfind.matching.clues import CLEAR, Clue, Verdict
+from dupfind.matching.lineage import tiers
+from dupfind.matching.original import judge
+from dupfind.matching.quality import Look, look_at
+from dupfind.photos.details import read_details
+from dupfind.records import Advice, Photo, Reason, Relation
+
+WHOLE = np.eye(3)
+
+
+def scene(seed: int = 3) -> Image.Image:
+    """Leaves of all sizes over each other: the edges, colours and spectrum of a photo (dead leaves)."""
+    rng = np.random.default_rng(seed)
+    large = Image.new("RGB", (960, 720), (90, 120, 70))
+    draw = ImageDraw.Draw(large)
+    for _ in range(2600):
+        radius = min(180.0, 5 * rng.uniform(0, 1) ** -0.5)
+        x, y = rng.uniform(0, 960), rng.uniform(0, 720)
+        light = rng.uniform(0, 1)
+        colour = np.clip(light * 300 * rng.uniform(0.4, 1, 3) - 20, 0, 255).astype(int)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), tuple(colour.tolist()))
+    return large.resize((320, 240), Image.Resampling.LANCZOS)
+
+
+def look(image: Image.Image, quality: int = 92, **marks: bool) -> Look:
+    """Save as a JPEG, and look at what comes back."""
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=quality)
+    saved = Image.open(buffer)
+    table = np.array(saved.quantization[0], np.float32).reshape(8, 8)  # type: ignore[attr-defined]
+    return look_at(np.asarray(saved.convert("RGB")), table=table, **marks)
+
+
+def written(image: Image.Image) -> Image.Image:
+    copy = image.copy()
+    ImageDraw.Draw(copy).text((30, 180), "WHEN IT IS MONDAY", "white", font_size=28, stroke_width=2,
+                              stroke_fill="black")  # fmt: skip
+    return copy
+
+
+def noisy(image: Image.Image) -> Image.Image:
+    grain = np.random.default_rng(1).normal(0, 18, (image.height, image.width, 3))
+    return Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8))
+
+
+ALTERED = {
+    "grey": lambda image: image.convert("L"),
+    "filter": lambda image: ImageEnhance.Color(ImageEnhance.Contrast(image).enhance(1.5)).enhance(
+        1.5
+    ),
+    "blur": lambda image: image.filter(ImageFilter.GaussianBlur(2)),
+    "sharpened": lambda image: image.filter(ImageFilter.UnsharpMask(2, 250, 0)),
+    "noise": noisy,
+    "text": written,
+    "reduced": lambda image: image.resize((200, 150), Image.Resampling.BICUBIC),
+    "enlarged": lambda image: image.resize((640, 480), Image.Resampling.BICUBIC),
+}
+
+
+@pytest.mark.parametrize("kind", ALTERED)
+def test_an_altered_copy_that_was_saved_better_is_made_from_the_original(kind: str) -> None:
+    verdict = judge(look(scene(), 88), look(ALTERED[kind](scene()), 97), WHOLE)
+
+    assert verdict.margin >= CLEAR, verdict
+
+
+def test_a_verdict_turns_about_with_its_pair() -> None:
+    original, copy = look(scene()), look(ALTERED["grey"](scene()))
+
+    assert judge(copy, original, WHOLE).margin < -CLEAR
+    assert judge(original, copy, WHOLE).reversed().margin < -CLEAR
+
+
+def test_of_a_mirrored_pair_only_the_name_of_an_editor_tells() -> None:
+    mirrored = scene().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    flip = np.array([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]])
+
+    assert abs(judge(look(scene()), look(mirrored), flip).margin) < CLEAR
+    assert judge(look(scene()), look(mirrored, edited=True), flip).margin >= CLEAR
+
+
+def test_a_crop_is_made_from_the_whole_and_a_framed_copy_from_the_picture() -> None:
+    whole = scene()
+    crop = look(whole.crop((32, 24, 288, 216)), 97)
+    frame = Image.new("RGB", (400, 300), (250, 240, 20))
+    frame.paste(whole, (40, 30))
+    into_crop = np.array([[1.25, 0, -0.125], [0, 1.25, -0.125], [0, 0, 1]])
+    into_frame = np.array([[0.8, 0, 0.1], [0, 0.8, 0.1], [0, 0, 1]])
+
+    assert Clue.PART in judge(look(whole, 88), crop, into_crop).against_b
+    assert Clue.CONTAINS in judge(look(whole, 88), look(frame, 97), into_frame).against_b
+
+
+def test_a_turned_copy_carries_the_steps_of_the_jpeg_that_it_was_made_from(tmp_path: Path) -> None:
+    scene().save(tmp_path / "first.jpg", quality=70)
+    Image.open(tmp_path / "first.jpg").transpose(Image.Transpose.ROTATE_180).save(
+        tmp_path / "b.png"
+    )
+    looks = []
+    for name in ("first.jpg", "b.png"):
+        details = read_details(tmp_path / name, width=320, height=240)
+        looks.append(look_at(details.pixels, table=details.table))
+    half_turn = np.array([[-1.0, 0, 1], [0, -1, 1], [0, 0, 1]])
+
+    assert Clue.RESAVED in judge(looks[0], looks[1], half_turn).against_b
+
+
+def test_details_name_cameras_and_editors(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0131] = "ExampleCam", "Example Editor 3"
+    scene().save(tmp_path / "a.jpg", exif=exif)
+    scene().save(tmp_path / "b.png")
+
+    edited = read_details(tmp_path / "a.jpg", width=320, height=240)
+    plain = read_details(tmp_path / "b.png", width=320, height=240)
+    assert (edited.camera, edited.edited, edited.table is not None) == (True, True, True)
+    assert (plain.camera, plain.edited, plain.table) == (False, False, None)
+
+
+def made(weight: float, *, alike: bool = False) -> Verdict:
+    return (
+        Verdict({}, {Clue.PART: weight}, alike)
+        if weight > 0
+        else Verdict({Clue.PART: -weight}, {}, alike)
+    )
+
+
+def test_the_order_of_a_chain_is_right_all_along() -> None:
+    # 1 is the original, 2 its edit, 0 a crop of the edit.
+    verdicts = {(0, 1): made(-3), (0, 2): made(-3), (1, 2): made(3)}
+
+    assert tiers(3, verdicts) == [2, 0, 1]
+
+
+def test_where_the_evidence_is_balanced_several_are_first() -> None:
+    assert tiers(3, {(0, 1): made(0.5), (0, 2): made(4), (1, 2): made(4)}) == [0, 0, 1]
+
+
+def test_the_look_that_most_share_is_evidence() -> None:
+    verdicts = {(a, b): Verdict(alike=3 not in (a, b)) for a in range(4) for b in range(a + 1, 4)}
+
+    assert tiers(4, verdicts)[3] > 0
+
+
+def photo(number: int, width: int = 400, exif_tags: int = 0) -> Photo:
+    return Photo(
+        number, Path(f"/{number}.jpg"), str(number), 9, 0, width, 300, "JPEG", None, exif_tags
+    )
+
+
+SAVED_AGAIN = Evidence("keypoints", relations=(Relation.REENCODED,))
+
+
+@pytest.mark.parametrize(
+    ("relation", "evidence", "verdict"),
+    [
+        (
+            Relation.CROPPED,
+            Evidence(part="b", crop_share=0.9, relations=(Relation.CROPPED,)),
+            Verdict(),
+        ),
+        (Relation.ROTATED, Evidence(degrees=90.0, relations=(Relation.ROTATED,)), Verdict()),
+        (Relation.MIRRORED, Evidence(mirrored=True, relations=(Relation.MIRRORED,)), Verdict()),
+        (Relation.RECOLOURED, Evidence(relations=(Relation.RECOLOURED,)), Verdict()),
+        (Relation.EDITED, Evidence(frame="b", relations=(Relation.EDITED,)), Verdict()),
+        (Relation.COMPOSITE, Evidence(part="a", relations=(Relation.COMPOSITE,)), Verdict()),
+        (Relation.SIMILAR, Evidence(), None),
+        (Relation.REENCODED, SAVED_AGAIN, None),
+        (Relation.REENCODED, SAVED_AGAIN, Verdict(changed_share=0.003)),
+        (Relation.REENCODED, SAVED_AGAIN, Verdict({}, {Clue.NOISY: 3.0})),
+        (Relation.REENCODED, SAVED_AGAIN, Verdict({Clue.SOFTER: 3.0}, {})),
+    ],
+)
+def test_nothing_that_a_person_would_lose_may_go(
+    relation: Relation, evidence: Evidence, verdict: Verdict | None
+) -> None:
+    advice, reasons = advise(relation, evidence, verdict, photo(1), photo(2))
+
+    assert advice is Advice.LOOK
+    assert reasons
+
+
+def test_what_the_kept_one_is_at_least_as_good_as_may_go() -> None:
+    same, kept = Evidence(), photo(2)
+    reduced = Evidence(scale=0.5, relations=(Relation.RESIZED,))
+
+    assert advise(Relation.IDENTICAL, same, None, photo(1), kept) == (
+        Advice.REMOVE,
+        (Reason.SAME_BYTES,),
+    )
+    assert advise(Relation.SAME_PIXELS, same, None, photo(1), kept)[0] is Advice.REMOVE
+    assert advise(Relation.REENCODED, SAVED_AGAIN, Verdict(), photo(1), kept)[0] is Advice.REMOVE
+    assert advise(Relation.RESIZED, reduced, Verdict(), photo(1, 200), kept)[0] is Advice.REMOVE
+
+
+def test_the_larger_one_and_the_one_with_more_exif_want_a_look() -> None:
+    larger = advise(Relation.REENCODED, SAVED_AGAIN, Verdict(), photo(1, 800), photo(2))
+    richer = advise(Relation.SAME_PIXELS, Evidence(), None, photo(1, exif_tags=30), photo(2))
+
+    assert larger == (Advice.LOOK, (Reason.FINER,))
+    assert richer == (Advice.LOOK, (Reason.MORE_EXIF,))
+
+
+def test_pixels_of_any_size_can_be_looked_at() -> None:
+    tiny: NDArray[np.uint8] = np.zeros((9, 11, 3), np.uint8)
+
+    assert abs(judge(look_at(tiny), look_at(tiny), WHOLE).margin) < CLEAR
