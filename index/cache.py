@@ -8,7 +8,8 @@ import hashlib
 import json
 import logging
 import os
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from dupfind.index.building import VectorIndex, build
 from dupfind.index.vectors import BLOCK_ROWS, Vectors, check_vectors
 from dupfind.system import write_whole, written_whole
 
-FORMAT = 1
+FORMAT = 2
 INDEX_FILE = "vectors.faiss"
 MANIFEST_FILE = "manifest.json"
 
@@ -29,7 +30,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an index on disk was made from; any difference means building it again."""
+    """What an index on disk was made from; any difference means building it again.
+
+    ``seen`` is the file's size, time of change and inode when its digest ``file`` was last read:
+    while they stay, so does the digest, and no query reads a large file twice.
+    """
 
     format: int
     faiss: str
@@ -41,6 +46,7 @@ class Manifest:
     probes: int
     recall: float
     file: str
+    seen: list[int]
 
 
 def load_or_build(
@@ -98,7 +104,7 @@ def kept_index(folder: Path, content: str, fingerprint: str) -> VectorIndex | No
         if (manifest.format, manifest.faiss, manifest.model, manifest.content) != current:
             return None
         # faiss trusts lengths that it reads from a file, so a damaged one must not reach it.
-        if _file_digest(folder / INDEX_FILE) != manifest.file:
+        if not _is_whole(folder, manifest):
             return None
         index: Any = faiss.read_index(os.fspath(folder / INDEX_FILE))
     except (OSError, ValueError, TypeError, RuntimeError):
@@ -115,7 +121,7 @@ def _save(folder: Path, index: VectorIndex, content: str, fingerprint: str) -> N
     folder.mkdir(parents=True, exist_ok=True)
     with written_whole(folder / INDEX_FILE) as draft:
         faiss.write_index(index.faiss_index, os.fspath(draft))
-        digest = _file_digest(draft)
+        digest, seen = _file_digest(draft), _seen(draft)
     manifest = Manifest(
         format=FORMAT,
         faiss=faiss.__version__,
@@ -127,9 +133,31 @@ def _save(folder: Path, index: VectorIndex, content: str, fingerprint: str) -> N
         probes=index.probes,
         recall=index.recall,
         file=digest,
+        seen=seen,
     )
+    _write_manifest(folder, manifest)
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
     text = json.dumps(asdict(manifest), indent=2) + "\n"
     write_whole(folder / MANIFEST_FILE, text.encode())
+
+
+def _is_whole(folder: Path, manifest: Manifest) -> bool:
+    """Say whether the index file is the one that was written; it is read only when it looks new."""
+    seen = _seen(folder / INDEX_FILE)
+    if seen == manifest.seen:
+        return True
+    if _file_digest(folder / INDEX_FILE) != manifest.file:
+        return False
+    with suppress(OSError):  # a copied library that cannot be written is read each time
+        _write_manifest(folder, replace(manifest, seen=seen))
+    return True
+
+
+def _seen(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns, found.st_ino]
 
 
 def _file_digest(path: Path) -> str:

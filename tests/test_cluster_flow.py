@@ -349,8 +349,30 @@ def test_an_album_without_copies_is_promised_nothing(tmp_path: Path, small_model
     pictures = {name.split(".")[0]: photo(name) for name in names}
     library, summary = cluster_album(tmp_path, pictures, small_model)
     assert summary.groups == 0
-    assert summary.expectation is None, summary
-    text = run("cluster", "--library", library.paths.root)
-    assert "too few to say" in text
-    assert "0.0000" not in text
-    assert json.loads(run("cluster", "--library", library.paths.root, "--json"))["groups"] == 0
+    assert summary.expectation is None
+    assert "recall" not in run("cluster", "--library", library.paths.root)
+
+
+def test_a_cut_that_no_example_reaches_promises_nothing(library: Library) -> None:
+    assert library.cluster(ClusterOptions(threshold=1.0)).expectation is None
+    assert library.cluster(ClusterOptions(threshold=0.9)).expectation is not None
+
+
+def test_a_query_leaves_nothing_of_a_photo_outside_the_library(
+    library: Library, tmp_path: Path
+) -> None:
+    save_album(tmp_path, {"asked.png": edited("astronaut.png", "crop_70").pixels})
+    assert library.query(tmp_path / "asked.png", k=3)
+    assert file_sha256(tmp_path / "asked.png") not in cached(library)
+    inside = library.photos()[0]
+    shutil.rmtree(library.paths.root / "cache")
+    assert library.query(inside.path, k=3)
+    assert inside.sha256 in cached(library), "what is in the library is read once"
+
+
+def cached(library: Library) -> set[str]:
+    (file,) = (library.paths.root / "cache").glob("*.db")
+    connection = sqlite3.connect(file)
+    found = {row[0] for row in connection.execute("SELECT sha256 FROM blobs")}
+    connection.close()
+    return found

@@ -1,8 +1,11 @@
 """The index on disk is a cache: used when it fits, built again when not, never in the way."""
 
+import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 import faiss
 import numpy as np
@@ -155,3 +158,25 @@ def test_vectors_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="vector 2"):
         load_or_build(tmp_path, ids(5), vectors, MODEL)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_file_is_read_for_its_digest_only_when_it_looks_new(
+    tmp_path: Path, builds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests: list[str] = []
+    digest = hashlib.file_digest
+
+    def counted(file: BinaryIO, name: str) -> object:
+        digests.append(name)
+        return digest(file, name)  # type: ignore[arg-type]
+
+    vectors = unit_vectors(20)
+    load_or_build(tmp_path / "first", ids(20), vectors, MODEL)
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    load_or_build(tmp_path / "first", ids(20), vectors, MODEL)
+    assert digests == []
+    shutil.copytree(tmp_path / "first", tmp_path / "second")
+    for _ in range(2):
+        load_or_build(tmp_path / "second", ids(20), vectors, MODEL)
+    assert len(digests) == 1, "a copied library is looked at once"
+    assert builds == [20]
