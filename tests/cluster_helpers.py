@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dupfind import Library
-from dupfind.flows.clustering import ClusterOptions, ClusterSummary
-from dupfind.flows.indexing import IndexOptions
+from dupfind.flows.clustering import ClusterSummary
+from dupfind.options import ClusterOptions, IndexOptions
 from dupfind.records import Group
 
 

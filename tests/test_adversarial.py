@@ -11,7 +11,7 @@ from matching_helpers import photo
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dupfind.flows.clustering import ClusterOptions
+from dupfind.options import ClusterOptions
 from dupfind.photos.edits import apply_edit
 
 Pixels = NDArray[np.uint8]

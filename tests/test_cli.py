@@ -14,7 +14,7 @@ from PIL import Image
 
 from dupfind import Library, __version__
 from dupfind.cli import cli
-from dupfind.flows.indexing import IndexOptions
+from dupfind.options import IndexOptions
 
 
 @pytest.fixture(scope="module")

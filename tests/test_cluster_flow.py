@@ -20,8 +20,7 @@ from dupfind import Library
 from dupfind.cli import cli
 from dupfind.copies.features import FeatureSource
 from dupfind.errors import DupfindError
-from dupfind.flows.clustering import ClusterOptions
-from dupfind.flows.indexing import IndexOptions
+from dupfind.options import ClusterOptions, IndexOptions
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Level, Photo
 from dupfind.store.cache import BlobCache

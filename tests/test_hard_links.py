@@ -7,7 +7,7 @@ from conftest import picture
 from PIL import Image
 
 from dupfind import Library
-from dupfind.flows.indexing import IndexOptions
+from dupfind.options import IndexOptions
 from dupfind.records import Photo, freed_bytes
 
 

@@ -15,8 +15,9 @@ import dupfind.flows.reading
 from dupfind import Library
 from dupfind.descriptors.embed import Embedder
 from dupfind.descriptors.views import make_view
-from dupfind.flows.indexing import IndexOptions, IndexSummary
+from dupfind.flows.indexing import IndexSummary
 from dupfind.flows.models import open_model
+from dupfind.options import IndexOptions
 from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
 

@@ -14,7 +14,8 @@ from PIL import Image
 import dupfind.flows.reading
 from dupfind import Library
 from dupfind.errors import LibraryError, ModelError
-from dupfind.flows.indexing import IndexOptions, IndexSummary
+from dupfind.flows.indexing import IndexSummary
+from dupfind.options import IndexOptions
 from dupfind.photos.opening import OpenedPhoto
 from dupfind.progress import Step
 from dupfind.store.store import Store

@@ -15,7 +15,7 @@ from PIL import Image
 
 from dupfind import Library
 from dupfind.errors import LibraryError
-from dupfind.flows.indexing import IndexOptions
+from dupfind.options import IndexOptions
 
 PHOTOS = 300
 DUPFIND = [sys.executable, "-c", "from dupfind.cli import main; main()"]

@@ -8,8 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from dupfind import Library
-from dupfind.flows.clustering import ClusterOptions
-from dupfind.flows.index_run import IndexOptions
+from dupfind.options import ClusterOptions, IndexOptions
 from dupfind.records import Level
 
 

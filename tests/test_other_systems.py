@@ -40,9 +40,8 @@ for name in names.split():
     if hasattr(os, name):
         delattr(os, name)
 
+from dupfind.options import IndexOptions, ReportFormat, ReportOptions
 from dupfind.library import Library
-from dupfind.flows.indexing import IndexOptions
-from dupfind.flows.reporting import ReportFormat, ReportOptions
 
 library = Library(Path(album).parent / ".dupfind", device="cpu")
 indexed = library.index([album], IndexOptions(model=model, device="cpu"))

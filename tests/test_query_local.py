@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dupfind import Library
 from dupfind.flows import querying
-from dupfind.flows.indexing import IndexOptions
+from dupfind.options import IndexOptions
 from dupfind.records import Relation
 
 Pixels = NDArray[np.uint8]

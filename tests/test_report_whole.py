@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from dupfind import Library
 from dupfind.cli import cli
-from dupfind.flows.indexing import IndexOptions
+from dupfind.options import IndexOptions
 
 SIZE = (420, 300)
 BOX = (60, 30, 390, 270)

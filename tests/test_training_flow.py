@@ -16,8 +16,8 @@ from dupfind import Library
 from dupfind.cli import cli
 from dupfind.descriptors.backbone import load_model
 from dupfind.errors import TrainingError
-from dupfind.flows.indexing import IndexOptions
-from dupfind.flows.training import SLACK, TrainCallbacks, TrainOptions
+from dupfind.flows.training import SLACK, TrainCallbacks
+from dupfind.options import IndexOptions, TrainOptions
 from dupfind.training.comparison import Comparison
 from dupfind.training.heldout import Retrieval
 

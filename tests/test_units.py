@@ -8,9 +8,8 @@ from cluster_helpers import save_album
 from matching_helpers import photo
 
 from dupfind import Library
-from dupfind.flows.indexing import IndexOptions
-from dupfind.flows.reporting import ReportFormat, ReportOptions
 from dupfind.matching.units import LIVE_PHOTO, RAW_JPEG, unit_of
+from dupfind.options import IndexOptions, ReportFormat, ReportOptions
 
 
 @pytest.mark.parametrize(
