@@ -90,7 +90,7 @@ def test_turned_round_the_two_photos_have_changed_their_letters() -> None:
     assert (turned.crop_box, turned.crop_share) == (WHOLE.crop_box, WHOLE.crop_share)
     assert (turned.scale, turned.detail_ratio, turned.degrees) == (2.5, 2.0, -30.0)
     assert turned.tones == Tone(0.8, 8.0, 0.0, 40.0, 8.0)
-    there, back = (np.reshape(one.matrix, (3, 3)) for one in (WHOLE, turned))
+    there, back = (np.array(one.matrix, np.float64).reshape(3, 3) for one in (WHOLE, turned))
     product = back @ there
     assert np.allclose(product / product[2, 2], np.eye(3))
 

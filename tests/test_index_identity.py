@@ -47,7 +47,7 @@ def library(tmp_path: Path) -> Library:
 def decoding(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The paths that were decoded; decoding itself stays real."""
     paths: list[Path] = []
-    real = dupfind.flows.reading.open_photo
+    real = dupfind.photos.opening.open_photo
 
     def noting(path: Path) -> object:
         paths.append(path)
@@ -274,7 +274,7 @@ def test_what_is_kept_under_a_hash_was_made_from_these_bytes(
     """A file is replaced after it was hashed; an untouched second file has its old bytes."""
     shutil.copyfile(album / "0.png", album / "untouched.png")
     shutil.copyfile(album / "2.png", album / "also.png")
-    real = dupfind.flows.reading.open_photo
+    real = dupfind.photos.opening.open_photo
     replaced: list[Path] = []
 
     def replacing(path: Path) -> object:

@@ -60,7 +60,9 @@ def test_a_pair_are_two_pictures_and_the_given_one_stays_as_it_is(name: str) -> 
         assert pixels.dtype == np.uint8
         assert pixels.ndim == 3
         assert pixels.shape[2] == 3
-    assert start is None or np.array_equal(start, before)
+    if start is not None:
+        assert before is not None
+        assert np.array_equal(start, before)
     if LOOKALIKES[name].family == "photo":
         assert made[0] is start
 

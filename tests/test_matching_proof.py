@@ -328,4 +328,5 @@ def test_degrees_are_anticlockwise() -> None:
     proof = verify(features("rocket.jpg"), extract(pixels))
     _, evidence = relate(proof, side(photo("rocket.jpg")), side(pixels))
     assert evidence.degrees == pytest.approx(90, abs=0.5)
+    assert evidence.scale is not None
     assert math.isclose(evidence.scale, 1, rel_tol=0.01)

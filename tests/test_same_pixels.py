@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def frames(seeds: tuple[int, ...]) -> list[Image.Image]:
     return [Image.fromarray(picture(seed)).quantize(32).convert("RGB") for seed in seeds]
 
 
-def save_all(path: Path, seeds: tuple[int, ...], **options: object) -> Path:
+def save_all(path: Path, seeds: tuple[int, ...], **options: Any) -> Path:
     first, *others = frames(seeds)
     first.save(path, save_all=True, append_images=others, **options)
     return path
@@ -44,7 +45,7 @@ def deep_png(path: Path, samples: NDArray[np.uint16], level: int = 6) -> Path:
 
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "tif"])
 def test_all_frames_and_pages_count(tmp_path: Path, ending: str) -> None:
-    options = {"lossless": True} if ending == "webp" else {}
+    options: dict[str, Any] = {"lossless": True} if ending == "webp" else {}
     if ending != "tif":
         options |= {"duration": 300}
     a = save_all(tmp_path / f"a.{ending}", (1, 2, 3), **options)

@@ -28,7 +28,8 @@ def test_pages_of_one_form_share_its_look_and_differ_in_content(kind: str) -> No
         assert image.mode == "RGB"
         assert min(image.size) == 256
         assert np.asarray(image).std() > 3  # something is on it
-    same, other = [], []
+    same: list[float] = []
+    other: list[float] = []
     for (form, page), image in pages.items():
         for (another, second), compared in pages.items():
             if (form, page) < (another, second):
