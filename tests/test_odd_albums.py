@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from dupfind import Library
 from dupfind.flows.clustering import ClusterOptions
-from dupfind.flows.index_run import IndexOptions
+from dupfind.flows.indexing_state import IndexOptions
 from dupfind.records import Level
 
 
