@@ -65,7 +65,7 @@ def main() -> None:
 
 def by_relation(exam: comparison.Exam, before: LookUp, after: LookUp) -> list[str]:
     """Return recall@1 before and after for each group of kinds."""
-    names = [str(EDITS[kind].group) for kind in exam.kinds]
+    names = [str(EDITS[kind].relation) for kind in exam.kinds]
     lines = []
     for name in sorted(set(names)):
         rows = torch.tensor([other == name for other in names])

@@ -7,7 +7,7 @@ from typing import Any
 
 from dupfind.evidence import Evidence
 from dupfind.records import Advice, FileError, Group, Member, Photo
-from dupfind.reports.contents import Report
+from dupfind.reports.reported import Report
 
 FOLDER = "/home/someone/Pictures"
 NOT_UTF8 = os.fsdecode(b"caf\xe9.jpg")

@@ -162,7 +162,7 @@ def test_the_relation_of_each_edit_is_right_for_its_kind() -> None:
     expected = {name: expected_relations(name) for name in EDITS}
     known = {name for name in EDITS if expected[name]}
     assert {"jpeg_medium", "crop_85", "flip", "watermark", "rotate_90", "combo_mild"} <= known
-    assert {name for name in known if EDITS[name].group not in expected[name]} == set()
+    assert {name for name in known if EDITS[name].relation not in expected[name]} == set()
 
 
 # ---------------------------------------------------------------- the command

@@ -111,8 +111,8 @@ def test_rows_of_other_versions_are_read_as_far_as_they_are_known() -> None:
 
 
 def test_each_relation_of_the_edits_is_looked_at() -> None:
-    assert {EDITS[name].group for name in SEEN_FROM_BOTH_SIDES} == {
-        edit.group for edit in EDITS.values()
+    assert {EDITS[name].relation for name in SEEN_FROM_BOTH_SIDES} == {
+        edit.relation for edit in EDITS.values()
     }
 
 

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page
 from report_samples import HOSTILE_NAMES, copy, hostile_report, original, photo, report_of
 
 from dupfind.records import Group
-from dupfind.reports.contents import Report
 from dupfind.reports.html import pictured_photos, write_html
 from dupfind.reports.output import text_output
+from dupfind.reports.reported import Report
 from dupfind.reports.words import safe_name
 
 

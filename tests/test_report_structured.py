@@ -23,8 +23,8 @@ from report_samples import (
 
 from dupfind.errors import ReportError
 from dupfind.records import Group
-from dupfind.reports.contents import PairLine, Report
 from dupfind.reports.output import text_output
+from dupfind.reports.reported import PairLine, Report
 from dupfind.reports.structured import MEMBER_COLUMNS, write_csv, write_json, write_pairs
 
 

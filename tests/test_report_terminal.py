@@ -8,7 +8,7 @@ import pytest
 from report_samples import FOLDER, HOSTILE_NAMES, copy, hostile_report, original, photo, report_of
 
 from dupfind.records import Group, Member
-from dupfind.reports.contents import Report
+from dupfind.reports.reported import Report
 from dupfind.reports.terminal import make_console, print_report
 from dupfind.reports.words import explain, percent, readable_bytes, readable_date, safe_name
 

@@ -36,8 +36,8 @@ def cluster(
 ) -> None:
     """Find and record the groups of copies.
 
-    Candidates are proven one by one: aligned, then compared where they overlap. On the first run
-    the probabilities are calibrated on edited copies of your own photos.
+    Candidates are proven one by one: aligned, then compared where they overlap. What
+    passes is looked at once more, in full detail.
 
     Example: dupfind cluster --precision 0.999 --keep resolution,oldest
     """

@@ -63,7 +63,7 @@ def kind_rows(exam: Exam, before: LookUp, after: LookUp) -> list[KindRow]:
     return [
         KindRow(
             kind,
-            str(EDITS[kind].group),
+            str(EDITS[kind].relation),
             int((kinds == kind).sum()),
             *(int(hit[kinds == kind].sum()) for hit in hits),
         )

@@ -266,7 +266,7 @@ def _results(store: Store, rows: dict[int, int], truth: Truth) -> tuple[Scored, 
         "relations": relations_report(
             truth,
             _named(pairs, groups, rows, truth),
-            {name: edit.group for name, edit in EDITS.items()},
+            {name: edit.relation for name, edit in EDITS.items()},
         ),
     }
 

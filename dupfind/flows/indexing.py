@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dupfind.errors import LibraryError
-from dupfind.flows.index_run import IndexRun, IndexSummary
+from dupfind.flows.indexing_state import IndexRun, IndexSummary
 from dupfind.flows.known import as_known, names_of
 from dupfind.flows.models import identify_model, model_to_index, open_model
 from dupfind.flows.reading import Reading, is_same

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import PhotoError
-from dupfind.flows.index_run import IndexRun
+from dupfind.flows.indexing_state import IndexRun
 from dupfind.flows.known import same_file_among
 from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.extras import extras_of

@@ -9,9 +9,9 @@ from dupfind.flows.thumbnails import CACHE_FILE, make_thumbnails, side_for
 from dupfind.options import ReportFormat, ReportOptions
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Level
-from dupfind.reports.contents import PairLine, Report
 from dupfind.reports.html import pictured_photos, write_html
 from dupfind.reports.output import text_output
+from dupfind.reports.reported import PairLine, Report
 from dupfind.reports.structured import write_csv, write_json, write_pairs
 from dupfind.reports.terminal import make_console, print_report
 from dupfind.store.cache import BlobCache

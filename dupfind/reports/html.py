@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dupfind.records import Group, Member, Photo
-from dupfind.reports.contents import Report, kept_member, most_reclaimable_first
+from dupfind.reports.reported import Report, kept_member, most_reclaimable_first
 from dupfind.reports.words import (
     copy_shows_more,
     count,

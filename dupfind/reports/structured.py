@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from dupfind.records import FileError, Group
-from dupfind.reports.contents import PairLine, Report, kept_member
+from dupfind.reports.reported import PairLine, Report, kept_member
 from dupfind.reports.words import reason_of
 
 VERSION = 1

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dupfind.records import Advice, FileError, Group, Member, Photo
-from dupfind.reports.contents import Report, kept_member, most_reclaimable_first
+from dupfind.reports.reported import Report, kept_member, most_reclaimable_first
 from dupfind.reports.words import (
     advice_name,
     count,

@@ -46,7 +46,7 @@ def apply_edit(
     """
     edit = EDITS[name]
     step = edit.apply(pixels, rng, other)
-    return EditedPicture(step.pixels, name, edit.group, truth_of(pixels, step))
+    return EditedPicture(step.pixels, name, edit.relation, truth_of(pixels, step))
 
 
 def _combo_mild() -> Apply:
@@ -105,8 +105,8 @@ def _combo_screenshot() -> Apply:
     )
 
 
-def _of(group: Relation, **edits: Apply) -> list[Edit]:
-    return [Edit(name, group, apply) for name, apply in edits.items()]
+def _of(relation: Relation, **edits: Apply) -> list[Edit]:
+    return [Edit(name, relation, apply) for name, apply in edits.items()]
 
 
 _REENCODED = _of(

@@ -46,7 +46,7 @@ class Edit:
     """
 
     name: str
-    group: Relation
+    relation: Relation
     apply: Apply
     others: int = 0
 
@@ -64,7 +64,7 @@ class EditedPicture:
 
     pixels: Pixels
     name: str
-    group: Relation
+    relation: Relation
     parameters: dict[str, Any]
 
 
