@@ -344,7 +344,8 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
     )
     count, peak_bytes = (int(word) for word in done.stdout.split())
     assert count == 5000
-    assert peak_bytes < 100_000  # all 5000 at once take 1.7 MB
+    # All 5000 at once take 1.7 MB; pathlib's table of names may double once, which is 0.4 MB.
+    assert peak_bytes < 700_000
 
 
 def test_the_digest_is_sha256(tmp_path: Path) -> None:
