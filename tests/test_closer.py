@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from matching_helpers import photo
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from dupfind.errors import CalibrationError
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.cluster import Edges, group
 from dupfind.matching.features import extract
 from dupfind.matching.frame import make_frame
-from dupfind.matching.judge import LOOK_SIGNALS, Judge, look_signals, shipped_judge
+from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals, shipped_judge
 from dupfind.matching.motion import find_patches, fit_motion
 from dupfind.matching.promise import choose_cut, estimate_share, probabilities, promise
 from dupfind.matching.settle import Looked, Settling
@@ -178,3 +179,49 @@ def test_asking_for_more_never_promises_less() -> None:
     promised = [promise(judge, odds, cut=cut, share=share).precision for cut in cuts]
     assert promised == sorted(promised)
     assert (np.diff(probabilities(np.sort(odds))) >= 0).all()
+
+
+def page(lines: int) -> Pixels:
+    image = Image.new("RGB", (640, 480), (250, 250, 248))
+    draw = ImageDraw.Draw(image)
+    draw.text((40, 30), "What we learned this year", font=ImageFont.load_default(34), fill="black")
+    for line in range(lines):
+        text = f"{line + 1}. A point that was made before"
+        draw.text((60, 110 + 50 * line), text, font=ImageFont.load_default(22), fill=(40, 40, 60))
+    return np.asarray(image)
+
+
+def test_one_more_line_on_a_page_is_another_page_and_a_copy_of_it_is_none() -> None:
+    jpeg = np.ascontiguousarray(apply_edit("jpeg_medium", page(4), np.random.default_rng(1)).pixels)
+    assert is_refused(looked(page(4), page(5)))
+    assert not is_refused(looked(page(4), jpeg))
+
+
+def test_words_over_a_photo_are_an_edit_and_no_other_picture() -> None:
+    original = photo("astronaut.png")
+    for name in ("text", "meme", "watermark"):
+        copy = apply_edit(name, original, np.random.default_rng(3)).pixels
+        assert not is_refused(looked(original, np.ascontiguousarray(copy))), name
+
+
+def sky(seed: int) -> Pixels:
+    generator = np.random.default_rng(seed)
+    height, width = 360, 480
+    down = np.linspace(0, 1, height)[:, None] ** generator.uniform(0.7, 1.4)
+    top, bottom = np.array([70, 120, 200.0]), np.array([210, 220, 235.0])
+    colours = top + (bottom - top) * down[..., None] + np.zeros((1, width, 1))
+    return np.clip(colours + generator.normal(0, 2, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def test_one_clear_sky_is_not_another_but_the_same_one_saved_finely_is() -> None:
+    upright = np.eye(3)
+    other = look_closer(sky(1), sky(2), upright)
+    same = look_closer(
+        sky(1),
+        np.ascontiguousarray(apply_edit("jpeg_fine", sky(1), np.random.default_rng(2)).pixels),
+        upright,
+    )
+    assert other is not None
+    assert same is not None
+    assert is_refused(other)
+    assert not is_refused(same)

@@ -14,7 +14,14 @@ from dupfind.errors import PhotoError
 from dupfind.matching.calibrate import SIGNALS, shipped_calibration
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.features import use_one_thread
-from dupfind.matching.judge import LOOK_FROM, Judge, look_signals, shipped_judge
+from dupfind.matching.judge import (
+    LOOK_FROM,
+    REFUSED,
+    Judge,
+    is_refused,
+    look_signals,
+    shipped_judge,
+)
 from dupfind.matching.proven import Proven
 from dupfind.matching.settle import Looked, Settling
 from dupfind.photos.decode import read_known
@@ -135,4 +142,7 @@ def _scores(
     scores = np.full(len(looks), np.nan)
     if seen:
         scores[list(seen)] = judge.log_odds(np.array(list(seen.values())))
+        for place, look in enumerate(looks):
+            if look is not None and is_refused(look):
+                scores[place] = min(scores[place], REFUSED)
     return [float(score) for score in scores]

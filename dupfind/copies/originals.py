@@ -19,7 +19,7 @@ from dupfind.photos.details import read_details
 from dupfind.records import Photo
 from dupfind.system import usable_cores
 
-LOOKED_INTO = 6  # members of a group; the others come after them
+LOOKED_INTO = 8  # members of a group; the others come after them
 
 Matrix = NDArray[np.float64]
 # Returns the evidence of row b as made from row a; None where the pair is not proven.

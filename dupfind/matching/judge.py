@@ -44,6 +44,11 @@ LOOK_SIGNALS: dict[str, int] = {
 }
 PROOF_LIMIT = 8.0  # log odds of the proof beyond which more says no more
 PAGE_FROM = 0.3  # share of plain ground from which on added writing is content, not an edit
+PAGE = 0.75  # share of plain ground from which on a picture is a page or a screen
+WRITTEN = 0.003  # what one of two pages must show on plain ground that the other lacks
+SOFT_CLEAR = 0.05  # share of patches found at one place only, below which a picture is soft
+SOFT_FINE = 0.2  # correlation of its finest pixels that another picture as soft does not reach
+REFUSED = -3.0  # log odds at most of a pair that a look rules out
 LOOK_FROM = 0.05  # probability of the proof from which on a closer look is worth its time
 
 
@@ -163,6 +168,19 @@ def look_signals(look: CloserLook, proof_log_odds: float) -> NDArray[np.float64]
         "two_sided_for_its_noise": _log(look.two_sided / (1.01 - median), 1e-3),
     }
     return np.array([values[name] for name in LOOK_SIGNALS], np.float64)
+
+
+def is_refused(look: CloserLook) -> bool:
+    """Say whether a look rules a copy out, whatever the judge makes of its numbers.
+
+    What is written on a page or a screen is its content: one more line on a slide is another slide,
+    where the same words over a photo are an edit. And where no patch can be found again, in a sky or
+    a dark room, only pixels that agree tell a copy from another picture as soft.
+    """
+    is_page = look.background >= PAGE
+    written = is_page and look.plain_one_sided >= WRITTEN
+    is_soft = look.explained_share == 0 and look.clear_share < SOFT_CLEAR
+    return written or (is_soft and max(look.fine[:2]) < SOFT_FINE)
 
 
 def _log(value: float, least: float) -> float:
