@@ -18,6 +18,15 @@ UNTOUCHED = 0.002  # share of the overlap that saving anew may change
 FEW_TONES = 2.9  # weight of a palette of few colours, which changes a little everywhere
 PALETTE = 0.025
 
+_BY_EXTRA = {  # by the words of photos.extras
+    "animation": Reason.ANIMATION,
+    "pages": Reason.PAGES,
+    "has a video behind the picture": Reason.VIDEO,
+    "gain map": Reason.GAIN_MAP,
+    "depth": Reason.DEPTH,
+    "several pictures": Reason.SEVERAL_PICTURES,
+    "layers": Reason.LAYERS,
+}
 _BY_CLUE = {
     Clue.CONTAINS: Reason.FRAMED,
     Clue.PART: Reason.SHOWS_LESS,
@@ -57,6 +66,17 @@ def more_exif(photo: Photo, kept: Photo) -> bool:
     return photo.exif_tags >= EXIF_WORTH and kept.exif_tags < 0.5 * photo.exif_tags
 
 
+def more_inside(photo: Photo, kept: Photo) -> tuple[Reason, ...]:
+    """Return what a photo's file has besides its first picture that the kept one's lacks."""
+    more_frames = photo.frames > max(kept.frames, 1)
+    counted = ("animation", "pages", "several pictures")
+    return tuple(
+        reason
+        for word, reason in _BY_EXTRA.items()
+        if word in photo.extras and (word not in kept.extras or (more_frames and word in counted))
+    )
+
+
 def _harmless(relation: str, verdict: Verdict | None) -> Reason:
     if verdict is not None and Clue.ENLARGED in verdict.against_b:
         return Reason.ENLARGED
@@ -74,6 +94,7 @@ def _lost(
         return
     if more_exif(photo, kept):
         yield Reason.MORE_EXIF
+    yield from more_inside(photo, kept)
     if relation == Relation.SAME_PIXELS:
         return
     if relation == Relation.SIMILAR:

@@ -185,6 +185,7 @@ _REASONS: dict[Reason, str] = {
     Reason.SEVERAL_PICTURES: "has several pictures in it",
     Reason.PAGES: "has more pages",
     Reason.ANIMATION: "an animation",
+    Reason.LAYERS: "has layers",
 }
 _COPIES: dict[Reason, str] = {
     Reason.SAME_BYTES: "the same file",
