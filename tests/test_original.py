@@ -234,7 +234,13 @@ def test_a_file_with_more_inside_than_the_kept_one_wants_a_look(
     fuller = replace(photo(1), extras=(word,))
     assert advise(relation, SAVED_AGAIN, Verdict(), fuller, photo(2)) == (Advice.LOOK, (reason,))
     kept = replace(photo(2), extras=(word,))
-    assert advise(relation, SAVED_AGAIN, Verdict(), fuller, kept)[0] is Advice.REMOVE
+    assert advise(Relation.SAME_PIXELS, SAVED_AGAIN, None, fuller, kept)[0] is Advice.REMOVE
+
+
+def test_pages_that_were_not_compared_are_not_given_up_for_the_same_cover() -> None:
+    march, april = (replace(photo(n), extras=(extra_words.PAGES,), frames=3) for n in (1, 2))
+    advice = advise(Relation.REENCODED, SAVED_AGAIN, Verdict(), april, march)
+    assert advice == (Advice.LOOK, (Reason.PAGES,))
 
 
 def test_more_frames_than_the_kept_one_has_are_not_given_up() -> None:
@@ -242,9 +248,9 @@ def test_more_frames_than_the_kept_one_has_are_not_given_up() -> None:
         replace(photo(number), extras=(extra_words.ANIMATION,), frames=frames)
         for number, frames in ((1, 12), (2, 8))
     )
-    advice = advise(Relation.REENCODED, SAVED_AGAIN, Verdict(), longer, shorter)
+    advice = advise(Relation.SAME_PIXELS, SAVED_AGAIN, None, longer, shorter)
     assert advice == (Advice.LOOK, (Reason.ANIMATION,))
-    assert advise(Relation.REENCODED, SAVED_AGAIN, Verdict(), shorter, longer)[0] is Advice.REMOVE
+    assert advise(Relation.SAME_PIXELS, SAVED_AGAIN, None, shorter, longer)[0] is Advice.REMOVE
 
 
 def test_pixels_of_any_size_can_be_looked_at() -> None:

@@ -27,6 +27,8 @@ _BY_EXTRA = {  # by the words of photos.extras
     "several pictures": Reason.SEVERAL_PICTURES,
     "layers": Reason.LAYERS,
 }
+_MANY_FRAMES = frozenset({Reason.ANIMATION, Reason.PAGES, Reason.SEVERAL_PICTURES})
+_OWN_CONTENT = _MANY_FRAMES | {Reason.VIDEO}  # it does not follow from the first picture
 _BY_CLUE = {
     Clue.CONTAINS: Reason.FRAMED,
     Clue.PART: Reason.SHOWS_LESS,
@@ -66,14 +68,23 @@ def more_exif(photo: Photo, kept: Photo) -> bool:
     return photo.exif_tags >= EXIF_WORTH and kept.exif_tags < 0.5 * photo.exif_tags
 
 
-def more_inside(photo: Photo, kept: Photo) -> tuple[Reason, ...]:
-    """Return what a photo's file has besides its first picture that the kept one's lacks."""
+def more_inside(photo: Photo, kept: Photo, *, compared: bool = True) -> tuple[Reason, ...]:
+    """Return what a photo's file has besides its first picture that the kept one's may lack.
+
+    Args:
+        photo, kept: The two.
+        compared: Whether all their frames and pages were; else those of two files may differ.
+    """
     more_frames = photo.frames > max(kept.frames, 1)
-    counted = ("animation", "pages", "several pictures")
     return tuple(
         reason
         for word, reason in _BY_EXTRA.items()
-        if word in photo.extras and (word not in kept.extras or (more_frames and word in counted))
+        if word in photo.extras
+        and (
+            word not in kept.extras
+            or (reason in _MANY_FRAMES and more_frames)
+            or (reason in _OWN_CONTENT and not compared)
+        )
     )
 
 
@@ -94,7 +105,7 @@ def _lost(
         return
     if more_exif(photo, kept):
         yield Reason.MORE_EXIF
-    yield from more_inside(photo, kept)
+    yield from more_inside(photo, kept, compared=relation == Relation.SAME_PIXELS)
     if relation == Relation.SAME_PIXELS:
         return
     if relation == Relation.SIMILAR:
