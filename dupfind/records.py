@@ -177,6 +177,7 @@ class Reason(StrEnum):
     SEVERAL_PICTURES = "several-pictures"
     PAGES = "pages"
     ANIMATION = "animation"
+    LAYERS = "layers"
 
 
 @dataclass(frozen=True, slots=True)

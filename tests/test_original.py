@@ -1,6 +1,7 @@
 """Which of two pictures was made from the other, and what may become of a copy."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.matching.lineage import tiers
 from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
+from dupfind.photos import extras as extra_words
 from dupfind.photos.details import read_details
 from dupfind.records import Advice, Photo, Reason, Relation
 
@@ -211,6 +213,44 @@ def test_the_larger_one_and_the_one_with_more_exif_want_a_look() -> None:
 
     assert larger == (Advice.LOOK, (Reason.FINER,))
     assert richer == (Advice.LOOK, (Reason.MORE_EXIF,))
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        (extra_words.ANIMATION, Reason.ANIMATION),
+        (extra_words.PAGES, Reason.PAGES),
+        (extra_words.VIDEO, Reason.VIDEO),
+        (extra_words.GAIN_MAP, Reason.GAIN_MAP),
+        (extra_words.DEPTH, Reason.DEPTH),
+        (extra_words.SEVERAL_PICTURES, Reason.SEVERAL_PICTURES),
+        (extra_words.LAYERS, Reason.LAYERS),
+    ],
+)
+@pytest.mark.parametrize("relation", [Relation.SAME_PIXELS, Relation.REENCODED])
+def test_a_file_with_more_inside_than_the_kept_one_wants_a_look(
+    relation: Relation, word: str, reason: Reason
+) -> None:
+    fuller = replace(photo(1), extras=(word,))
+    assert advise(relation, SAVED_AGAIN, Verdict(), fuller, photo(2)) == (Advice.LOOK, (reason,))
+    kept = replace(photo(2), extras=(word,))
+    assert advise(Relation.SAME_PIXELS, SAVED_AGAIN, None, fuller, kept)[0] is Advice.REMOVE
+
+
+def test_pages_that_were_not_compared_are_not_given_up_for_the_same_cover() -> None:
+    march, april = (replace(photo(n), extras=(extra_words.PAGES,), frames=3) for n in (1, 2))
+    advice = advise(Relation.REENCODED, SAVED_AGAIN, Verdict(), april, march)
+    assert advice == (Advice.LOOK, (Reason.PAGES,))
+
+
+def test_more_frames_than_the_kept_one_has_are_not_given_up() -> None:
+    longer, shorter = (
+        replace(photo(number), extras=(extra_words.ANIMATION,), frames=frames)
+        for number, frames in ((1, 12), (2, 8))
+    )
+    advice = advise(Relation.SAME_PIXELS, SAVED_AGAIN, None, longer, shorter)
+    assert advice == (Advice.LOOK, (Reason.ANIMATION,))
+    assert advise(Relation.SAME_PIXELS, SAVED_AGAIN, None, shorter, longer)[0] is Advice.REMOVE
 
 
 def test_pixels_of_any_size_can_be_looked_at() -> None:

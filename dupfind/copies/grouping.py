@@ -11,7 +11,7 @@ from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
 from dupfind.copies.originals import Lineage, lineage_of, with_pairs
 from dupfind.evidence import QUORUM, Evidence
-from dupfind.matching.advice import HARMLESS, advise, more_exif
+from dupfind.matching.advice import HARMLESS, advise, more_exif, more_inside
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
@@ -253,7 +253,8 @@ class _Builder:
             advice, reasons = advise(named, evidence, verdict, photo, keep)
             if row in star.bridges:
                 advice, reasons = Advice.LOOK, (*reasons, Reason.SEVERAL)
-            if photo is not photos[0] and advice is Advice.LOOK and not more_exif(photo, photos[0]):
+            more = more_exif(photo, photos[0]) or more_inside(photo, photos[0])
+            if photo is not photos[0] and advice is Advice.LOOK and not more:
                 # Whatever the first of the same is worth, a second file of it adds nothing.
                 same = relation_of_same(photos[0], photo) is Relation.IDENTICAL
                 advice = Advice.REMOVE

@@ -88,12 +88,20 @@ def with_pairs(
     """Return the lineage with the verdict of each (centre, row) too: nothing may go unlooked into."""
     missing = [row for row in rows if (centre, row) not in lineage.verdicts]
     look = _look(photos[centre]) if missing else None
-    found: dict[tuple[int, int], Verdict] = {}
-    for row in missing:
+    if look is None:
+        return lineage
+
+    def judge_of(row: int) -> Verdict | None:
         evidence = between(centre, row)
-        matrix, other = _matrix(evidence), _look(photos[row])
-        if look is not None and matrix is not None and other is not None:
-            found[centre, row] = judge(look, other, matrix, container=_container(evidence))
+        matrix = _matrix(evidence)
+        other = _look(photos[row]) if matrix is not None else None
+        if matrix is None or other is None:
+            return None
+        return judge(look, other, matrix, container=_container(evidence))
+
+    with ThreadPoolExecutor(usable_cores(), initializer=use_one_thread) as pool:
+        judged = zip(missing, pool.map(judge_of, missing), strict=True)
+        found = {(centre, row): verdict for row, verdict in judged if verdict is not None}
     return Lineage(lineage.tier, {**lineage.verdicts, **found})
 
 

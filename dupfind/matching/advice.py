@@ -18,6 +18,17 @@ UNTOUCHED = 0.002  # share of the overlap that saving anew may change
 FEW_TONES = 2.9  # weight of a palette of few colours, which changes a little everywhere
 PALETTE = 0.025
 
+_BY_EXTRA = {  # by the words of photos.extras
+    "animation": Reason.ANIMATION,
+    "pages": Reason.PAGES,
+    "has a video behind the picture": Reason.VIDEO,
+    "gain map": Reason.GAIN_MAP,
+    "depth": Reason.DEPTH,
+    "several pictures": Reason.SEVERAL_PICTURES,
+    "layers": Reason.LAYERS,
+}
+_MANY_FRAMES = frozenset({Reason.ANIMATION, Reason.PAGES, Reason.SEVERAL_PICTURES})
+_OWN_CONTENT = _MANY_FRAMES | {Reason.VIDEO}  # it does not follow from the first picture
 _BY_CLUE = {
     Clue.CONTAINS: Reason.FRAMED,
     Clue.PART: Reason.SHOWS_LESS,
@@ -57,6 +68,26 @@ def more_exif(photo: Photo, kept: Photo) -> bool:
     return photo.exif_tags >= EXIF_WORTH and kept.exif_tags < 0.5 * photo.exif_tags
 
 
+def more_inside(photo: Photo, kept: Photo, *, compared: bool = True) -> tuple[Reason, ...]:
+    """Return what a photo's file has besides its first picture that the kept one's may lack.
+
+    Args:
+        photo, kept: The two.
+        compared: Whether all their frames and pages were; else those of two files may differ.
+    """
+    more_frames = photo.frames > max(kept.frames, 1)
+    return tuple(
+        reason
+        for word, reason in _BY_EXTRA.items()
+        if word in photo.extras
+        and (
+            word not in kept.extras
+            or (reason in _MANY_FRAMES and more_frames)
+            or (reason in _OWN_CONTENT and not compared)
+        )
+    )
+
+
 def _harmless(relation: str, verdict: Verdict | None) -> Reason:
     if verdict is not None and Clue.ENLARGED in verdict.against_b:
         return Reason.ENLARGED
@@ -74,6 +105,7 @@ def _lost(
         return
     if more_exif(photo, kept):
         yield Reason.MORE_EXIF
+    yield from more_inside(photo, kept, compared=relation == Relation.SAME_PIXELS)
     if relation == Relation.SAME_PIXELS:
         return
     if relation == Relation.SIMILAR:

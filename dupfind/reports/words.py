@@ -183,8 +183,9 @@ _REASONS: dict[Reason, str] = {
     Reason.GAIN_MAP: "has a gain map",
     Reason.DEPTH: "has a depth map",
     Reason.SEVERAL_PICTURES: "has several pictures in it",
-    Reason.PAGES: "has more pages",
+    Reason.PAGES: "has pages that the kept one may lack",
     Reason.ANIMATION: "an animation",
+    Reason.LAYERS: "has layers",
 }
 _COPIES: dict[Reason, str] = {
     Reason.SAME_BYTES: "the same file",
