@@ -14,7 +14,7 @@ from dupfind.errors import ModelError
 
 INDEX = """
 import sys
-from dupfind import Library
+from dupfind import IndexOptions, Library
 summary = Library(sys.argv[1]).index([sys.argv[2]], IndexOptions(model=sys.argv[3]))
 print(summary.new, summary.unchanged, sorted({"torch", "timm", "faiss"} & set(sys.modules)))
 """
