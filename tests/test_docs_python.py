@@ -21,7 +21,9 @@ def test_the_recipes_run(
     album = dupfind.Library.sample_album("all")
     album.example.rename("photo.jpg")
     Path("Pictures").mkdir()
-    for path in sorted(Path("all").rglob("coffee*"))[:4] + sorted(Path("all").rglob("chelsea*"))[:3]:
+    for path in (
+        sorted(Path("all").rglob("coffee*"))[:4] + sorted(Path("all").rglob("chelsea*"))[:3]
+    ):
         path.rename(Path("Pictures") / path.name)
     names = sorted(path.name for path in Path("Pictures").iterdir())
     rows = [f"Pictures/{name},{name[:6]}" for name in names]

@@ -18,6 +18,7 @@ from dupfind.matching.judge import Judge
 CLEAR_LOG_ODDS = 2.2  # pairs above it are counted when the share of copies is estimated
 LEAST_PRIOR, MOST_PRIOR = 0.05, 0.95
 LOWEST_CUT, HIGHEST_CUT = 0.5, 0.9995
+WORST_PAIR = 20  # how much less sure the last pair taken may be than the average one
 _CUTS = 200
 
 
@@ -67,10 +68,10 @@ def promise(judge: Judge, odds: NDArray[np.float64], *, cut: float, share: float
 def choose_cut(judge: Judge, odds: NDArray[np.float64], precision: float, *, share: float) -> float:
     """Return the lowest cut on the probability whose promise holds ``precision``.
 
-    The last pair taken may be a mistake ten times as often as the average one, not more; where the
+    The last pair taken may be a mistake ``WORST_PAIR`` times as often as the average one, not more; where the
     collection's look-alikes leave no such cut, the one that promises most is taken.
     """
-    lowest = max(LOWEST_CUT, 1 - 10 * (1 - precision))
+    lowest = max(LOWEST_CUT, 1 - WORST_PAIR * (1 - precision))
     cuts = 1 / (1 + np.exp(-np.linspace(logit(lowest), logit(HIGHEST_CUT), _CUTS)))
     best = float(odds.max()) if len(odds) else -np.inf
     # A cut that takes nothing promises nothing.
