@@ -27,6 +27,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "prove": ("Proving", "pairs"),
     "calibrate": ("Calibrating", "photos"),
     "more": ("Proving more", "pairs"),
+    "look": ("Looking closer", "pairs"),
     "pictures": ("Making the pictures", "pictures"),
 }
 

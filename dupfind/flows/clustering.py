@@ -66,7 +66,7 @@ def cluster_photos(
         store: Open for writing.
         options: See ``ClusterOptions``.
         on_progress: Called with how far it is; the phases are ``features``, ``prove``,
-            ``calibrate`` and ``more``.
+            ``more`` and ``look``.
 
     Raises:
         LibraryError: Nothing is indexed yet, or the database cannot be written.
