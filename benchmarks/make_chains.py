@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from make_set import Album, Pixels, readable_photos, rows_of
+from make_set import Album, Pixels, checked, readable_photos, rows_of
 
 from dupfind.photos.edits import EDITS, apply_edit
 
@@ -106,12 +106,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--distractors", type=int, default=600)
     parser.add_argument("--rows", type=rows_of, default=slice(None), help="FROM:TO of the photos")
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    if arguments.album.exists():
-        parser.error(f"{arguments.album} exists; name a new folder")
-    if not arguments.photos.is_dir():
-        parser.error(f"{arguments.photos} is no folder")
-    return arguments
+    return checked(parser)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from make_set import Pixels, readable_photos, rows_of
+from make_set import Pixels, checked, readable_photos, rows_of
 from PIL import Image
 
 from dupfind.photos.edits.geometry import crop
@@ -106,12 +106,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--series", nargs="+", choices=sorted(LOOKALIKES), default=SERIES)
     parser.add_argument("--pictures", type=int, default=20, help="of each series, at most")
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    if arguments.album.exists():
-        parser.error(f"{arguments.album} exists; name a new folder")
-    if not arguments.photos.is_dir():
-        parser.error(f"{arguments.photos} is no folder")
-    return arguments
+    return checked(parser)
 
 
 if __name__ == "__main__":

@@ -178,6 +178,16 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]])
         writer.writerows(rows)
 
 
+def checked(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return the arguments; ends with a clear word where ``album`` exists or ``photos`` does not."""
+    arguments = parser.parse_args()
+    if arguments.album.exists():
+        parser.error(f"{arguments.album} exists; name a new folder")
+    if not arguments.photos.is_dir():
+        parser.error(f"{arguments.photos} is no folder")
+    return arguments
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("photos", type=Path, help="folder of photos, no two of them copies")
@@ -187,12 +197,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--distractors", type=int, default=700)
     parser.add_argument("--look-alikes", type=int, default=100, help="pairs, about")
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    if arguments.album.exists():
-        parser.error(f"{arguments.album} exists; name a new folder")
-    if not arguments.photos.is_dir():
-        parser.error(f"{arguments.photos} is no folder")
-    return arguments
+    return checked(parser)
 
 
 if __name__ == "__main__":
