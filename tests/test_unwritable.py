@@ -18,7 +18,7 @@ from PIL import Image
 
 from dupfind import Library
 from dupfind.errors import LibraryError
-from dupfind.options import IndexOptions, MapOptions, ReportOptions
+from dupfind.options import IndexOptions, MapOptions, ReportFormat, ReportOptions
 from dupfind.store.cache import BlobCache
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
@@ -79,7 +79,7 @@ def mounted(*options: str | Path) -> Iterator[None]:
 def read_all(library: Library, asked: Path, output: Path) -> list[set[str]]:
     """Use every command that only reads; return the groups."""
     assert library.query(asked, k=4)[0].photo.path.name == "copy.jpg"
-    library.report(output / "page.html", ReportOptions("html"))
+    library.report(output / "page.html", ReportOptions(ReportFormat.HTML))
     assert (output / "page.html").read_text("utf-8").count("data:image") >= 2
     library.map(output / "map.html", MapOptions())
     facts = library.info()["library"]
