@@ -148,18 +148,31 @@ def test_a_deleted_photo_leaves_its_group(tmp_path: Path, small_model: Path) -> 
     assert sorted_groups(library) == [["c", "d"]]
 
 
-@pytest.mark.parametrize("loss", ["gone", "damaged"])
-def test_a_photo_that_cannot_be_read_any_more_stops_nothing(
-    tmp_path: Path, small_model: Path, loss: str
+@pytest.mark.parametrize("is_cached", [False, True])
+@pytest.mark.parametrize("loss", ["gone", "damaged", "cut", "pipe"])
+def test_a_photo_that_cannot_be_read_any_more_is_named_and_stops_nothing(
+    tmp_path: Path,
+    small_model: Path,
+    loss: str,
+    is_cached: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     library = own_album(tmp_path, small_model)
-    shutil.rmtree(tmp_path / ".dupfind" / "cache")
-    if loss == "gone":
-        (tmp_path / "album" / "b.jpg").unlink()
-    else:
-        (tmp_path / "album" / "b.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    if not is_cached:
+        shutil.rmtree(tmp_path / ".dupfind" / "cache")
+    photo_b = tmp_path / "album" / "b.jpg"
+    data = photo_b.read_bytes()
+    photo_b.unlink()
+    if loss == "damaged":
+        photo_b.write_bytes(b"\xff\xd8\xff no picture")
+    elif loss == "cut":
+        photo_b.write_bytes(data[: len(data) // 2])
+    elif loss == "pipe":
+        os.mkfifo(photo_b)
     summary = library.cluster()
     assert summary.unreadable == 1
+    assert "1 photo could not be compared: gone, damaged or changed" in caplog.text
+    assert str(photo_b) in caplog.text
     assert summary.photos == 4
     assert sorted_groups(library) == [["c", "d"]]
 

@@ -1,9 +1,10 @@
 """Find and record the groups of copies: candidates, proofs, probabilities, groups."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from itertools import combinations, product
+from itertools import combinations, compress, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,16 @@ from dupfind.matching.proven import Proven, follow_ups, unjoined
 from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Advice, Level, Pair, Photo
+from dupfind.reports.words import count, safe_name
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
 BURST_SECONDS = 10.0
 PRECISIONS = (0.9, 0.99, 0.999)
+NAMED = 3  # photos that a warning names
 MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ def cluster_photos(
             expectation=found.verdicts.expectation(scored.cut),
             calibration=found.calibration.source,
             note=found.note,
-            unreadable=len(prover.source.unreadable),
+            unreadable=_say_unreadable(found, contents.first),
             prior=found.verdicts.share,
             promises=found.promises(),
         )
@@ -140,7 +145,21 @@ class _Search:
             cut = self.verdicts.cut(self.options.precision)
         probability = self.verdicts.probability
         proven = self.verdicts.named(mark_collages(proven, probability >= cut), cut)
-        return Scored(proven, probability, similarity, cut, self.verdicts.apart(proven))
+        # What cannot be read any more may be another photo by now: nothing is claimed of it.
+        lost = self.unreadable
+        sound = np.array([not lost & {pair.a, pair.b} for pair in proven], bool)
+        return Scored(
+            list(compress(proven, sound)),
+            probability[sound],
+            similarity[sound],
+            cut,
+            self.verdicts.apart(proven),
+        )
+
+    @property
+    def unreadable(self) -> set[int]:
+        """The rows of photos whose files cannot be read any more, or hold other bytes."""
+        return self.source.unreadable | self.verdicts.judged.unreadable
 
     def promises(self) -> list[dict[str, float]]:
         """Return the cut for each of ``PRECISIONS`` and what it promises, JSON-ready."""
@@ -171,6 +190,21 @@ class _Search:
         """Use the library's calibration of proofs, or the shipped one where there is none."""
         found = find_calibration(self.store, self.contents.model.id)
         self.calibration, self.note = found.calibration, found.note
+
+
+def _say_unreadable(found: _Search, photos: Sequence[Photo]) -> int:
+    """Name photos whose files cannot be read any more, or hold other bytes; return how many."""
+    rows = sorted(found.unreadable)
+    if rows:
+        named = ", ".join(safe_name(str(photos[row].path)) for row in rows[:NAMED])
+        log.warning(
+            "%s could not be compared: gone, damaged or changed since the last index (%s%s); run "
+            "`dupfind index` with their folders",
+            count(len(rows), "photo"),
+            named,
+            ", ..." if len(rows) > NAMED else "",
+        )
+    return len(rows)
 
 
 def _similarities(vectors: NDArray[np.float16], proven: list[Proven]) -> NDArray[np.float64]:
