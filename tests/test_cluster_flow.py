@@ -20,6 +20,7 @@ from dupfind import Library
 from dupfind.cli import cli
 from dupfind.copies.features import FeatureSource
 from dupfind.errors import DupfindError
+from dupfind.matching.calibrate import shipped_calibration
 from dupfind.options import ClusterOptions, IndexOptions
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Level, Photo
@@ -291,16 +292,26 @@ def test_a_query_names_the_relation_from_the_photo_asked_for(
     )
 
 
-def test_a_query_goes_on_when_the_stored_calibration_is_of_another_version(
-    library: Library,
+@pytest.mark.parametrize(
+    ("stored", "note"),
+    [
+        ({"version": 99}, "another version"),
+        # Made of black photos only, by an older dupfind.
+        (shipped_calibration().to_json() | {"copy_scores": [None] * 200}, "only 0 of the 200"),
+    ],
+)
+def test_a_stored_calibration_that_is_of_no_use_is_not_used(
+    library: Library, stored: dict[str, object], note: str
 ) -> None:
     with library.store(write=True) as store:
         model = store.active_model()
         assert model is not None
-        store.save_calibration(model.id, {"version": 99})
+        store.save_calibration(model.id, stored)
     asked = library.photos()[0].path
     assert library.query(asked, k=2)
-    assert "another version" in library.cluster().note
+    found = library.cluster()
+    assert note in found.note
+    assert found.calibration == "shipped"
 
 
 def test_a_query_of_a_flat_picture_claims_nothing(library: Library, tmp_path: Path) -> None:
