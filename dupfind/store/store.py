@@ -14,6 +14,7 @@ from dupfind.store.cache import BlobCache
 from dupfind.store.connection import explain, open_for_reading, open_for_writing
 from dupfind.store.lock import WriterLock
 from dupfind.store.models import ModelTables
+from dupfind.store.pair_cache import PairCache
 from dupfind.store.photos import PhotoTables
 from dupfind.store.results import ResultTables
 from dupfind.store.runs import RunTables
@@ -95,6 +96,10 @@ class Store(PhotoTables, SightingTables, VectorTables, ModelTables, RunTables, R
     def features(self) -> BlobCache:
         """Open the cache of local features."""
         return BlobCache(self.paths.cache / "features.db")
+
+    def proofs(self) -> PairCache:
+        """Open the cache of what is proven of pairs."""
+        return PairCache(self.paths.cache / "proofs.db")
 
 
 def _make_folder(root: Path) -> None:
