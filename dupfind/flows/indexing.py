@@ -68,6 +68,7 @@ def index_photos(
             _compare(run, roots)
             Reading(run).go()
             _settle_unseen(run, roots)
+            store.refresh_verdicts()
             store.set_active_model(run.model_id)
             store.set_next_model(None)
             run.summary.photos = store.count_photos()

@@ -26,6 +26,19 @@ def open_for_writing(file: Path) -> Database:
     return database
 
 
+def check_is_there(file: Path) -> None:
+    """Refuse a library that does not exist.
+
+    Raises:
+        LibraryError: There is no database.
+    """
+    if not file.is_file():
+        raise LibraryError(
+            f"there is no library in {file.parent}; make one with `dupfind index PHOTOS`, or say "
+            "where it is with --library"
+        )
+
+
 def open_for_reading(file: Path) -> Database:
     """Open an existing database without the right to change it.
 
@@ -33,11 +46,7 @@ def open_for_reading(file: Path) -> Database:
         LibraryError: There is none.
         sqlite3.Error: It cannot be opened.
     """
-    if not file.is_file():
-        raise LibraryError(
-            f"there is no library in {file.parent}; make one with `dupfind index PHOTOS`, or say "
-            "where it is with --library"
-        )
+    check_is_there(file)
     address = f"file:{quote(os.fspath(file))}?mode=ro"
     try:
         return _open_address(address)
