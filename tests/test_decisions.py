@@ -178,7 +178,7 @@ def test_decisions_survive_a_metadata_edit_and_another_model(root: Path, view: s
     assert library.came_back() == []
 
 
-def test_decisions_survive_a_move_of_all_files(library: Library, root: Path) -> None:
+def test_decisions_survive_a_move_of_all_files(library: Library) -> None:
     library.decide([Choice(Verb.KEEP, (path("b"),)), Choice(Verb.REMOVE, (path("a"), path("c")))])
     with library.store(write=True) as store:
         store.start_sightings()

@@ -39,11 +39,12 @@ def load_contents(store: Store) -> Contents:
     """Read photos and descriptors and put those of the same bytes or pixels together.
 
     Raises:
-        LibraryError: Nothing is indexed yet.
+        LibraryError: Nothing is indexed yet, not all of it is described, or all of it is away.
     """
     model = store.active_model()
     if model is None:
         raise LibraryError("the library has no photos yet; run `dupfind index PHOTOS` first")
+    _check_described(store, model)
     ids, vectors = store.vectors(model.id)
     by_hash: dict[str, list[Photo]] = defaultdict(list)
     for photo in store.photos():
@@ -91,6 +92,21 @@ def told_apart(store: Store, rows: Sequence[Sequence[Photo]]) -> frozenset[tuple
             for row, photo in contents
         ]
     )
+
+
+def _check_described(store: Store, model: StoredModel) -> None:
+    """Refuse to look for copies where photos would be left out: what is known of them would be lost."""
+    photos, undescribed = store.count_photos(), store.count_undescribed(model.id)
+    if undescribed:
+        raise LibraryError(
+            f"the model '{model.name}' has not described {undescribed:,} of the {photos:,} photos yet; "
+            "run `dupfind index` with all their folders first"
+        )
+    if not photos and store.count_away():
+        raise LibraryError(
+            "all photos of the library are away, so what was found among them stays as it is; run "
+            "`dupfind index PHOTOS` when their disk is back"
+        )
 
 
 def _merge_same_pixels(

@@ -108,6 +108,11 @@ class PhotoTables:
         ]
         return count
 
+    def count_away(self) -> int:
+        """Return how many photos are kept as away: all of their folder is gone at once."""
+        count: int = self.db.execute("SELECT count(*) FROM photos WHERE is_away").fetchone()[0]
+        return count
+
     def photos_by_id(self, photo_ids: Iterable[int]) -> dict[int, Photo]:
         """Return the photos of these ids that exist."""
         found: dict[int, Photo] = {}

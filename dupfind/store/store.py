@@ -8,12 +8,14 @@ from types import TracebackType
 
 from sqlite_utils import Database
 
-from dupfind.config import LibraryPaths
+from dupfind.config import LIBRARY_FOLDER, LibraryPaths
 from dupfind.errors import LibraryError
 from dupfind.store.cache import BlobCache
 from dupfind.store.connection import (
     check_is_there,
+    check_link,
     explain,
+    is_there,
     open_for_reading,
     open_for_writing,
 )
@@ -28,6 +30,8 @@ from dupfind.store.sightings import SightingTables
 from dupfind.store.vectors import VectorTables
 
 LOCK_FILE = "lock"
+# What a library folder may hold before there is a database, or after it was deleted.
+_OURS = {".gitignore", LOCK_FILE, f"{LOCK_FILE}.pid", "cache", "index", "models"}
 
 
 class Store(
@@ -47,10 +51,13 @@ class Store(
     Any trouble of the database inside the block leaves it as a LibraryError.
     """
 
-    def __init__(self, paths: LibraryPaths, db: Database, resources: ExitStack) -> None:
+    def __init__(
+        self, paths: LibraryPaths, db: Database, resources: ExitStack, *, write: bool
+    ) -> None:
         self.paths = paths
         self.db = db
         self._resources = resources
+        self._write = write
 
     @classmethod
     def open(cls, paths: LibraryPaths, *, write: bool = False) -> "Store":
@@ -63,7 +70,7 @@ class Store(
         try:
             return cls._open_for_writing(paths) if write else cls._open_for_reading(paths)
         except sqlite3.Error as error:
-            raise explain(error, paths.database) from error
+            raise explain(error, paths.database, write=write) from error
 
     @classmethod
     def open_to_decide(cls, paths: LibraryPaths) -> "Store":
@@ -83,7 +90,7 @@ class Store(
                 if not is_up_to_date(db):
                     with WriterLock(paths.root / LOCK_FILE):
                         migrate(db)
-                return cls(paths, db, resources.pop_all())
+                return cls(paths, db, resources.pop_all(), write=True)
         except sqlite3.Error as error:
             raise explain(error, paths.database) from error
 
@@ -95,7 +102,7 @@ class Store(
             db = open_for_writing(paths.database)
             resources.callback(db.close)
             migrate(db)
-            return cls(paths, db, resources.pop_all())
+            return cls(paths, db, resources.pop_all(), write=True)
 
     @classmethod
     def _open_for_reading(cls, paths: LibraryPaths) -> "Store":
@@ -108,7 +115,7 @@ class Store(
                 raise LibraryError(
                     f"the library in {paths.root} is empty; run `dupfind index PHOTOS` first"
                 )
-            return cls(paths, db, resources.pop_all())
+            return cls(paths, db, resources.pop_all(), write=False)
 
     def __enter__(self) -> "Store":
         """Return itself."""
@@ -123,7 +130,7 @@ class Store(
         """Close; an error of SQLite becomes a LibraryError."""
         self.close()
         if isinstance(error, sqlite3.Error):
-            raise explain(error, self.paths.database) from error
+            raise explain(error, self.paths.database, write=self._write) from error
 
     def close(self) -> None:
         """Close the database and let go of the lock."""
@@ -151,8 +158,10 @@ def _bring_up_to_date(paths: LibraryPaths) -> None:
 
 
 def _make_folder(root: Path) -> None:
+    check_link(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
+        _check_ours(root)
         # A library must not be scanned, nor committed, with the photos around it.
         ignore = root / ".gitignore"
         if not os.path.lexists(ignore):
@@ -162,3 +171,16 @@ def _make_folder(root: Path) -> None:
             f"the library folder {root} cannot be made or written ({error.strerror}); make its "
             "parent writable or choose another place with --library"
         ) from error
+
+
+def _check_ours(root: Path) -> None:
+    """Refuse to make a library among other files: it would be lost there, and hide them from git."""
+    if is_there(LibraryPaths(root).database):
+        return
+    others = (entry.name for entry in root.iterdir() if entry.name not in _OURS)
+    strange = next((name for name in others if not name.startswith("dupfind.db")), None)
+    if strange is not None:
+        raise LibraryError(
+            f"{root} is no library and holds other files ({strange}); name a folder of its own with "
+            f"--library, such as {root / LIBRARY_FOLDER}"
+        )
