@@ -41,11 +41,15 @@ def group_again(store: Store, groups: Sequence[Sequence[str]]) -> None:
             _group(number, [ids[name] for name in names]) for number, names in enumerate(groups, 1)
         ]
         pairs = [
-            Pair(*sorted((group.keep.photo_id, member.photo_id)), 0.9, 0.9, Relation.REENCODED)
+            _pair(group.keep.photo_id, member.photo_id)
             for group in found
             for member in group.members[1:]
         ]
         store.replace_results(run.id, pairs, found)
+
+
+def _pair(one: int, other: int) -> Pair:
+    return Pair(min(one, other), max(one, other), 0.9, 0.9, Relation.REENCODED)
 
 
 def _group(number: int, photo_ids: Sequence[int]) -> Group:

@@ -91,7 +91,8 @@ def test_another_photo_is_kept_than_the_proposed_one(library: Library) -> None:
         (Path(path("d")), Path(path("e")))
     ]
     decided = library.decided(group)
-    assert (decided.kept, decided.going) == (group.keep.photo_id, {group.members[1].photo_id})
+    assert decided.kept == group.keep.photo_id
+    assert decided.going == {group.members[1].photo_id}
 
 
 def test_keep_all_settles_a_group_and_only_a_new_member_opens_it(library: Library) -> None:
