@@ -19,7 +19,7 @@ from matching_helpers import FILLERS, edited, photo
 from dupfind import Library
 from dupfind.cli import cli
 from dupfind.copies.features import FeatureSource
-from dupfind.errors import DupfindError
+from dupfind.errors import DupfindError, LibraryError
 from dupfind.matching.calibrate import shipped_calibration
 from dupfind.options import ClusterOptions, IndexOptions
 from dupfind.photos.scan import file_sha256
@@ -176,6 +176,19 @@ def test_a_photo_that_cannot_be_read_any_more_is_named_and_stops_nothing(
     assert str(photo_b) in caplog.text
     assert summary.photos == 4
     assert sorted_groups(library) == [["c", "d"]]
+
+
+def test_groups_stay_when_no_photo_is_there_any_more(tmp_path: Path, small_model: Path) -> None:
+    library = own_album(tmp_path, small_model)
+    before = sorted_groups(library)
+    (tmp_path / "album").rename(tmp_path / "unplugged")
+    with pytest.raises(LibraryError, match="not one photo is where it was"):
+        library.cluster()
+    assert sorted_groups(library) == before
+    (tmp_path / "unplugged").rename(tmp_path / "album")
+    (tmp_path / "album" / "a.jpg").touch()  # the same bytes: no other photo
+    assert library.cluster().unreadable == 0
+    assert sorted_groups(library) == before
 
 
 @pytest.mark.parametrize("damage", ["deleted", "text", "cut", "rows"])
@@ -394,8 +407,7 @@ def test_a_query_leaves_nothing_of_a_photo_outside_the_library(
 
 
 def cached(library: Library) -> set[str]:
-    (file,) = (library.paths.root / "cache").glob("*.db")
-    connection = sqlite3.connect(file)
+    connection = sqlite3.connect(library.paths.root / "cache" / "features.db")
     found = {row[0] for row in connection.execute("SELECT sha256 FROM blobs")}
     connection.close()
     return found

@@ -41,7 +41,9 @@ def test_libraries_that_do_not_fit_end_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     # Without CUDA they may fit.
-    assert "too little memory (its libraries cannot" in done.stderr or "no photos yet" in done.stderr
+    assert (
+        "too little memory (its libraries cannot" in done.stderr or "no photos yet" in done.stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from dupfind.copies.calibration import find_calibration
 from dupfind.copies.candidates import candidate_table
-from dupfind.copies.contents import Contents, load_contents, relation_of_same
+from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
 from dupfind.copies.grouping import Scored, make_groups
+from dupfind.copies.kept import open_kept
+from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
 from dupfind.copies.local_index import collect_local, keep_local
+from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
@@ -40,10 +43,11 @@ log = logging.getLogger(__name__)
 class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
-    ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the
-    estimated share of copies among the pairs that were looked at. ``expectation`` is None where so few
-    are copies that no example would reach the cut: nothing can be promised then. ``promises`` holds
-    ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
+    ``proven`` and ``looked`` count the pairs that were proven and looked at closer in this run: what
+    earlier runs found is kept. ``looks`` counts the members that want a look before anything is done
+    with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
+    ``expectation`` is None where so few are copies that no example would reach the cut: nothing can be
+    promised then. ``promises`` holds ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
     """
 
     photos: int
@@ -59,6 +63,8 @@ class ClusterSummary:
     note: str = ""
     unreadable: int = 0
     prior: float = 0.0
+    proven: int = 0
+    looked: int = 0
     promises: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -79,18 +85,20 @@ def cluster_photos(
     """
     options = options or ClusterOptions()
     rules = parse_rules(options.keep)
-    contents = load_contents(store)
+    contents, lost = without_lost(load_contents(store))
     recorded = asdict(options) | {"level": str(options.level)}
     with (
         store.run("cluster", recorded, model_id=contents.model.id) as run,
-        open_prover(store, contents.first, workers=options.workers) as prover,
+        open_kept(store, contents.first) as kept,
+        open_prover(store, contents.first, kept=kept, workers=options.workers) as prover,
     ):
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
-        groups = list(make_groups(scored, contents, prover.source, options.level, rules))
+        kept.forget_others(store.contents())
+        groups = list(make_groups(scored, contents, prover, options.level, rules))
         written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         summary = ClusterSummary(
-            photos=sum(map(len, contents.photos)),
+            photos=sum(map(len, contents.photos)) + len(lost),
             candidates=found.candidates,
             pairs=written,
             groups=len(groups),
@@ -101,8 +109,10 @@ def cluster_photos(
             expectation=found.verdicts.expectation(scored.cut),
             calibration=found.calibration.source,
             note=found.note,
-            unreadable=_say_unreadable(found, contents.first),
+            unreadable=_say_unreadable([*lost, *found.unreadable_photos()]),
             prior=found.verdicts.share,
+            proven=kept.made.proofs,
+            looked=kept.made.looks,
             promises=found.promises(),
         )
         run.summary = asdict(summary)
@@ -138,6 +148,7 @@ class _Search:
             similarity,
             self.calibration,
             workers=self.options.workers or usable_cores(),
+            kept=self.prover.kept,
             on_done=stage(self.on_progress, "look"),
         )
         cut = self.options.threshold
@@ -145,21 +156,22 @@ class _Search:
             cut = self.verdicts.cut(self.options.precision)
         probability = self.verdicts.probability
         proven = self.verdicts.named(mark_collages(proven, probability >= cut), cut)
+        apart = self.verdicts.apart(proven) | told_apart(self.store, self.contents.photos)
         # What cannot be read any more may be another photo by now: nothing is claimed of it.
         lost = self.unreadable
         sound = np.array([not lost & {pair.a, pair.b} for pair in proven], bool)
         return Scored(
-            list(compress(proven, sound)),
-            probability[sound],
-            similarity[sound],
-            cut,
-            self.verdicts.apart(proven),
+            list(compress(proven, sound)), probability[sound], similarity[sound], cut, apart
         )
 
     @property
     def unreadable(self) -> set[int]:
         """The rows of photos whose files cannot be read any more, or hold other bytes."""
         return self.source.unreadable | self.verdicts.judged.unreadable
+
+    def unreadable_photos(self) -> list[Photo]:
+        """Return the photos that stand for those rows."""
+        return [self.contents.first[row] for row in sorted(self.unreadable)]
 
     def promises(self) -> list[dict[str, float]]:
         """Return the cut for each of ``PRECISIONS`` and what it promises, JSON-ready."""
@@ -172,12 +184,7 @@ class _Search:
         ]
 
     def _proven(self) -> list[Proven]:
-        local = collect_local(self.source, stage(self.on_progress, "features"))
-        contents = [photo.sha256 for photo in self.contents.first]
-        keep_local(self.store.paths.index, local, contents)
-        table = candidate_table(self.contents.vectors, local, k=self.options.candidates)
-        del local
-        pairs = unique_pairs(table)
+        pairs = unique_pairs(self._candidates())
         self.candidates = len(pairs)
         proven = list(self.prover.prove(pairs, stage(self.on_progress, "prove")))
         self._calibrate()
@@ -186,25 +193,39 @@ class _Search:
         proven.extend(self.prover.prove_through(more, stage(self.on_progress, "more")))
         return proven
 
+    def _candidates(self) -> NDArray[np.int64]:
+        """Return the candidates of each photo: those of the last run where nothing changed."""
+        folder = self.store.paths.index
+        contents = [photo.sha256 for photo in self.contents.first]
+        made_of = (self.contents.model.fingerprint, str(self.options.candidates), *contents)
+        table = kept_candidates(folder, made_of)
+        if table is not None:
+            return table
+        local = collect_local(self.source, stage(self.on_progress, "features"))
+        keep_local(folder, local, contents)
+        table = candidate_table(self.contents.vectors, local, k=self.options.candidates)
+        if not self.source.unreadable:
+            keep_candidates(folder, table, made_of)
+        return table
+
     def _calibrate(self) -> None:
         """Use the library's calibration of proofs, or the shipped one where there is none."""
         found = find_calibration(self.store, self.contents.model.id)
         self.calibration, self.note = found.calibration, found.note
 
 
-def _say_unreadable(found: _Search, photos: Sequence[Photo]) -> int:
+def _say_unreadable(photos: Sequence[Photo]) -> int:
     """Name photos whose files cannot be read any more, or hold other bytes; return how many."""
-    rows = sorted(found.unreadable)
-    if rows:
-        named = ", ".join(safe_name(str(photos[row].path)) for row in rows[:NAMED])
+    if photos:
+        named = ", ".join(safe_name(str(photo.path)) for photo in photos[:NAMED])
         log.warning(
             "%s could not be compared: gone, damaged or changed since the last index (%s%s); run "
             "`dupfind index` with their folders",
-            count(len(rows), "photo"),
+            count(len(photos), "photo"),
             named,
-            ", ..." if len(rows) > NAMED else "",
+            ", ..." if len(photos) > NAMED else "",
         )
-    return len(rows)
+    return len(photos)
 
 
 def _similarities(vectors: NDArray[np.float16], proven: list[Proven]) -> NDArray[np.float64]:

@@ -68,6 +68,7 @@ def index_photos(
             _compare(run, roots)
             Reading(run).go()
             _settle_unseen(run, roots)
+            store.refresh_verdicts()
             run.summary.undescribed = take_over(store, run.model_id, run.summary.model)
             run.summary.photos = store.count_photos()
             run.summary.seconds = round(time.monotonic() - run.started, 3)

@@ -33,6 +33,19 @@ def open_for_writing(file: Path) -> Database:
     return database
 
 
+def check_is_there(file: Path) -> None:
+    """Refuse a library that does not exist.
+
+    Raises:
+        LibraryError: There is no database, or its folder cannot be looked into.
+    """
+    if not is_there(file):
+        raise LibraryError(
+            f"there is no library in {file.parent}; make one with `dupfind index PHOTOS`, or say "
+            "where it is with --library"
+        )
+
+
 def open_for_reading(file: Path) -> Database:
     """Open an existing database without the right to change it.
 
@@ -40,11 +53,7 @@ def open_for_reading(file: Path) -> Database:
         LibraryError: There is none, or its folder cannot be read.
         sqlite3.Error: It cannot be opened.
     """
-    if not is_there(file):
-        raise LibraryError(
-            f"there is no library in {file.parent}; make one with `dupfind index PHOTOS`, or say "
-            "where it is with --library"
-        )
+    check_is_there(file)
     return _database(connect_for_reading(file))
 
 

@@ -12,18 +12,21 @@ from dupfind.config import LIBRARY_FOLDER, LibraryPaths
 from dupfind.errors import LibraryError
 from dupfind.store.cache import BlobCache
 from dupfind.store.connection import (
+    check_is_there,
     check_link,
     explain,
     is_there,
     open_for_reading,
     open_for_writing,
 )
+from dupfind.store.decisions import DecisionTables
 from dupfind.store.lock import WriterLock
 from dupfind.store.models import ModelTables
+from dupfind.store.pair_cache import PairCache
 from dupfind.store.photos import PhotoTables
 from dupfind.store.results import ResultTables
 from dupfind.store.runs import RunTables
-from dupfind.store.schema import check_not_newer, migrate, schema_version
+from dupfind.store.schema import is_up_to_date, migrate, schema_version
 from dupfind.store.sightings import SightingTables
 from dupfind.store.vectors import VectorTables
 
@@ -32,7 +35,15 @@ LOCK_FILE = "lock"
 _OURS = {".gitignore", LOCK_FILE, f"{LOCK_FILE}.pid", "cache", "index", "models"}
 
 
-class Store(PhotoTables, SightingTables, VectorTables, ModelTables, RunTables, ResultTables):
+class Store(
+    PhotoTables,
+    SightingTables,
+    VectorTables,
+    ModelTables,
+    RunTables,
+    ResultTables,
+    DecisionTables,
+):
     """An open library; use it as a context manager, in one thread.
 
         with Store.open(LibraryPaths(root), write=True) as store:
@@ -63,6 +74,28 @@ class Store(PhotoTables, SightingTables, VectorTables, ModelTables, RunTables, R
             raise explain(error, paths.database, write=write) from error
 
     @classmethod
+    def open_to_decide(cls, paths: LibraryPaths) -> "Store":
+        """Open an existing library to write decisions, also beside a process that writes.
+
+        Decisions are only ever added, so that they cannot get in the way of ``index`` or ``cluster``.
+
+        Raises:
+            LibraryLockedError: An older dupfind made it, and another process is writing.
+            LibraryError: It does not exist, is damaged, read-only, or of a newer dupfind.
+        """
+        check_is_there(paths.database)
+        try:
+            with ExitStack() as resources:
+                db = open_for_writing(paths.database)
+                resources.callback(db.close)
+                if not is_up_to_date(db):
+                    with WriterLock(paths.root / LOCK_FILE):
+                        migrate(db)
+                return cls(paths, db, resources.pop_all(), write=True)
+        except sqlite3.Error as error:
+            raise explain(error, paths.database) from error
+
+    @classmethod
     def _open_for_writing(cls, paths: LibraryPaths) -> "Store":
         _make_folder(paths.root)
         with ExitStack() as resources:
@@ -77,7 +110,8 @@ class Store(PhotoTables, SightingTables, VectorTables, ModelTables, RunTables, R
         with ExitStack() as resources:
             db = open_for_reading(paths.database)
             resources.callback(db.close)
-            check_not_newer(db)
+            if schema_version(db) and not is_up_to_date(db):
+                _bring_up_to_date(paths)
             if schema_version(db) == 0:
                 raise LibraryError(
                     f"the library in {paths.root} is empty; run `dupfind index PHOTOS` first"
@@ -106,6 +140,26 @@ class Store(PhotoTables, SightingTables, VectorTables, ModelTables, RunTables, R
     def features(self) -> BlobCache:
         """Open the cache of local features."""
         return BlobCache(self.paths.cache / "features.db")
+
+    def proofs(self) -> PairCache:
+        """Open the cache of what is proven of pairs."""
+        return PairCache(self.paths.cache / "proofs.db")
+
+
+def _bring_up_to_date(paths: LibraryPaths) -> None:
+    """Give a library of an older dupfind the tables of this one, so that it can be read."""
+    try:
+        with WriterLock(paths.root / LOCK_FILE):
+            db = open_for_writing(paths.database)
+            try:
+                migrate(db)
+            finally:
+                db.close()
+    except (LibraryError, sqlite3.Error) as error:
+        raise LibraryError(
+            f"the library in {paths.root} was written by an older dupfind and cannot be brought up "
+            f"to date ({error}); run `dupfind index` where it can be written"
+        ) from error
 
 
 def _make_folder(root: Path) -> None:
