@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EVEN = 0.5  # share of copies where nothing is known
-LEAST, MOST = 0.02, 0.98
+LEAST, MOST = 0.02, 0.95
 PAIRS_FOR_ALL = 2.0  # pairs that the assumption of even numbers weighs
 PAIRS_FOR_ONE = 6.0  # pairs that the share over all weighs among those of one photo
 _ROUNDS = 100
