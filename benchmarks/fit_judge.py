@@ -11,6 +11,7 @@ ordinary other photos. The third grows the trees, with folds apart to score them
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -143,10 +144,10 @@ def edited(
 
 
 def lookalike_of(
-    source: Source, generator: np.random.Generator
+    source: Source, generator: np.random.Generator, only: Sequence[str] = ()
 ) -> tuple[str, Pixels, Pixels] | None:
     """Return the kind and two look-alikes; None where the drawn photo has nothing to change."""
-    names = [name for name in LOOKALIKES if name not in NO_OTHER]
+    names = list(only) or [name for name in LOOKALIKES if name not in NO_OTHER]
     name = names[generator.integers(len(names))]
     start = None if LOOKALIKES[name].family == "made" else source()
     pair = make_pair(name, generator, start, other=[source(), source()])
@@ -186,15 +187,18 @@ def main() -> None:
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--count", default=2000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
+@click.option("--only", multiple=True, help="kinds of look-alikes to make; no copies then")
 @click.option("-o", "output", required=True, type=click.Path(path_type=Path))
-def examples(folders: tuple[Path, ...], count: int, seed: int, output: Path) -> None:
+def examples(
+    folders: tuple[Path, ...], count: int, seed: int, only: tuple[str, ...], output: Path
+) -> None:
     """Make copies and look-alikes and look closer at each."""
     generator = np.random.default_rng(seed)
     source = Source(folders, generator)
     rows, labels, kinds = [], [], []
     for number in range(count):
-        is_copy = number % 2 == 0
-        drawn = copy_of(source, generator) if is_copy else lookalike_of(source, generator)
+        is_copy = number % 2 == 0 and not only
+        drawn = copy_of(source, generator) if is_copy else lookalike_of(source, generator, only)
         if drawn is None or max(drawn[2].shape[:2]) > LARGEST_PX:
             continue
         row = measure(drawn[1], drawn[2])
@@ -202,7 +206,11 @@ def examples(folders: tuple[Path, ...], count: int, seed: int, output: Path) -> 
             rows.append(row)
             labels.append(is_copy)
             kinds.append(drawn[0])
-        if number % STRANGERS == 0 and (apart := strangers(source, generator)) is not None:
+        if (
+            not only
+            and number % STRANGERS == 0
+            and (apart := strangers(source, generator)) is not None
+        ):
             rows.append(apart)
             labels.append(False)
             kinds.append("strangers")

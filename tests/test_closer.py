@@ -12,7 +12,7 @@ from dupfind.matching.cluster import Edges, group
 from dupfind.matching.features import extract
 from dupfind.matching.frame import make_frame
 from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals, shipped_judge
-from dupfind.matching.motion import find_patches, fit_motion
+from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
 from dupfind.matching.settle import Looked, Settling
 from dupfind.matching.share import estimate_share, shares_by_photo
@@ -94,6 +94,18 @@ def test_a_shift_is_found_to_a_fraction_of_a_pixel() -> None:
     assert motion is not None
     middle = motion.field(grey.shape)[256, 256]
     assert np.allclose(middle, [3.5, 2.0], atol=0.2)
+
+
+def test_a_motion_that_few_patches_follow_in_the_end_is_none() -> None:
+    """In a small corner a steep motion is pulled towards none, and leaves its own patches behind."""
+    generator = np.random.default_rng(3)
+    places = np.array([200.0, 150.0]) + generator.uniform(-60, 60, (7, 2))
+    shifts = (places - [200, 150]) * 0.9
+    patches = Patches(places, shifts, np.full(7, 0.9), np.zeros(7))
+    use = np.ones(7, bool)
+    assert fit_motion(patches, use, (300, 400), tolerance_px=2.5, bent=False) is None
+    gentle = Patches(places, shifts / 20, patches.scores, patches.rivals)
+    assert fit_motion(gentle, use, (300, 400), tolerance_px=2.5, bent=False) is not None
 
 
 def test_what_speaks_against_a_copy_never_helps() -> None:

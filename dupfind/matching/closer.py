@@ -273,8 +273,8 @@ def _fine(laid: _Laid, is_wrong: NDArray[np.bool_]) -> tuple[Bands, Bands]:
     found, wider = [], (laid.drawn, laid.target)
     for sigma in FINE_PX:
         softer = _soften(laid.drawn, sigma), _soften(laid.target, sigma)
-        bands = [one - other for one, other in zip(wider, softer, strict=True)]
-        found.append([_correlation_within(*bands, where) for where in (mask, sound)])
+        band_a, band_b = wider[0] - softer[0], wider[1] - softer[1]
+        found.append([_correlation_within(band_a, band_b, where) for where in (mask, sound)])
         wider = softer
     (a, e), (b, f), (c, g), (d, h) = found
     return (a, b, c, d), (e, f, g, h)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from dupfind.errors import CalibrationError
 from dupfind.matching.closer import CloserLook
 
-# Name and sign: +1 speaks for a copy, -1 against one, 0 only says what kind of picture it is.
+# Name and sign: +1 speaks for a copy, -1 against one. 0 does neither by itself: what one picture shows over the
+# other is an edit, and coarse agreement only says how much noise and blur to expect in what is finer.
 LOOK_SIGNALS: dict[str, int] = {
     "proof": 1,
     "median": -1,
@@ -31,7 +32,7 @@ LOOK_SIGNALS: dict[str, int] = {
     "crossed": -1,
     "plain_two_sided": -1,
     "written": -1,
-    "one_sided": -1,
+    "one_sided": 0,
     "explained": 1,
     "apart": -1,
     "moved": -1,
@@ -45,7 +46,7 @@ LOOK_SIGNALS: dict[str, int] = {
     "overlaid": 0,
     "sound_0": 1,
     "sound_1": 1,
-    "sound_2": 1,
+    "sound_2": 0,
     "background": 0,
     "side": 0,
 }
