@@ -181,7 +181,7 @@ def test_refused_look_alikes_lower_the_promise() -> None:
     alone = promise(judge, even(np.full(20, 6.0)), cut=0.9)
     among = promise(judge, even(np.repeat([6.0, -3.0], [20, 100])), cut=0.9)
     assert alone.precision_low == alone.precision > 0.99
-    assert among.precision_low < 0.9 < among.precision
+    assert among.precision_low < 0.95 < among.precision
 
 
 def test_asking_for_more_never_promises_less() -> None:
