@@ -15,7 +15,7 @@ from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
 from dupfind.matching.settle import Looked, Settling
-from dupfind.matching.share import estimate_share, shares_by_photo
+from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_photo
 from dupfind.matching.verify import verify
 from dupfind.photos.edits import apply_edit
 from dupfind.photos.lookalikes import make_pair
@@ -206,6 +206,13 @@ def test_the_share_of_copies_is_found_from_the_scores_alone() -> None:
         assert abs(estimate_share(2 * values) - share) < 0.08
 
 
+def test_pairs_that_their_proof_doubted_do_not_lower_the_others() -> None:
+    scores = np.repeat([3.0, -4.0], [20, 60])
+    likely, doubted = shares_by_crowd(scores, scores > 0)[[0, -1]]
+    assert likely > 0.9
+    assert doubted < 0.1
+
+
 def test_few_pairs_say_little_of_the_share() -> None:
     assert estimate_share(np.zeros(0)) == 0.5
     assert estimate_share(np.array([3.0])) < 0.75
@@ -214,7 +221,7 @@ def test_few_pairs_say_little_of_the_share() -> None:
 def test_a_photo_of_which_others_were_refused_needs_more_evidence() -> None:
     rows = np.array([(0, 1), (0, 2), (0, 3), (0, 4), (5, 6)])
     scores = np.array([1.0, -6.0, -6.0, -6.0, 1.0])
-    in_series, alone = shares_by_photo(scores, rows, 0.8)[[0, 4]]
+    in_series, alone = shares_by_photo(scores, rows, np.full(5, 0.8))[[0, 4]]
     assert in_series < 0.6
     assert alone == pytest.approx(0.8)
 

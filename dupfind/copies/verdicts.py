@@ -13,12 +13,13 @@ from dupfind.matching.calibrate import SIGNALS, UNPROVEN, Calibration, Expectati
 from dupfind.matching.judge import shipped_judge
 from dupfind.matching.promise import Crowd, choose_cut, logit, probabilities, promise
 from dupfind.matching.proven import Proven, told_apart
-from dupfind.matching.share import estimate_share, shares_by_photo
+from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_photo
 from dupfind.progress import OnDone
 from dupfind.records import Photo
 
 UNSEEN = 0.85  # the highest probability of a proof that no closer look could confirm
 PROOF_PASSES = 0.5  # probability of a proof from which on a refused pair is worth a name of its own
+DOUBTED = 0.05  # probability of a proof below which hardly any pair is a copy
 APART = 0.05  # a pair that was looked at and is less probable is told apart: never in one group
 
 
@@ -98,10 +99,11 @@ def reach_verdicts(
     is_judged = np.isfinite(judged.scores)
     scores = judged.scores[is_judged]
     rows = np.array([(pair.a, pair.b) for pair in proven], np.int64).reshape(-1, 2)
-    share = estimate_share(scores)
-    crowd = Crowd(scores, shares_by_photo(scores, rows[is_judged], share))
+    # Those that their proof nearly ruled out are another crowd, with fewer copies among them.
+    shares = shares_by_crowd(scores, likely[is_judged] >= DOUBTED)
+    crowd = Crowd(scores, shares_by_photo(scores, rows[is_judged], shares))
     # Without an alignment there is no proof: such pairs stand last, in order of similarity.
     unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
     probability = unseen.copy()
     probability[is_judged] = probabilities(crowd.odds)
-    return Verdicts(likely, probability, judged, crowd, share)
+    return Verdicts(likely, probability, judged, crowd, estimate_share(scores))

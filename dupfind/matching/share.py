@@ -31,21 +31,31 @@ def estimate_share(scores: NDArray[np.float64]) -> float:
     return float(np.clip(share, LEAST, MOST))
 
 
-def shares_by_photo(
-    scores: NDArray[np.float64], rows: NDArray[np.int64], share: float
+def shares_by_crowd(
+    scores: NDArray[np.float64], is_likely: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return for each pair the share of copies to expect of it, (n,): that over all, or less.
+    """Return for each pair the share of copies in its crowd, (n,): the likely pairs or the others."""
+    shares = np.full(len(scores), EVEN)
+    for crowd in (is_likely, ~is_likely):
+        shares[crowd] = estimate_share(scores[crowd])
+    return shares
+
+
+def shares_by_photo(
+    scores: NDArray[np.float64], rows: NDArray[np.int64], shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return for each pair the share of copies to expect of it, (n,): that of its crowd, or less.
 
     A photo of which other pairs were refused is one of a series of look-alikes. The pair itself does not count.
 
     Args:
         scores: (n,) log odds at even numbers.
         rows: (n, 2) the photos of each pair.
-        share: Over all pairs.
+        shares: (n,) of the crowd of each.
     """
     if not len(scores):
         return np.zeros(0)
-    probable = at_share(scores, share)
+    probable = at_share(scores, shares)
     count = int(rows.max()) + 1
     found, pairs = np.zeros(count), np.zeros(count)
     for side in (0, 1):
@@ -53,10 +63,12 @@ def shares_by_photo(
         np.add.at(pairs, rows[:, side], 1.0)
     copies = found[rows].sum(axis=1) - 2 * probable
     others = pairs[rows].sum(axis=1) - 2
-    local = (copies + PAIRS_FOR_ONE * share) / (others + PAIRS_FOR_ONE)
-    return np.asarray(np.clip(np.minimum(local, share), LEAST, MOST))
+    local = (copies + PAIRS_FOR_ONE * shares) / (others + PAIRS_FOR_ONE)
+    return np.asarray(np.clip(np.minimum(local, shares), LEAST, MOST))
 
 
-def at_share(scores: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+def at_share(
+    scores: NDArray[np.float64], share: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
     """Return the probability of each pair, (n,), where copies have this share."""
     return np.asarray(1 / (1 + np.exp(-scores) * (1 - share) / share), np.float64)
