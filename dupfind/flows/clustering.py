@@ -43,9 +43,9 @@ class ClusterSummary:
     earlier runs found is kept. ``looks`` counts the members that want a look before anything is done
     with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
     ``expectation`` is None where so few are copies that no example would reach the cut: nothing can be
-    promised then. ``promises`` holds ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``. ``settled``
-    counts the groups of which a person keeps all, ``decided`` those of which each photo is kept or removed;
-    what can be reclaimed and what wants a look is counted by these decisions too.
+    promised then. ``promises`` holds ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
+    ``settled`` counts the groups of which a person keeps all, ``decided`` those of which each photo is
+    kept or removed; what can be reclaimed and what wants a look is counted by these decisions too.
     """
 
     photos: int
