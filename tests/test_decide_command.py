@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -43,10 +44,8 @@ def run(library: Library, *words: object, status: int = 0, text: str | None = No
     return result
 
 
-def report(library: Library, *options: str) -> dict[str, list[dict[str, object]]]:
-    found: dict[str, list[dict[str, object]]] = json.loads(
-        run(library, "report", "--json", *options).stdout
-    )
+def report(library: Library, *options: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(library, "report", "--json", *options).stdout)
     return found
 
 
