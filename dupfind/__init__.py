@@ -8,7 +8,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dupfind.acts import Action, ActSummary, LeftAlone, PastRun, Plan, PlanOptions, Removal
     from dupfind.errors import (
+        ActionError,
         CalibrationError,
         CollapseError,
         DescriptorError,
@@ -73,6 +75,14 @@ _HOMES: dict[str, str] = {
     "TrainCallbacks": "flows.training",
     "TrainProgress": "flows.training",
     "TrainSummary": "flows.training",
+    # What is planned, done and undone.
+    "Action": "acts",
+    "ActSummary": "acts",
+    "LeftAlone": "acts",
+    "PastRun": "acts",
+    "Plan": "acts",
+    "PlanOptions": "acts",
+    "Removal": "acts",
     # What a library holds.
     "FileError": "records",
     "Group": "records",
@@ -82,6 +92,7 @@ _HOMES: dict[str, str] = {
     "Photo": "records",
     "Relation": "records",
     # What goes wrong.
+    "ActionError": "errors",
     "CalibrationError": "errors",
     "CollapseError": "errors",
     "DescriptorError": "errors",
@@ -96,6 +107,9 @@ _HOMES: dict[str, str] = {
     "TruthError": "errors",
 }
 __all__ = [
+    "ActSummary",
+    "Action",
+    "ActionError",
     "AttentionOptions",
     "CalibrateOptions",
     "CalibrationError",
@@ -113,6 +127,7 @@ __all__ = [
     "IndexSummary",
     "KnownModel",
     "LabelLayout",
+    "LeftAlone",
     "Level",
     "Library",
     "LibraryError",
@@ -123,9 +138,13 @@ __all__ = [
     "Member",
     "ModelError",
     "Pair",
+    "PastRun",
     "Photo",
     "PhotoError",
+    "Plan",
+    "PlanOptions",
     "Relation",
+    "Removal",
     "ReportError",
     "ReportFormat",
     "ReportOptions",

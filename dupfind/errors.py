@@ -11,6 +11,7 @@
     │   └── CollapseError       the features collapsed
     ├── CalibrationError        too little to calibrate on
     ├── TruthError              labels cannot be used for an evaluation
+    ├── ActionError             nothing can be planned, applied or undone
     └── ReportError             a report, figure or page cannot be written
 
 The command line prints ``Error: <message>`` for each and exits with status 1, so a message
@@ -60,6 +61,10 @@ class CalibrationError(DupfindError):
 
 class TruthError(DupfindError):
     """A file of labels cannot be used for an evaluation."""
+
+
+class ActionError(DupfindError):
+    """A plan cannot be made or applied, or there is nothing to undo."""
 
 
 class ReportError(DupfindError):

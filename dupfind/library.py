@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dupfind.acting import Acting
 from dupfind.config import LibraryPaths
 from dupfind.options import (
     DEFAULT_MATCHES,
@@ -48,12 +49,12 @@ AnyPath = str | PathLike[str]
 _Options = TypeVar("_Options", AttentionOptions, EvaluateOptions, IndexOptions, TrainOptions)
 
 
-class Library:
+class Library(Acting):
     """The photos of some folders, their descriptors and what was found among them.
 
     Nothing stays open between calls: each opens the database, does its work and closes it. Only
-    ``index``, ``cluster``, ``calibrate`` and ``train`` write, one process at a time; all others
-    may run beside them.
+    ``index``, ``cluster``, ``calibrate``, ``train``, ``apply`` and ``undo`` write, one process at a
+    time; all others may run beside them.
 
     Args:
         root: The library folder, usually ``.dupfind``; made by the first ``index``.

@@ -9,7 +9,7 @@ import pytest
 import dupfind
 
 ROOT = Path(__file__).resolve().parent.parent
-BASE = {"errors", "records", "config", "evidence", "options", "progress", "system"}
+BASE = {"errors", "records", "config", "evidence", "options", "progress", "system", "acts"}
 # Stage -> the other parts of dupfind it may import (besides BASE and itself).
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": set(),
     "progress": set(),
     "system": set(),
+    "acts": set(),
     "photos": set(),
     "descriptors": set(),
     "index": set(),
@@ -27,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "evaluation": set(),
     "reports": set(),
+    "actions": {"photos", "matching"},
     "copies": {"photos", "index", "matching", "store"},
     "flows": {
         "copies",
@@ -38,8 +40,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "store",
         "reports",
         "evaluation",
+        "actions",
     },
-    "library": {"flows", "store", "matching", "descriptors"},
+    "acting": {"flows", "store"},
+    "library": {"acting", "flows", "store", "matching", "descriptors"},
     "cli": {"library", "reports", *dupfind.__all__},
 }
 # Third-party library -> the only parts that may import it.
@@ -54,6 +58,7 @@ HOMES: dict[str, set[str]] = {
     "jinja2": {"reports"},
     "rich": {"reports", "cli"},
     "torch": {"descriptors", "training"},
+    "send2trash": {"actions"},
 }
 
 

@@ -12,6 +12,7 @@ from dupfind.config import LibraryPaths
 from dupfind.errors import LibraryError
 from dupfind.store.cache import BlobCache
 from dupfind.store.connection import explain, open_for_reading, open_for_writing
+from dupfind.store.journal import JournalTables
 from dupfind.store.lock import WriterLock
 from dupfind.store.models import ModelTables
 from dupfind.store.photos import PhotoTables
@@ -24,7 +25,9 @@ from dupfind.store.vectors import VectorTables
 LOCK_FILE = "lock"
 
 
-class Store(PhotoTables, SightingTables, VectorTables, ModelTables, RunTables, ResultTables):
+class Store(
+    PhotoTables, SightingTables, VectorTables, ModelTables, RunTables, ResultTables, JournalTables
+):
     """An open library; use it as a context manager, in one thread.
 
         with Store.open(LibraryPaths(root), write=True) as store:
