@@ -68,6 +68,8 @@ def apply_plan(store: Store, plan: Plan, on_progress: OnProgress | None = None) 
     """
     store.flush_each_commit()
     settled = settle_open(store)
+    if not plan.removals:
+        return ActSummary(0, plan.action, settled=settled)
     removals, left = _still_planned(plan, plan_removal(store, plan.action, plan.options))
     options = {
         "action": plan.action.value,
@@ -135,17 +137,13 @@ def undo_run(
     left: list[LeftAlone] = []
     back: list[Entry] = []
     with store.run(UNDO, {"run": wanted}) as run:
-        for number, entry in enumerate(reversed(entries), start=1):
-            journal.note([entry], Event.UNDOING)
-            try:
-                undo_entry(entry)
-            except RefusedError as error:
-                journal.note([entry], Event.DONE, str(error))
-                left.append(LeftAlone(entry.before.path, str(error), entry.photo_id))
-            else:
-                journal.note([entry], Event.UNDONE)
-                back.append(entry)
-            report(number, len(entries))
+        for _, unit in groupby(reversed(entries), key=lambda entry: entry.unit):
+            of_unit = list(unit)
+            journal.note(of_unit, Event.UNDOING)
+            refused = _bring_back(journal, of_unit)
+            left += refused.values()
+            back += [entry for entry in of_unit if entry.id not in refused]
+            report(len(back) + len(left), len(entries))
         photos = sum(entry.role is Role.PHOTO for entry in back)
         run.summary = {"photos": photos, "files": len(back), "left_alone": len(left)}
     action = entries[0].action
@@ -190,14 +188,21 @@ def _settle_unit(journal: "_StoreJournal", entries: list[Entry]) -> None:
     intended = [entry for entry in entries if entry.state is Event.INTENDED]
     for one in settle(intended, forward=True, words=words) if intended else ():
         journal.note([one.entry], one.event, one.words)
+    _bring_back(journal, [entry for entry in entries if entry.state is Event.UNDOING])
+
+
+def _bring_back(journal: "_StoreJournal", entries: Sequence[Entry]) -> dict[int, LeftAlone]:
+    """Bring back the files of one removal; return why not, by the id of the entry."""
+    refused = {}
     for entry in entries:
-        if entry.state is Event.UNDOING:
-            try:
-                undo_entry(entry)
-            except RefusedError as error:
-                journal.note([entry], Event.DONE, str(error))
-            else:
-                journal.note([entry], Event.UNDONE)
+        try:
+            undo_entry(entry)
+        except RefusedError as error:
+            journal.note([entry], Event.DONE, str(error))
+            refused[entry.id] = LeftAlone(entry.before.path, str(error), entry.photo_id)
+        else:
+            journal.note([entry], Event.UNDONE)
+    return refused
 
 
 @dataclass(frozen=True, slots=True)
