@@ -51,7 +51,7 @@ def killed_at(number: int, work: Callable[[], None]) -> bool:
         try:
             work()
             status = 0
-        except BaseException:
+        except Exception:  # noqa: BLE001 - a child must not come back into the tests
             traceback.print_exc()
         finally:
             os._exit(status)
@@ -160,7 +160,9 @@ class Walk:
         self.undo()
         tree = self.album.tree()
         if tree != self.before:
-            changed = {name for name in {*tree, *self.before} if tree.get(name) != self.before.get(name)}
+            changed = {
+                name for name in {*tree, *self.before} if tree.get(name) != self.before.get(name)
+            }
             self.problems.append(f"{when}: undo left another tree: {sorted(changed)}")
         rest = {*tree_of(self.trash), *tree_of(self.out)}
         if rest:

@@ -87,7 +87,7 @@ def tree_of(folder: Path) -> Tree:
     for top, _, names in os.walk(folder):
         for name in names:
             path = Path(top) / name
-            data = os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
+            data = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
             found[os.path.relpath(path, folder)] = (data, path.lstat().st_mtime_ns)
     return found
 
@@ -110,7 +110,5 @@ def left_words(left: Iterable) -> Mapping[str, str]:
 def _entry(copy: Copy) -> PhotoEntry:
     data = copy.path.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
-    content = Content(
-        sha256, 100, 80, "JPEG", pixels_sha256=sha256, frames=1, extras=copy.extras
-    )
+    content = Content(sha256, 100, 80, "JPEG", pixels_sha256=sha256, frames=1, extras=copy.extras)
     return PhotoEntry(scanned_file(copy.path, copy.path.stat()), content, copy.is_reference)

@@ -53,7 +53,7 @@ def plan_removals(
         candidates: At most one for each photo.
         options: See ``PlanOptions``.
         roots: The indexed folders, which the folders below ``move``'s target begin at.
-        references: Real paths of folders of which no file is ever touched.
+        references: Real paths of the photos of reference folders, which are never touched.
     """
     return _Planner(action, options, roots, references).plan(candidates)
 
@@ -112,7 +112,7 @@ class _Planner:
     def refuse_by_words(self, candidate: Candidate) -> None:
         """Refuse what the library's own words speak against."""
         photo = candidate.photo
-        if photo.is_reference or _real_folder(photo.path) in self.references:
+        if photo.is_reference or Path(os.path.realpath(photo.path)) in self.references:
             raise RefusedError("it lies in a reference folder")
         if photo.id == candidate.kept.id:
             raise RefusedError("it would have to stay in its own stead")
@@ -251,10 +251,6 @@ def _size(path: Path) -> int:
 
 def _is_same_place(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
-
-
-def _real_folder(path: Path) -> Path:
-    return Path(os.path.realpath(path.parent))
 
 
 def _common_folder(paths: Sequence[Path], roots: Sequence[Path]) -> Path | None:

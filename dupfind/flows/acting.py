@@ -49,7 +49,7 @@ def plan_removal(store: Store, action: Action, options: PlanOptions | None = Non
         _check_target(options.to, roots, store)
     left: list[LeftAlone] = []
     found = list(candidates(store, action, options, left))
-    references = frozenset(Path(os.path.realpath(path.parent)) for path in store.reference_paths())
+    references = frozenset(Path(os.path.realpath(path)) for path in store.reference_paths())
     plan = plan_removals(action, found, options, roots, references)
     return Plan(plan.action, plan.removals, (*left, *plan.left_alone), options)
 
