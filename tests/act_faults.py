@@ -1,6 +1,8 @@
 """Kill an apply or an undo between any two of its steps, and see what is left: a program of its own.
 
-    python tests/act_faults.py ACTION FOLDER [OUT]
+    python tests/act_faults.py ACTION FOLDER OUT [plain]
+
+``plain``: on a file system that cannot rename without overwriting, where names are linked instead.
 
 Each step is an auditing event of Python (a rename, a new file, ...) or one of dupfind's own. For each
 n a process is killed with SIGKILL at its n-th step. Then nothing may be lost, the next run must put
@@ -19,6 +21,7 @@ from pathlib import Path
 from act_helpers import Album, Copy, Tree, contents, make_album, tree_of
 
 from dupfind import Action, ActionError, Plan, PlanOptions
+from dupfind.actions import native
 from dupfind.records import Reason
 
 STEPS = frozenset(
@@ -185,8 +188,8 @@ def sidecar(text: str) -> bytes:
 
 
 if __name__ == "__main__":
-    work_folder = Path(sys.argv[2])
-    out_folder = Path(sys.argv[3]) if len(sys.argv) > 3 else work_folder / "out"
-    walking = Walk(Action(sys.argv[1]), work_folder, out_folder)
+    if "plain" in sys.argv:
+        native.rename_no_replace = lambda *_: False
+    walking = Walk(Action(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
     walking.run()
     sys.stdout.write(json.dumps({"kills": walking.kills, "problems": walking.problems}))

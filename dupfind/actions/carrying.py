@@ -260,9 +260,8 @@ class CarriedSpot:
 
     def _remove(self, *names: str) -> None:
         for name in names:
-            with suppress(FileNotFoundError):
-                if self.home is not None:
-                    self.home.unlink(name)
+            if self.home is not None and self.home.find(name) is not None:
+                self.home.unlink(name)
 
 
 def _in_file(photo: Path) -> list[Metadata]:

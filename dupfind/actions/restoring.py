@@ -171,9 +171,7 @@ class Spot:
     def remove_part(self) -> None:
         """Remove what a killed copying left."""
         for folder in (self.home, self.away):
-            if folder is not None:
-                with suppress(FileNotFoundError):
-                    folder.unlink(part_name(self.entry))
+            _discard(folder, part_name(self.entry))
 
     def remove_info(self) -> None:
         """Remove the ``.trashinfo`` once its file is no longer there."""
@@ -226,6 +224,7 @@ class DeletedSpot(Spot):
             self.away.sync()
 
     def undo(self) -> None:
+        self.remove_part()
         if self.at_away():
             self.take_back()
             return
@@ -242,7 +241,6 @@ class DeletedSpot(Spot):
         descriptor = source.open(kept.path.name)
         self.stack.callback(os.close, descriptor)
         home = self.made_home()
-        self.remove_part()
         copy_file(
             descriptor, home, self.name, part_name(self.entry), self.before, self.entry.attributes
         )
@@ -260,7 +258,12 @@ class LinkedSpot(Spot):
         return self.is_linked()
 
     def finish(self) -> None:
-        if self.is_linked() and self.at_away() and self.away is not None:
+        if self.is_linked() and self.at_away():
+            self.finish_aside()
+
+    def finish_aside(self) -> None:
+        """Remove the name that the file has while it is aside."""
+        if self.away is not None:
             self.away.unlink(self.away_name)
             self.away.sync()
 
@@ -271,6 +274,9 @@ class LinkedSpot(Spot):
         if self.is_linked() and self.home is not None and self._is_kept_there():
             self.home.unlink(self.name)
             reached("link removed")
+        elif self.at_home() and not self.is_linked():  # it had two names for a moment
+            self.finish_aside()
+            return
         if not self.is_home_free():
             raise StrandedError(
                 f"another file has its name by now; it lies at {self.entry.destination}"
@@ -279,9 +285,11 @@ class LinkedSpot(Spot):
 
     def undo(self) -> None:
         """Make a file of its own of the name: a copy, with the time that it had."""
-        self.remove_part()
-        away = aside_name(self.entry.attributes.get("token", ""), self.entry.unit, "undo")
+        token = self.entry.attributes.get("token", "")
+        away, fresh = (aside_name(token, self.entry.unit, word) for word in ("undo", "new"))
         home = self.made_home()
+        self.remove_part()
+        _discard(home, fresh)
         if home.find(away) is not None:  # killed on the way
             if self.is_home_free():
                 home.rename(away, home, self.name)
@@ -293,9 +301,6 @@ class LinkedSpot(Spot):
             raise RefusedError("it is no longer the link that was made, or it changed")
         descriptor = home.open(self.name)
         self.stack.callback(os.close, descriptor)
-        fresh = aside_name(self.entry.attributes.get("token", ""), self.entry.unit, "new")
-        with suppress(FileNotFoundError):
-            home.unlink(fresh)
         copy_file(
             descriptor, home, fresh, part_name(self.entry), self.before, self.entry.attributes
         )
@@ -357,6 +362,12 @@ def undo_entry(entry: Entry) -> None:
             spot_of(stack, entry).undo()
         except OSError as error:
             raise RefusedError(words_of(error)) from error
+
+
+def _discard(folder: Folder | None, name: str) -> None:
+    """Remove a file of ours that may be there."""
+    if folder is not None and folder.find(name) is not None:  # a read-only disk says no to unlink
+        folder.unlink(name)
 
 
 def lies_at(entry: Entry) -> Path | None:
