@@ -8,11 +8,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dupfind.acts import Action, ActSummary, LeftAlone, PastRun, Plan, PlanOptions, Removal
+    from dupfind.acts import (
+        Action,
+        ActSummary,
+        LeftAlone,
+        PastRun,
+        Plan,
+        PlannedRemoval,
+        PlanOptions,
+    )
+    from dupfind.decisions import (
+        CameBack,
+        Choice,
+        DecidedContent,
+        Decision,
+        GroupDecisions,
+        GroupState,
+        Imported,
+        Removal,
+        Verb,
+    )
     from dupfind.errors import (
         ActionError,
         CalibrationError,
         CollapseError,
+        DecisionError,
         DescriptorError,
         DupfindError,
         LibraryError,
@@ -82,7 +102,17 @@ _HOMES: dict[str, str] = {
     "PastRun": "acts",
     "Plan": "acts",
     "PlanOptions": "acts",
-    "Removal": "acts",
+    "PlannedRemoval": "acts",
+    # What a person decided.
+    "CameBack": "decisions",
+    "Choice": "decisions",
+    "DecidedContent": "decisions",
+    "Decision": "decisions",
+    "GroupDecisions": "decisions",
+    "GroupState": "decisions",
+    "Imported": "decisions",
+    "Removal": "decisions",
+    "Verb": "decisions",
     # What a library holds.
     "FileError": "records",
     "Group": "records",
@@ -95,6 +125,7 @@ _HOMES: dict[str, str] = {
     "ActionError": "errors",
     "CalibrationError": "errors",
     "CollapseError": "errors",
+    "DecisionError": "errors",
     "DescriptorError": "errors",
     "DupfindError": "errors",
     "LibraryError": "errors",
@@ -113,9 +144,14 @@ __all__ = [
     "AttentionOptions",
     "CalibrateOptions",
     "CalibrationError",
+    "CameBack",
+    "Choice",
     "ClusterOptions",
     "ClusterSummary",
     "CollapseError",
+    "DecidedContent",
+    "Decision",
+    "DecisionError",
     "DescriptorError",
     "DupfindError",
     "EpochMetrics",
@@ -123,6 +159,9 @@ __all__ = [
     "Evaluation",
     "FileError",
     "Group",
+    "GroupDecisions",
+    "GroupState",
+    "Imported",
     "IndexOptions",
     "IndexSummary",
     "KnownModel",
@@ -143,6 +182,7 @@ __all__ = [
     "PhotoError",
     "Plan",
     "PlanOptions",
+    "PlannedRemoval",
     "Relation",
     "Removal",
     "ReportError",
@@ -156,6 +196,7 @@ __all__ = [
     "TrainSummary",
     "TrainingError",
     "TruthError",
+    "Verb",
     "__version__",
 ]
 

@@ -89,7 +89,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class PlannedRemoval:
     """A photo that may go with what belongs to it, its photo first, and the photo that stays.
 
     ``reasons`` are names of ``records.Reason``; ``decided``: a person said so, not the advice.
@@ -163,7 +163,7 @@ class Plan:
     """What would be done. Nothing is, until it is applied."""
 
     action: Action
-    removals: tuple[Removal, ...]
+    removals: tuple[PlannedRemoval, ...]
     left_alone: tuple[LeftAlone, ...] = ()
     options: PlanOptions = field(default_factory=PlanOptions)
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dupfind.acting import Acting
 from dupfind.config import LibraryPaths
+from dupfind.library_acting import ActingMethods
+from dupfind.library_decisions import DecisionMethods
 from dupfind.options import (
     DEFAULT_MATCHES,
     AttentionOptions,
@@ -49,12 +50,13 @@ AnyPath = str | PathLike[str]
 _Options = TypeVar("_Options", AttentionOptions, EvaluateOptions, IndexOptions, TrainOptions)
 
 
-class Library(Acting):
+class Library(DecisionMethods, ActingMethods):
     """The photos of some folders, their descriptors and what was found among them.
 
     Nothing stays open between calls: each opens the database, does its work and closes it. Only
     ``index``, ``cluster``, ``calibrate``, ``train``, ``apply`` and ``undo`` write, one process at a
-    time; all others may run beside them.
+    time; all others may run beside them (``decide``, ``undo_decision`` and ``import_decisions``
+    write too, but only add rows).
 
     Args:
         root: The library folder, usually ``.dupfind``; made by the first ``index``.

@@ -29,7 +29,7 @@ from dupfind.actions.files import (
 )
 from dupfind.actions.restoring import aside_name, part_name, settle, spot_of
 from dupfind.actions.trash import Place, free_name, info_path, info_text, make_place, places_for
-from dupfind.acts import Action, Entry, Event, FileState, Journal, Part, Removal, Role
+from dupfind.acts import Action, Entry, Event, FileState, Journal, Part, PlannedRemoval, Role
 
 # What may be wrong with a place only: the next one may do.
 _NEXT_PLACE = frozenset(
@@ -57,7 +57,7 @@ class Doing:
     token: str = field(default_factory=lambda: secrets.token_hex(4))
     units: int = 0
 
-    def remove(self, removal: Removal) -> list[Entry]:
+    def remove(self, removal: PlannedRemoval) -> list[Entry]:
         """Do one removal; return its entries in the journal.
 
         Raises:
@@ -77,7 +77,7 @@ class Doing:
                 "there is no trash for it on its disk" + "".join(f"; {one}" for one in troubles)
             )
 
-    def _hold_all(self, stack: ExitStack, removal: Removal) -> "list[_Held]":
+    def _hold_all(self, stack: ExitStack, removal: PlannedRemoval) -> "list[_Held]":
         held = []
         for part in removal.parts:
             kept = None
@@ -93,7 +93,7 @@ class Doing:
         reached("held")
         return held
 
-    def _carried(self, removal: Removal) -> Carried | None:
+    def _carried(self, removal: PlannedRemoval) -> Carried | None:
         kept = removal.photo.kept
         if self.backups is None or kept is None or self.action.shares:
             return None
@@ -104,7 +104,7 @@ class Doing:
         ]
         return what_to_carry(removal.photo.file.path, sidecars, kept.path)
 
-    def _attempts(self, removal: Removal, held: "Sequence[_Held]") -> Iterator[Place | None]:
+    def _attempts(self, removal: PlannedRemoval, held: "Sequence[_Held]") -> Iterator[Place | None]:
         if self.action is not Action.TRASH or _HAS_OWN_TRASH:
             yield None
             return
@@ -115,7 +115,7 @@ class Doing:
 
     def _try(
         self,
-        removal: Removal,
+        removal: PlannedRemoval,
         held: "Sequence[_Held]",
         place: Place | None,
         carried: Carried | None,
@@ -138,7 +138,7 @@ class Doing:
 
     def _intend(
         self,
-        removal: Removal,
+        removal: PlannedRemoval,
         held: "Sequence[_Held]",
         place: Place | None,
         carried: Carried | None,
@@ -158,7 +158,7 @@ class Doing:
         reached("intended")
         return entries
 
-    def _entry(self, removal: Removal, held: "_Held") -> Entry:
+    def _entry(self, removal: PlannedRemoval, held: "_Held") -> Entry:
         attributes = {**attributes_of(held.file.descriptor), "token": self.token}
         destination = held.part.destination
         if self.action is Action.MOVE:
@@ -178,7 +178,7 @@ class Doing:
             attributes=attributes,
         )
 
-    def _carried_entry(self, removal: Removal, carried: Carried) -> Entry:
+    def _carried_entry(self, removal: PlannedRemoval, carried: Carried) -> Entry:
         existing = carried.existing or FileState(carried.path, "", 0, 0, 0, 0)
         backup = (self.backups or Path()) / str(self.run_id) / f"{self.units}.xmp"
         attributes = {"token": self.token, "written": carried.sha256}
@@ -281,7 +281,7 @@ class _Held:
     file: HeldFile
     kept: HeldFile | None
 
-    def place_in(self, removal: Removal) -> int:
+    def place_in(self, removal: PlannedRemoval) -> int:
         return removal.parts.index(self.part)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from dupfind.actions.files import RefusedError, hold_any, number_of, words_of
 from dupfind.actions.trash import numbered
 from dupfind.actions.units import Beside, Companion
-from dupfind.acts import Action, FileState, LeftAlone, Part, Plan, PlanOptions, Removal, Role
+from dupfind.acts import Action, FileState, LeftAlone, Part, Plan, PlannedRemoval, PlanOptions, Role
 from dupfind.photos.extras import COMPARED
 from dupfind.records import Photo
 
@@ -177,8 +177,8 @@ class _Planner:
         raise RefusedError("there is no free name for it in the target folder")
 
 
-def _removal(candidate: Candidate, parts: tuple[Part, ...], freed_bytes: int) -> Removal:
-    return Removal(
+def _removal(candidate: Candidate, parts: tuple[Part, ...], freed_bytes: int) -> PlannedRemoval:
+    return PlannedRemoval(
         candidate.photo.id,
         candidate.kept.id,
         parts,

@@ -12,7 +12,7 @@ from dupfind.cli.common import Common, common_options, json_option, print_json
 from dupfind.reports.words import count, readable_bytes, reasons_in_words, safe_name
 
 if TYPE_CHECKING:
-    from dupfind import ActSummary, LeftAlone, Plan, Removal
+    from dupfind import ActSummary, LeftAlone, Plan, PlannedRemoval
 
 DELETE_WORDS = "these photos are deleted for good"
 _DOES: dict[Action, str] = {
@@ -137,7 +137,7 @@ def _show_plan(common: Common, plan: "Plan", limit: int, *, as_json: bool) -> No
         )
 
 
-def _lines(plan: "Plan", removal: "Removal") -> Iterator[str]:
+def _lines(plan: "Plan", removal: "PlannedRemoval") -> Iterator[str]:
     part = removal.photo
     to = f" -> {safe_name(str(part.destination))}" if part.destination else ""
     yield f"{_DOES[plan.action]}  {safe_name(str(part.file.path))}{to}"

@@ -20,8 +20,8 @@ from dupfind.acts import (
     LeftAlone,
     PastRun,
     Plan,
+    PlannedRemoval,
     PlanOptions,
-    Removal,
     Role,
 )
 from dupfind.errors import ActionError
@@ -88,7 +88,7 @@ def apply_plan(store: Store, plan: Plan, on_progress: OnProgress | None = None) 
             plan.options.to,
             store.paths.root / BACKUPS if plan.options.carry_metadata else None,
         )
-        done: list[tuple[Removal, list[Entry]]] = []
+        done: list[tuple[PlannedRemoval, list[Entry]]] = []
         try:
             for number, removal in enumerate(removals, start=1):
                 try:
@@ -219,7 +219,7 @@ class _StoreJournal:
             self.store.add_events(entries, event, words)
 
 
-def _still_planned(plan: Plan, fresh: Plan) -> tuple[list[Removal], list[LeftAlone]]:
+def _still_planned(plan: Plan, fresh: Plan) -> tuple[list[PlannedRemoval], list[LeftAlone]]:
     """Return the removals of a plan that would be planned again just so, and why not the others."""
     now = {removal.photo_id: removal for removal in fresh.removals}
     reasons = {left.photo_id: left.reason for left in fresh.left_alone}
@@ -234,7 +234,7 @@ def _still_planned(plan: Plan, fresh: Plan) -> tuple[list[Removal], list[LeftAlo
     return removals, left
 
 
-def _files(removal: Removal) -> list[object]:
+def _files(removal: PlannedRemoval) -> list[object]:
     return [(part.file, part.role, part.kept) for part in removal.parts]
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from dupfind.actions.planning import Candidate
 from dupfind.acts import Action, LeftAlone, PlanOptions
+from dupfind.decisions import Verb
 from dupfind.errors import ActionError, PhotoError
 from dupfind.photos.decode import same_pixels
-from dupfind.records import Advice, Group, Member, Photo, Reason, Relation
+from dupfind.records import Group, Member, Photo, Reason, Relation
 from dupfind.store.store import Store
 
 
@@ -51,7 +52,7 @@ def _groups(store: Store, options: PlanOptions) -> list[Group]:
 def _going(group: Group, photos: dict[int, Photo], left: list[LeftAlone]) -> Iterator[Candidate]:
     """Yield the members that may go, each with the one that nothing is lost with."""
     for member in group.members:
-        if not _may_go(member):
+        if not member.may_go:
             continue
         photo = photos[member.photo_id]
         kept = _survivor(member, group, photos)
@@ -70,10 +71,10 @@ def _sharing(group: Group, photos: dict[int, Photo]) -> Iterator[Candidate]:
     for members in by_bytes.values():
         stays = min(
             members,
-            key=lambda one: (_may_go(one), not photos[one.photo_id].is_reference, not one.keep),
+            key=lambda one: (one.may_go, not photos[one.photo_id].is_reference, not one.keep),
         )
         for member in members:
-            if member is not stays and _may_go(member):
+            if member is not stays and member.may_go:
                 kept = photos[stays.photo_id]
                 yield _candidate(member, group, photos[member.photo_id], kept)
 
@@ -87,7 +88,7 @@ def _candidate(member: Member, group: Group, photo: Photo, kept: Photo) -> Candi
 def _survivor(member: Member, group: Group, photos: dict[int, Photo]) -> Photo | None:
     """Return the photo whose being there makes ``member`` superfluous."""
     photo, kept = photos[member.photo_id], photos[group.keep.photo_id]
-    staying = [photos[one.photo_id] for one in group.members if not _may_go(one)]
+    staying = [photos[one.photo_id] for one in group.members if not one.may_go]
     if _is_decided(member) or photo.sha256 == kept.sha256:
         return kept
     if Reason.SAME_BYTES in member.reasons:
@@ -107,10 +108,6 @@ def _is_same_picture(a: Photo, b: Photo) -> bool:
         return False
 
 
-def _may_go(member: Member) -> bool:
-    return not member.keep and member.advice is Advice.REMOVE
-
-
 def _is_decided(member: Member) -> bool:
     """Whether a person said so."""
-    return not member.keep and member.advice is not Advice.REMOVE
+    return member.decision is Verb.REMOVE

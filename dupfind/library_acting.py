@@ -1,23 +1,22 @@
-"""What ``Library`` offers for acting on copies: plan, apply, undo, history."""
+"""The part of `Library` that acts on copies: plan, apply, undo, history."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from dupfind.acts import Action, ActSummary, PastRun, Plan, PlanOptions
+from dupfind.config import LibraryPaths
+from dupfind.store.store import Store
 
 if TYPE_CHECKING:
     from dupfind.progress import OnProgress
-    from dupfind.store.store import Store
 
 
-class _HasStore(Protocol):
-    def store(self, *, write: bool = False) -> "Store": ...
+class ActingMethods:
+    """What a library does with copies that may go; a part of ``Library``."""
 
-
-class Acting:
-    """The methods of ``Library`` that look at, do and take back what may be done with copies."""
+    paths: LibraryPaths
 
     def plan_removal(
-        self: _HasStore, action: Action | str = Action.TRASH, options: PlanOptions | None = None
+        self, action: Action | str = Action.TRASH, options: PlanOptions | None = None
     ) -> Plan:
         """Return what ``apply`` would do with the photos that may go; nothing is changed.
 
@@ -31,12 +30,10 @@ class Acting:
         """
         from dupfind.flows.acting import plan_removal
 
-        with self.store() as store:
+        with Store.open(self.paths) as store:
             return plan_removal(store, Action(action), options)
 
-    def apply(
-        self: _HasStore, plan: Plan, *, on_progress: "OnProgress | None" = None
-    ) -> ActSummary:
+    def apply(self, plan: Plan, *, on_progress: "OnProgress | None" = None) -> ActSummary:
         """Do what a plan says, as far as everything is still as it was planned.
 
         Both files of each removal are read again right before; what cannot be done is left as it
@@ -47,11 +44,11 @@ class Acting:
         """
         from dupfind.flows.acting import apply_plan
 
-        with self.store(write=True) as store:
+        with Store.open(self.paths, write=True) as store:
             return apply_plan(store, plan, on_progress)
 
     def undo(
-        self: _HasStore, run: int | None = None, *, on_progress: "OnProgress | None" = None
+        self, run: int | None = None, *, on_progress: "OnProgress | None" = None
     ) -> ActSummary:
         """Bring back what an ``apply`` did: bytes, names and times.
 
@@ -65,12 +62,12 @@ class Acting:
         """
         from dupfind.flows.acting import undo_run
 
-        with self.store(write=True) as store:
+        with Store.open(self.paths, write=True) as store:
             return undo_run(store, run, on_progress)
 
-    def history(self: _HasStore) -> list[PastRun]:
+    def history(self) -> list[PastRun]:
         """Return what was applied, the newest first, and what can be undone."""
         from dupfind.flows.acting import list_history
 
-        with self.store() as store:
+        with Store.open(self.paths) as store:
             return list_history(store)
