@@ -162,17 +162,22 @@ def _show_summary(
     if as_json:
         print_json(summary.to_json())
         return
-    _say_left(common, summary.left_alone, limit)
+    left_alone = (*plan.left_alone, *summary.left_alone)
+    _say_left(common, left_alone, limit)
     if summary.settled:
         common.say(f"{count(summary.settled, 'file')} of a run that was stopped put in order.")
     if not summary.photos:
         click.echo("Nothing was done." if plan.removals else "Nothing may go.")
         return
-    left = f"; {len(summary.left_alone):,} left alone" if summary.left_alone else ""
+    left = f"; {len(left_alone):,} left alone" if left_alone else ""
     click.echo(
         f"{count(summary.photos, 'photo')} {_DONE[plan.action]}, "
         f"{readable_bytes(summary.freed_bytes)}{left}."
     )
-    common.say(
-        f"Run {summary.run_id}. To take it back: {common.next_command(f'undo {summary.run_id}')}"
+    what = (
+        "bring back those of which the same bytes stay"
+        if plan.action is Action.DELETE
+        else "take it back"
     )
+    undo = common.next_command(f"undo {summary.run_id}")
+    common.say(f"Run {summary.run_id}. To {what}: {undo}")
