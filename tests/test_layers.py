@@ -10,6 +10,7 @@ import dupfind
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {
+    "acts",
     "errors",
     "records",
     "config",
@@ -29,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": set(),
     "progress": set(),
     "system": set(),
+    "acts": set(),
     "photos": set(),
     "descriptors": set(),
     "index": set(),
@@ -37,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "evaluation": set(),
     "reports": set(),
+    "actions": {"photos", "matching"},
     "copies": {"photos", "index", "matching", "store"},
     "flows": {
         "copies",
@@ -48,9 +51,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "store",
         "reports",
         "evaluation",
+        "actions",
     },
-    "library": {"library_decisions", "flows", "store", "matching", "descriptors"},
+    "library": {"library_acting", "library_decisions", "flows", "store", "matching", "descriptors"},
     "library_decisions": {"flows", "store"},
+    "library_acting": {"flows", "store"},
     "cli": {"library", "reports", *dupfind.__all__},
 }
 # Third-party library -> the only parts that may import it.
@@ -65,6 +70,7 @@ HOMES: dict[str, set[str]] = {
     "jinja2": {"reports"},
     "rich": {"reports", "cli"},
     "torch": {"descriptors", "training"},
+    "send2trash": {"actions"},
 }
 
 
