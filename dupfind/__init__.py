@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         MapOptions,
         ReportFormat,
         ReportOptions,
+        ReviewOptions,
         TrainOptions,
     )
     from dupfind.progress import Step
@@ -72,6 +73,7 @@ _HOMES: dict[str, str] = {
     "MapOptions": "options",
     "ReportFormat": "options",
     "ReportOptions": "options",
+    "ReviewOptions": "options",
     "TrainOptions": "options",
     # What they return and report.
     "ClusterSummary": "flows.clustering",
@@ -161,6 +163,7 @@ __all__ = [
     "ReportError",
     "ReportFormat",
     "ReportOptions",
+    "ReviewOptions",
     "SearchError",
     "Step",
     "TrainCallbacks",

@@ -18,7 +18,7 @@ def loss_of(member: Member, group: Group) -> str:
         return f"the best one of the group ({reason})"
     if member.advice is Advice.REMOVE:
         return f"nothing: {reason}" if reason else "nothing"
-    return reason or _UNKNOWN
+    return f"a picture that is not the same: {reason}" if reason else _UNKNOWN
 
 
 def told_apart(member: Member, photo: Photo, kept: Photo) -> str:

@@ -6,6 +6,7 @@ picture that is dropped on the page is written to a temporary file of ours.
 
 import asyncio
 import json
+import sqlite3
 import tempfile
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -23,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from dupfind import __version__
-from dupfind.errors import DupfindError, LibraryLockedError, PhotoError
+from dupfind.errors import DecisionError, DupfindError, LibraryLockedError, PhotoError
 from dupfind.reports.words import safe_name
 from dupfind.review.bulk import Bulk
 from dupfind.review.choices import choices_of
@@ -34,10 +35,12 @@ from dupfind.review.looking import found_matches, preview_page
 from dupfind.review.pictures import SIZES, Pictures
 from dupfind.review.preferences import Preferences
 from dupfind.review.security import JSON_TYPE, PICTURE_TYPE, Access, Guard
+from dupfind.store.connection import explain
 
 HERE = Path(__file__).parent
 MOST_JSON_BYTES = 1 << 20
 MOST_PICTURE_BYTES = 400 << 20
+_MOST_NUMBER = 1 << 62  # what SQLite takes
 _WEEK_S = 7 * 24 * 3600
 _Result = TypeVar("_Result")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -46,20 +49,22 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Review:
     """Answers requests: from the desk in its one thread, pictures from theirs."""
 
-    def __init__(self, desk: Desk, thread: Executor, title: str) -> None:
+    def __init__(self, desk: Desk, thread: Executor) -> None:
         self.desk = desk
         self.bulk = Bulk(desk)
         self.preferences = Preferences(desk.paths.root)
         self.pictures = Pictures(desk.paths)
-        self.title = title
         self._thread = thread
 
     async def at_desk(self, work: Callable[..., _Result], *arguments: Any, **named: Any) -> _Result:
         """Run work in the desk's thread, on a library that is up to date."""
 
         def run() -> _Result:
-            self.desk.refresh()
-            return work(*arguments, **named)
+            try:
+                self.desk.refresh()
+                return work(*arguments, **named)
+            except sqlite3.Error as error:
+                raise explain(error, self.desk.paths.database) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
@@ -69,11 +74,18 @@ class Review:
         filters = _remembered(preferences)
         first = await self.at_desk(self.desk.listing, filters, None)
         facets = await self.at_desk(self.desk.facets)
+        album = self.desk.paths.root.parent
         start = {"preferences": preferences, "list": first, "facets": facets}
         text = (
             _templates()
             .get_template("review.html")
-            .render(title=self.title, start=_inline(start), modules=_modules(), version=__version__)
+            .render(
+                title=safe_name(album.name),
+                folder=safe_name(str(album)),
+                start=_inline(start),
+                modules=_modules(),
+                version=__version__,
+            )
         )
         return HTMLResponse(text)
 
@@ -85,13 +97,13 @@ class Review:
 
     async def group(self, request: Request) -> Response:
         """One group."""
-        return JSONResponse(await self.at_desk(self.desk.group, request.path_params["group"]))
+        return JSONResponse(await self.at_desk(self.desk.group, _id(request, "group")))
 
     async def step(self, request: Request) -> Response:
         """The next group of the list, or the one before."""
         values = request.query_params
         filters, back = Filters.read(values), values.get("direction") == "back"
-        group_id = request.path_params["group"]
+        group_id = _id(request, "group")
         found = await self.at_desk(self.desk.step, group_id, filters, back=back)
         return JSONResponse({"group": found})
 
@@ -102,7 +114,7 @@ class Review:
 
     async def pair(self, request: Request) -> Response:
         """What is to be said of two photos of a group."""
-        ids = (request.path_params[name] for name in ("group", "a", "b"))
+        ids = (_id(request, name) for name in ("group", "a", "b"))
         return JSONResponse(await self.at_desk(self.desk.pair, *ids))
 
     async def folders(self, request: Request) -> Response:
@@ -115,7 +127,7 @@ class Review:
         size = request.path_params["size"]
         if size not in SIZES:
             raise NotFoundError("there is no such size")
-        photo = await self.at_desk(self.desk.photo, request.path_params["photo"])
+        photo = await self.at_desk(self.desk.photo, _id(request, "photo"))
         loop = asyncio.get_running_loop()
         data, media_type = await loop.run_in_executor(
             self.pictures.pool, self.pictures.make, photo, size
@@ -224,6 +236,7 @@ _HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
     NotFoundError: _refusal(404),
     PhotoError: _refusal(404),
     ChangedSinceError: _refusal(409),
+    DecisionError: _refusal(400),
     LibraryLockedError: _refusal(423),
     DupfindError: _refusal(500),
     HTTPException: _http_refusal,
@@ -256,8 +269,15 @@ async def _receive(request: Request, take: Callable[[bytes], Any], most_bytes: i
         raise BadRequestError("it ended too early") from error
 
 
+def _id(request: Request, name: str) -> int:
+    number: int = request.path_params[name]
+    if number >= _MOST_NUMBER:
+        raise NotFoundError("there is none of that number")
+    return number
+
+
 def _integer(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 62:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _MOST_NUMBER:
         raise BadRequestError(f"{str(value)[:40]!r} is no number")
     return value
 

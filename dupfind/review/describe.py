@@ -23,7 +23,9 @@ from dupfind.reports.words import (
 from dupfind.review.filters import STATE_OF
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+# Of these each part lies where it lay, whether a way was written down or not.
 _SAME = frozenset({str(Relation.IDENTICAL), str(Relation.SAME_PIXELS)})
+_UNMOVED = frozenset({str(Relation.REENCODED), str(Relation.RESIZED)})
 VERSION_DIGITS = 16  # of a content's hash: enough for the address of its picture
 
 
@@ -90,6 +92,8 @@ def matrix_of(member: Member) -> tuple[float, ...] | None:
     """Return the way from shares of the kept photo's sides to shares of the member's, or None."""
     if member.keep or str(member.relation) in _SAME:
         return _IDENTITY
+    if member.evidence.matrix is None and str(member.relation) in _UNMOVED:
+        return _IDENTITY
     return member.evidence.matrix
 
 
@@ -107,11 +111,11 @@ def between(a: Member, b: Member) -> tuple[float, ...] | None:
     return tuple((joined / joined[2, 2]).ravel().tolist())
 
 
-def facts_of(photo: Photo, labels: Mapping[str, str]) -> dict[str, str]:
+def facts_of(photo: Photo, labels: Mapping[str, str], base: str) -> dict[str, str]:
     """Return label -> value of what is known of a photo, the most telling first."""
     first = {
         "Name": safe_name(photo.path.name),
-        "Folder": safe_name(os.fspath(photo.path.parent)),
+        "Folder": shown_folder(os.fspath(photo.path.parent), base),
         "Size": f"{photo.width} × {photo.height}",
         "File": f"{readable_bytes(photo.size_bytes)} ({photo.size_bytes:,} bytes)",
         "Format": safe_name(photo.format),

@@ -157,7 +157,9 @@ class Desk:
         group = self._group(group_id)
         first, second = (self._member(group, photo_id) for photo_id in (a, b))
         photos = self.store.photos_by_id((a, b))
-        facts = [facts_of(photo, labels_of(photo.path)) for photo in (photos[a], photos[b])]
+        facts = [
+            facts_of(photo, labels_of(photo.path), self.base) for photo in (photos[a], photos[b])
+        ]
         return {
             "a": a,
             "b": b,

@@ -9,7 +9,6 @@ import uvicorn
 
 from dupfind.config import LibraryPaths
 from dupfind.errors import ReportError
-from dupfind.reports.words import safe_name
 from dupfind.review.app import Review, make_app
 from dupfind.review.deeds import Deeds
 from dupfind.review.desk import Desk
@@ -39,7 +38,7 @@ def serve(paths: LibraryPaths, deeds: Deeds, port: int, on_ready: OnReady | None
         groups = thread.submit(desk.open).result()
         listener = resources.enter_context(_listen(port))
         access = Access(listener.getsockname()[1])
-        review = Review(desk, thread, safe_name(str(paths.root.parent)))
+        review = Review(desk, thread)
         resources.callback(review.pictures.close)
         server = uvicorn.Server(
             uvicorn.Config(
@@ -53,10 +52,10 @@ def serve(paths: LibraryPaths, deeds: Deeds, port: int, on_ready: OnReady | None
                 timeout_graceful_shutdown=3,
             )
         )
-        if on_ready is not None:
-            on_ready(access.address, groups)
         # It ends by Ctrl-C, which is no failure.
         with suppress(KeyboardInterrupt):
+            if on_ready is not None:
+                on_ready(access.address, groups)
             server.run(sockets=[listener])
 
 

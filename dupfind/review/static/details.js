@@ -18,8 +18,8 @@ export function showWords(group, a, b) {
   if (!b.keep) blocks.push(block("Why they match", `${capital(b.why)} (${certainty(b.probability)} sure, similarity ${b.similarity.toFixed(2)})`, "why"));
   const kept = group.members[0];
   blocks.push(block("Why " + kept.name + " is kept", capital(kept.reason), "keeps"));
-  blocks.push(block("If " + b.name + " goes, this is lost", capital(b.loss), b.advice === "remove" ? "nothing" : "loss"));
-  if (a !== kept) blocks.push(block("If " + a.name + " goes, this is lost", capital(a.loss), a.advice === "remove" ? "nothing" : "loss"));
+  blocks.push(block("Lost if " + b.name + " goes", capital(b.loss), b.advice === "remove" ? "nothing" : "loss"));
+  if (a !== kept) blocks.push(block("Lost if " + a.name + " goes", capital(a.loss), a.advice === "remove" ? "nothing" : "loss"));
   if (b.sameFile) blocks.push(block("One file", "Another photo of the group is a second name of the same file: removing one of them frees nothing."));
   byId("words").replaceChildren(...blocks);
   byId("facts").replaceChildren();

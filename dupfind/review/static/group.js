@@ -11,7 +11,7 @@ import * as stage from "./stage.js";
 // group: what is shown; first, second: places of the two photos; marks: ids to remove, not saved yet.
 export const state = { group: null, first: 0, second: 1, marks: new Set(), pairs: new Map(), asked: 0 };
 
-export const current = () => state.group.members[state.second];
+export const photoOf = (which) => state.group.members[state[which]].photo;
 export const isOpen = () => !byId("group-view").hidden;
 
 export async function openGroup(id, photo = null) {
@@ -92,6 +92,7 @@ export function toggleMark(place = state.second) {
   item.replaceWith(made);
   if (had) made.querySelector(".drop-mark").focus();
   markCurrent();
+  actionWords();
   say(member.name + (state.marks.has(member.photo) ? " goes" : " stays"));
 }
 
@@ -146,18 +147,19 @@ async function showPair() {
 const tag = (member, place) => `${place + 1} · ${member.name}`;
 
 function actionWords() {
-  const member = current();
-  const set = (action, words) => {
+  const { group, first, second, marks } = state, two = group.members.length === 2;
+  const set = (action, words, title = "") => {
     const found = document.querySelector(`.actions [data-do="${action}"]`);
     found.replaceChildren(words, make("kbd", {}, nameOf(keyOf(action))));
+    found.title = title;
   };
-  set("keep", state.group.members.length === 2 ? "Keep this one only" : `Keep only photo ${state.second + 1}`);
-  set("marks", "Save marks");
-  set("keep-all", state.group.members.length === 2 ? "Keep both" : "Keep all");
-  set("not-duplicates", state.group.members.length === 2 ? "Not duplicates" : `Photo ${state.second + 1} is no duplicate`);
+  set("marks", marks.size ? `Save: ${number(marks.size)} ${marks.size === 1 ? "goes" : "go"}` : "Save: all stay", "Save what is marked below the photos");
+  set("keep", "Only " + (first + 1), `Keep ${group.members[first].name}, remove the others`);
+  set("keep-right", "Only " + (second + 1), `Keep ${group.members[second].name}, remove the others`);
+  set("keep-all", two ? "Keep both" : "Keep all");
+  set("not-duplicates", two ? "Not duplicates" : `${second + 1} is no copy`, two ? "" : `${group.members[second].name} is no duplicate of the others`);
   set("later", "Later");
   set("next", "Next undecided");
-  document.querySelector('.actions [data-do="keep"]').title = "Keep " + member.name + ", remove the others";
 }
 
 // The next photo of this group, and the first two of the next group, are fetched while one looks.

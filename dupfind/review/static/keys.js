@@ -5,7 +5,8 @@ import { remember } from "./api.js";
 
 // Name -> [key, what it does]. Keys 1 to 9 are photos and stay what they are.
 export const ACTIONS = {
-  "keep": ["a", "Keep this one, remove the others"],
+  "keep": ["a", "Keep only the left one, remove the others"],
+  "keep-right": ["d", "Keep only the right one, remove the others"],
   "keep-all": ["k", "Keep all"],
   "not-duplicates": ["n", "Not duplicates: this photo and the others"],
   "drop": ["x", "Mark this one to go, or to stay"],
@@ -22,7 +23,7 @@ export const ACTIONS = {
   "zoom-out": ["-", "Smaller"],
   "side": ["s", "Side by side"],
   "flick": ["f", "Flick: each press shows the other one"],
-  "slider": ["d", "Slider"],
+  "slider": ["v", "Slider"],
   "difference": ["o", "Difference"],
   "align": ["t", "Aligned, or as they are"],
   "facts": ["m", "All facts, or only what differs"],
@@ -43,7 +44,8 @@ export const keyOf = (action) => chosen[action] ?? ACTIONS[action][0];
 
 export function nameOf(key) {
   const names = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
-  return key.split("+").map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join(" ") || "+";
+  if (key.length === 1) return names[key] ?? key.toUpperCase();
+  return key.split("+").map((part) => names[part] ?? part).join(" ");
 }
 
 export function useKeys(saved) {

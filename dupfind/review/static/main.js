@@ -152,11 +152,12 @@ function keepPlace(place) {
 
 function notDuplicates() {
   const { group } = view.state;
-  return decideHere("not-duplicates", group.members.length > 2 ? { photo: view.current().photo } : {});
+  return decideHere("not-duplicates", group.members.length > 2 ? { photo: view.photoOf("second") } : {});
 }
 
 handle({
-  "keep": both(() => decideHere("keep", { photo: view.current().photo })),
+  "keep": both(() => decideHere("keep", { photo: view.photoOf("first") })),
+  "keep-right": both(() => decideHere("keep", { photo: view.photoOf("second") })),
   "photo": both(keepPlace),
   "marks": both(() => decideHere("marks", { remove: [...view.state.marks] }), onCard("advised")),
   "keep-all": both(() => decideHere("keep-all"), onCard("keep-all")),

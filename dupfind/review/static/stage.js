@@ -67,15 +67,32 @@ function place() {
 
 // The part that a crop shows is drawn on the larger picture, on whichever side that is.
 function outline() {
-  const { a, b, matrix, found } = view;
-  const ofA = [[0, 0], [a.width, 0], [a.width, a.height], [0, a.height]], ofB = corners(matrix, b);
-  const differ = found && ofA.some(([x, y], index) => {
-    const near = Math.min(...ofB.map(([u, v]) => Math.hypot((u - x) / a.width, (v - y) / a.height)));
-    return near > 0.015 && index >= 0;
-  });
-  for (const [parts, points] of [[layers[0], ofB], [layers[1], ofA]]) {
-    parts.outline.setAttribute("points", differ ? points.map((point) => point.join(",")).join(" ") : "");
+  const { a, b, found } = view, [ofA, ofB] = shapes();
+  const differ = found && ofA.some(([x, y]) => Math.min(...ofB.map(([u, v]) => Math.hypot((u - x) / a.width, (v - y) / a.height))) > 0.015);
+  const isPart = area(ofB) < a.width * a.height;
+  for (const [index, points] of [[0, ofB], [1, ofA]]) {
+    const drawn = differ && (index === 0) === isPart;
+    layers[index].outline.setAttribute("points", drawn ? points.map((point) => point.join(",")).join(" ") : "");
   }
+}
+
+// The corners of both, in pixels of a.
+const shapes = () => [corners(IDENTITY, view.a), corners(view.matrix, view.b)];
+
+function area(points) {
+  const twice = points.reduce((sum, [x, y], place) => {
+    const [u, v] = points[(place + 1) % points.length];
+    return sum + x * v - u * y;
+  }, 0);
+  return Math.abs(twice) / 2;
+}
+
+// A difference is of what both show: the rest is left out.
+function cutToOverlap() {
+  const clip = (points) => (view.mode === "difference" ? `polygon(${points.map(([x, y]) => `${x}px ${y}px`).join(",")})` : "");
+  const [ofA, ofB] = shapes();
+  layers[0].scene.style.clipPath = clip(ofB);
+  layers[1].scene.style.clipPath = clip(ofA);
 }
 
 function bounds() {
@@ -94,6 +111,7 @@ export function fit() {
   view.scale = view.fit;
   view.x = (width - (left + right) * view.scale) / 2;
   view.y = (height - (top + bottom) * view.scale) / 2;
+  cutToOverlap();
   draw();
 }
 
@@ -101,7 +119,7 @@ function draw() {
   for (const { scene, drawing } of layers) {
     scene.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
     drawing.style.strokeWidth = 2 / view.scale + "px";
-    scene.classList.toggle("sharp", view.scale * devicePixelRatio >= 2);
+    scene.classList.toggle("sharp", !isFit() && view.scale * devicePixelRatio >= 3);
   }
   layers[1].layer.style.clipPath = view.mode === "slider" ? `inset(0 0 0 ${100 * view.cut}%)` : "";
   byId("cut").style.left = 100 * view.cut + "%";
