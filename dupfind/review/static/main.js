@@ -121,7 +121,7 @@ function setMode(mode) {
 
 function showModes() {
   const { mode } = stage.view;
-  for (const one of document.querySelectorAll("[data-mode]")) one.setAttribute("aria-pressed", String(one.dataset.mode === mode));
+  for (const one of document.querySelectorAll("button[data-mode]")) one.setAttribute("aria-pressed", String(one.dataset.mode === mode));
   byId("slide").hidden = mode !== "slider";
 }
 
@@ -219,7 +219,7 @@ function start() {
   startKeys();
   showModes();
   byId("slide").querySelector("input").addEventListener("input", (event) => stage.setCut(event.target.value / 1000));
-  for (const one of document.querySelectorAll("[data-mode]")) one.addEventListener("click", () => (one.dataset.mode === "flick" ? (stage.flick(), showModes()) : setMode(one.dataset.mode)));
+  for (const one of document.querySelectorAll("button[data-mode]")) one.addEventListener("click", () => (one.dataset.mode === "flick" ? (stage.flick(), showModes()) : setMode(one.dataset.mode)));
   onBulk((made) => {
     steps.push({ step: made.step, group: null });
     showProgress(made.progress);
