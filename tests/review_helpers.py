@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,12 @@ def altered(pixels: NDArray[np.uint8], relation: Relation) -> NDArray[np.uint8]:
 
 
 def make_library(
-    folder: Path, groups: int, *, pictures: int = 0, names: dict[int, str] | None = None
+    folder: Path,
+    groups: int,
+    *,
+    pictures: int = 0,
+    names: dict[int, str] | None = None,
+    true_files: bool = False,
 ) -> Path:
     """Write a library of groups of two to four photos; return its folder.
 
@@ -74,6 +80,7 @@ def make_library(
         groups: How many; group n frees the more the smaller n is.
         pictures: Of the first so many groups, the files are there too.
         names: Photo id -> a file name of its own.
+        true_files: The library knows the true sizes of the files, so that they may be acted on.
     """
     root = folder / ".dupfind"
     with Store.open(LibraryPaths(root), write=True) as store:
@@ -84,6 +91,8 @@ def make_library(
                 for number in range(start, min(groups, start + 2000))
                 for entry in _photos_of(folder, number, number < pictures, names or {})
             ]
+            if true_files:
+                entries = [_true(entry) for entry in entries]
             store.add_batch(Batch(entries))
         with store.run("cluster", {"level": "copy", "precision": 0.99}, model_id=model.id) as run:
             store.replace_results(run.id, _pairs(groups), _groups(groups))
@@ -120,6 +129,12 @@ def _photos_of(
         taken = f"2021-07-{1 + number % 28:02}T10:{place:02}:00"
         content = Content(digest, width, height, "JPEG", taken, 3 - place)
         yield PhotoEntry(file, content)
+
+
+def _true(entry: PhotoEntry) -> PhotoEntry:
+    found = entry.file.path.stat()
+    times = (found.st_mtime_ns, found.st_ctime_ns, found.st_dev, found.st_ino)
+    return replace(entry, file=ScannedFile(entry.file.path, found.st_size, *times))
 
 
 def _write(path: Path, pixels: NDArray[np.uint8], quality: int) -> str:

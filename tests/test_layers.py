@@ -10,6 +10,7 @@ import dupfind
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {
+    "acts",
     "errors",
     "records",
     "config",
@@ -29,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": set(),
     "progress": set(),
     "system": set(),
+    "acts": set(),
     "photos": set(),
     "descriptors": set(),
     "index": set(),
@@ -38,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": set(),
     "reports": set(),
     "review": {"photos", "reports", "store"},
+    "actions": {"photos", "matching"},
     "copies": {"photos", "index", "matching", "store"},
     "flows": {
         "copies",
@@ -50,9 +53,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "reports",
         "review",
         "evaluation",
+        "actions",
     },
-    "library": {"library_decisions", "flows", "store", "matching", "descriptors"},
+    "library": {"library_acting", "library_decisions", "flows", "store", "matching", "descriptors"},
     "library_decisions": {"flows", "store"},
+    "library_acting": {"flows", "store"},
     "cli": {"library", "reports", *dupfind.__all__},
 }
 # Third-party library -> the only parts that may import it.
@@ -69,6 +74,7 @@ HOMES: dict[str, set[str]] = {
     "starlette": {"review"},
     "uvicorn": {"review"},
     "torch": {"descriptors", "training"},
+    "send2trash": {"actions"},
 }
 
 

@@ -366,6 +366,24 @@ def test_a_folder_comes_first_when_a_rule_says_so(client: Client) -> None:
     assert [one["folder"] for one in kept] == ["backup 2"]
 
 
+def test_what_would_go_is_what_an_apply_would_do(tmp_path: Path) -> None:
+    root = make_library(tmp_path, 3, pictures=3, true_files=True)
+    with served(root) as client:
+        client.enter()
+        decide(client, 2, "keep", photo=first_photo(1) + 1)
+        decide(client, 1, "keep-all")
+        plan = client.get("/api/apply")
+    planned = Library(root).plan_removal()
+    assert [one["photo"] for one in plan["going"]] == [one.photo_id for one in planned.removals]
+    decided = {one["photo"]: one["why"] for one in plan["going"]}
+    assert decided == {
+        first_photo(1): "you decided it",
+        first_photo(1) + 2: "you decided it",
+        first_photo(2) + 1: "saved again",
+    }
+    assert plan["decided"] == 2
+
+
 def test_what_a_person_set_is_there_the_next_time(client: Client, root: Path) -> None:
     values = {"keys": {"keep": "h"}, "filters": {"state": "later"}, "group": 7, "view": "group"}
     client.post("/api/preferences", values | {"unknown": 1})

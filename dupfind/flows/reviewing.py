@@ -1,16 +1,17 @@
 """Serve the page to look and decide; what it may do to the library is here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dupfind.acts import Action, Plan
 from dupfind.config import LibraryPaths
-from dupfind.decisions import Choice, Verb
+from dupfind.decisions import Choice
 from dupfind.errors import ReportError
+from dupfind.flows.acting import plan_removal
 from dupfind.flows.querying import find_nearest
 from dupfind.options import ReviewOptions
-from dupfind.records import Group, Member, Photo
-from dupfind.review.deeds import Found, Going, Preview, Undone
+from dupfind.review.deeds import Found, Undone
 from dupfind.store.store import Store
 
 OnReady = Callable[[str, int], None]
@@ -55,33 +56,10 @@ class LibraryDeeds:
             for match in matches
         ]
 
-    def preview(self) -> Preview:
+    def preview(self) -> Plan:
         """Return what an apply would do now."""
         with Store.open(self.paths) as store:
-            groups = [group for group in store.groups() if group.reclaimable_bytes]
-            wanted = {member.photo_id for group in groups for member in group.members}
-            photos = store.photos_by_id(wanted)
-        going = [
-            _going(group, member, photos)
-            for group in groups
-            for member in group.members
-            if member.may_go and not photos[member.photo_id].is_reference
-        ]
-        return Preview(going, (), sum(group.reclaimable_bytes for group in groups))
-
-
-def _going(group: Group, member: Member, photos: Mapping[int, Photo]) -> Going:
-    photo, kept = photos[member.photo_id], photos[group.keep.photo_id]
-    return Going(
-        photo.id,
-        photo.path,
-        kept.path,
-        group.id,
-        photo.size_bytes,
-        1,
-        member.decision is Verb.REMOVE,
-        tuple(map(str, member.reasons)),
-    )
+            return plan_removal(store, Action.TRASH)
 
 
 def serve_review(

@@ -31,7 +31,7 @@ from dupfind.review.choices import choices_of
 from dupfind.review.describe import VERSION_DIGITS
 from dupfind.review.desk import ChangedSinceError, Desk, NotFoundError
 from dupfind.review.filters import BadRequestError, Filters, Place
-from dupfind.review.looking import found_matches, preview_page
+from dupfind.review.looking import apply_preview, found_matches
 from dupfind.review.pictures import SIZES, Pictures
 from dupfind.review.preferences import Preferences
 from dupfind.review.security import JSON_TYPE, PICTURE_TYPE, Access, Guard
@@ -168,8 +168,7 @@ class Review:
 
     async def apply_preview(self, request: Request) -> Response:
         """What `dupfind apply` would do now."""
-        preview = await self.at_desk(self.desk.deeds.preview)
-        return JSONResponse(preview_page(preview, self.desk.base))
+        return JSONResponse(await self.at_desk(apply_preview, self.desk))
 
     async def query(self, request: Request) -> Response:
         """The photos nearest to a picture that was dropped on the page."""

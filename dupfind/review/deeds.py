@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from dupfind.acts import Plan
 from dupfind.decisions import Choice
 from dupfind.evidence import Evidence
 from dupfind.records import Photo
@@ -32,29 +33,6 @@ class Found:
     evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class Going:
-    """A photo that an apply would take, why it may go, and what stays in its stead."""
-
-    photo_id: int
-    path: Path
-    kept_path: Path
-    group_id: int | None
-    freed_bytes: int
-    files: int
-    decided: bool
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an apply would do: what goes, what is left alone and why, and the bytes that it frees."""
-
-    going: Sequence[Going]
-    left_alone: Sequence[tuple[Path, str]]
-    freed_bytes: int
-
-
 class Deeds(Protocol):
     """What may be done: decide, take back, ask for a picture, look ahead."""
 
@@ -67,5 +45,5 @@ class Deeds(Protocol):
     def find(self, picture: Path) -> Sequence[Found]:
         """Return the photos nearest to a picture file."""
 
-    def preview(self) -> Preview:
+    def preview(self) -> Plan:
         """Return what an apply would do now."""

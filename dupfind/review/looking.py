@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dupfind.records import Reason
+from dupfind.acts import PlannedRemoval
+from dupfind.records import Photo, Reason
 from dupfind.reports.words import readable_bytes, relation_name, safe_name
-from dupfind.review.deeds import Going, Preview
 from dupfind.review.describe import VERSION_DIGITS, shown_folder
 from dupfind.review.desk import Desk
 
@@ -34,33 +34,35 @@ def found_matches(desk: Desk, file: Path) -> list[dict[str, Any]]:
     return found
 
 
-def preview_page(preview: Preview, base: str) -> dict[str, Any]:
-    """Return what an apply would do: totals, and the first files of each list."""
+def apply_preview(desk: Desk) -> dict[str, Any]:
+    """Return what an apply would do now: totals, and the first files of each list."""
+    plan, base = desk.deeds.preview(), desk.base
+    shown = plan.removals[:_MOST_LINES]
+    kept = desk.store.photos_by_id(one.kept_photo_id for one in shown)
     return {
-        "photos": len(preview.going),
-        "files": sum(one.files for one in preview.going),
-        "decided": sum(one.decided for one in preview.going),
-        "freedText": readable_bytes(preview.freed_bytes),
-        "going": [_going(one, base) for one in preview.going[:_MOST_LINES]],
+        "photos": len(plan.removals),
+        "files": sum(len(one.parts) for one in plan.removals),
+        "decided": sum(one.decided for one in plan.removals),
+        "freedText": readable_bytes(plan.freed_bytes),
+        "going": [_going(one, kept[one.kept_photo_id], base) for one in shown],
         "leftAlone": [
-            {"path": _shown(path, base), "reason": safe_name(reason)}
-            for path, reason in preview.left_alone[:_MOST_LINES]
+            {"path": _shown(one.path, base), "reason": safe_name(one.reason)}
+            for one in plan.left_alone[:_MOST_LINES]
         ],
-        "leftAloneTotal": len(preview.left_alone),
+        "leftAloneTotal": len(plan.left_alone),
     }
 
 
-def _going(going: Going, base: str) -> dict[str, Any]:
+def _going(going: PlannedRemoval, kept: Photo, base: str) -> dict[str, Any]:
+    reasons = ", ".join(filter(None, map(_words, going.reasons)))
     return {
         "photo": going.photo_id,
-        "path": _shown(going.path, base),
-        "kept": _shown(going.kept_path, base),
+        "path": _shown(going.photo.file.path, base),
+        "kept": _shown(kept.path, base),
         "group": going.group_id,
         "bytesText": readable_bytes(going.freed_bytes),
-        "files": going.files,
-        "why": "you decided it"
-        if going.decided
-        else ", ".join(_words(name) for name in going.reasons),
+        "files": len(going.parts),
+        "why": "you decided it" if going.decided else reasons,
     }
 
 

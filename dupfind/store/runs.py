@@ -84,6 +84,15 @@ class RunTables:
             [status, now(), to_json(summary), run_id],
         )
 
+    def end_dead_runs(self, kinds: Iterable[str]) -> None:
+        """Mark runs of these kinds as interrupted that say they are running: for the one writer."""
+        with self.db.atomic():
+            self.db.conn.executemany(
+                "UPDATE runs SET status = 'interrupted', finished_at = ? "
+                "WHERE status = 'running' AND kind = ?",
+                [(now(), kind) for kind in kinds],
+            )
+
     def runs(self, kind: str | None = None) -> list[Run]:
         """Return the runs (of one kind), oldest first."""
         rows = self.db.execute(f"{_RUNS} WHERE ? IS NULL OR kind = ? ORDER BY id", [kind, kind])
