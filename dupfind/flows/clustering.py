@@ -1,5 +1,6 @@
 """Find and record the groups of copies: candidates, proofs, probabilities, groups."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
 from dupfind.copies.local_index import collect_local, keep_local
 from dupfind.copies.proving import Prover, open_prover
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
+from dupfind.decisions import GroupState
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
@@ -42,6 +44,8 @@ class ClusterSummary:
     with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
     ``expectation`` is None where so few are copies that no example would reach the cut: nothing can be
     promised then. ``promises`` holds ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
+    ``settled`` counts the groups of which a person keeps all, ``decided`` those of which each photo is
+    kept or removed; what can be reclaimed and what wants a look is counted by these decisions too.
     """
 
     photos: int
@@ -60,6 +64,8 @@ class ClusterSummary:
     proven: int = 0
     looked: int = 0
     promises: list[dict[str, float]] = field(default_factory=list)
+    settled: int = 0
+    decided: int = 0
 
 
 def cluster_photos(
@@ -91,13 +97,20 @@ def cluster_photos(
         kept.forget_others(store.contents())
         groups = list(make_groups(scored, contents, prover, options.level, rules))
         written, _ = store.replace_results(run.id, _records(scored, contents), groups)
+        if store.has_decisions():
+            groups = list(store.groups())
+        states = Counter(group.state for group in groups)
         summary = ClusterSummary(
             photos=sum(map(len, contents.photos)),
             candidates=found.candidates,
             pairs=written,
             groups=len(groups),
             grouped_photos=sum(len(group.members) for group in groups),
-            looks=sum(member.advice is Advice.LOOK for group in groups for member in group.members),
+            looks=sum(
+                member.advice is Advice.LOOK and member.decision is None
+                for group in groups
+                for member in group.members
+            ),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
             expectation=found.verdicts.expectation(scored.cut),
@@ -108,6 +121,8 @@ def cluster_photos(
             proven=kept.made.proofs,
             looked=kept.made.looks,
             promises=found.promises(),
+            settled=states[GroupState.SETTLED],
+            decided=states[GroupState.DECIDED],
         )
         run.summary = asdict(summary)
     return summary
