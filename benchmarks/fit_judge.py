@@ -44,6 +44,7 @@ STRANGERS = 6  # one pair of strangers for so many examples
 CHAINS = 0.4  # share of copies that are strong chains of edits
 PAGES = 0.25  # share of copies whose original is a made page or screen
 EDITED_TOO = 0.3  # share of look-alikes one of which is edited besides
+SUBTLE = 0.5  # share of made pages and screens that differ in a few places only
 MILD = (
     "jpeg_medium",
     "shrink_half",
@@ -150,7 +151,8 @@ def lookalike_of(
     names = list(only) or [name for name in LOOKALIKES if name not in NO_OTHER]
     name = names[generator.integers(len(names))]
     start = None if LOOKALIKES[name].family == "made" else source()
-    pair = make_pair(name, generator, start, other=[source(), source()])
+    subtle = name in names_of("made") and generator.random() < SUBTLE
+    pair = make_pair(name, generator, start, other=[source(), source()], subtle=subtle)
     if pair is None:
         return None
     first, second = pair

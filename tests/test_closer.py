@@ -15,7 +15,7 @@ from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
 from dupfind.matching.settle import Looked, Settling
-from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_photo
+from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
 from dupfind.matching.verify import verify
 from dupfind.photos.edits import apply_edit
 from dupfind.photos.lookalikes import make_pair
@@ -218,12 +218,19 @@ def test_few_pairs_say_little_of_the_share() -> None:
     assert estimate_share(np.array([3.0])) < 0.75
 
 
-def test_a_photo_of_which_others_were_refused_needs_more_evidence() -> None:
-    rows = np.array([(0, 1), (0, 2), (0, 3), (0, 4), (5, 6)])
-    scores = np.array([1.0, -6.0, -6.0, -6.0, 1.0])
-    in_series, alone = shares_by_photo(scores, rows, np.full(5, 0.8))[[0, 4]]
-    assert in_series < 0.6
-    assert alone == pytest.approx(0.8)
+def test_a_series_of_look_alikes_needs_more_evidence_than_a_pair_alone() -> None:
+    series = [(a, b) for a in range(6) for b in range(a + 1, 6)]
+    rows = np.array([*series, (6, 7)])
+    shares = shares_by_series(np.full(len(rows), 1.5), rows, np.full(len(rows), 0.9))
+    assert shares[:-1].max() < 0.25
+    assert shares[-1] == pytest.approx(0.9)
+
+
+def test_many_clear_copies_of_one_picture_are_no_series() -> None:
+    """Nine clear copies, and one strong edit that is unclear with each of them."""
+    rows = np.array([(a, b) for a in range(10) for b in range(a + 1, 10)])
+    scores = np.where(rows[:, 1] == 9, 1.5, 6.0)
+    assert shares_by_series(scores, rows, np.full(len(rows), 0.9)) == pytest.approx(0.9)
 
 
 def page(lines: int) -> Pixels:

@@ -130,6 +130,17 @@ def test_small_and_empty_pictures_are_left_or_taken_but_never_a_failure(name: st
         assert make_lookalike(name, blank, np.random.default_rng(0)) is None
 
 
+@pytest.mark.parametrize("name", ["invoice", "form", "table", "settings"])
+def test_a_subtle_pair_differs_in_fewer_places_and_a_person_still_sees_it(name: str) -> None:
+    shares = []
+    for subtle in (False, True):
+        made = make_pair(name, np.random.default_rng(4), saved=False, subtle=subtle)
+        assert made is not None
+        assert seen_difference(*made, share=0)
+        shares.append((np.abs(made[0].astype(int) - made[1]).max(axis=2) > 28).mean())
+    assert 0 < shares[1] < 0.6 * shares[0]
+
+
 def test_a_wrong_use_is_told() -> None:
     rng, pixels = np.random.default_rng(0), picture(0, (90, 70))
     with pytest.raises(ValueError, match="use make_pair"):

@@ -13,7 +13,7 @@ from dupfind.matching.calibrate import SIGNALS, UNPROVEN, Calibration, Expectati
 from dupfind.matching.judge import shipped_judge
 from dupfind.matching.promise import Crowd, choose_cut, logit, probabilities, promise
 from dupfind.matching.proven import Proven, told_apart
-from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_photo
+from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
 from dupfind.progress import OnDone
 from dupfind.records import Photo
 
@@ -101,7 +101,7 @@ def reach_verdicts(
     rows = np.array([(pair.a, pair.b) for pair in proven], np.int64).reshape(-1, 2)
     # Those that their proof nearly ruled out are another crowd, with fewer copies among them.
     shares = shares_by_crowd(scores, likely[is_judged] >= DOUBTED)
-    crowd = Crowd(scores, shares_by_photo(scores, rows[is_judged], shares))
+    crowd = Crowd(scores, shares_by_series(scores, rows[is_judged], shares))
     # Without an alignment there is no proof: such pairs stand last, in order of similarity.
     unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
     probability = unseen.copy()

@@ -53,16 +53,26 @@ class Region:
     @property
     def laid_over(self) -> float:
         """How sure it is that one picture has a flat thing over the texture of the other, in [0, 1]."""
-        flat_a, flat_b = (
-            float(np.clip((flat - 0.6) / 0.3, 0, 1)) for flat in (self.flat_a, self.flat_b)
-        )
-        return max(flat_a * (1 - flat_b), flat_b * (1 - flat_a))
+        return max(self._flat_over)
 
     @property
     def foreign_a(self) -> float:
-        """How sure it is that the foreign thing is in a, in [0, 1]; 0.5 where both have an edge."""
+        """How sure it is that the foreign thing is in a, in [0, 1]; 0.5 where nothing tells.
+
+        It is the flat one over texture, else the one with an edge of its own around it.
+        """
+        over_a, over_b = self._flat_over
         total = self.edge_a + self.edge_b
-        return 0.5 if total <= 0 else float(np.clip((self.edge_a / total - 0.35) / 0.3, 0, 1))
+        edged = 0.5 if total <= 0 else float(np.clip((self.edge_a / total - 0.35) / 0.3, 0, 1))
+        return over_a + (1 - over_a - over_b) * edged
+
+    @property
+    def _flat_over(self) -> tuple[float, float]:
+        """How sure it is that a, and that b, is flat over the texture of the other."""
+        flat_a, flat_b = (
+            float(np.clip((flat - 0.6) / 0.3, 0, 1)) for flat in (self.flat_a, self.flat_b)
+        )
+        return flat_a * (1 - flat_b), flat_b * (1 - flat_a)
 
     @property
     def on_plain(self) -> float:

@@ -1,4 +1,4 @@
-"""How many of a collection's pairs that were looked at are copies: over all, and among a photo's own pairs.
+"""How many of a collection's pairs that were looked at are copies: over all, and in a series.
 
 In:  log odds of pairs, and their rows. Out: shares. No disk, database or model.
 
@@ -8,12 +8,16 @@ any look-alikes, twelve invoices of one supplier are nothing else: what else was
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 EVEN = 0.5  # share of copies where nothing is known
 LEAST, MOST = 0.02, 0.95
 PAIRS_FOR_ALL = 2.0  # pairs that the assumption of even numbers weighs
-PAIRS_FOR_ONE = 6.0  # pairs that the share over all weighs among those of one photo
-_ROUNDS = 100
+PAIRS_FOR_ONE = 2.0  # other pictures that the share over all weighs as much as
+CLEAR = 3.0  # log odds at even numbers from which on two photos are one picture
+PASSES = 0.8  # probability from which on they are
+_ROUNDS, _SERIES_ROUNDS = 100, 6
 
 
 def estimate_share(scores: NDArray[np.float64]) -> float:
@@ -41,30 +45,41 @@ def shares_by_crowd(
     return shares
 
 
-def shares_by_photo(
+def shares_by_series(
     scores: NDArray[np.float64], rows: NDArray[np.int64], shares: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return for each pair the share of copies to expect of it, (n,): that of its crowd, or less.
 
-    A photo of which other pairs were refused is one of a series of look-alikes. The pair itself does not count.
+    Clear copies are one picture. A picture that is unclear with several others belongs to a series of
+    look-alikes (the invoices of a year), more often than all of these are strong edits of it. Pairs that pass
+    make their pictures one, and what was unclear with both is counted once from then on.
 
     Args:
         scores: (n,) log odds at even numbers.
         rows: (n, 2) the photos of each pair.
         shares: (n,) of the crowd of each.
     """
-    if not len(scores):
-        return np.zeros(0)
-    probable = at_share(scores, shares)
+    is_one, local = scores >= CLEAR, shares
+    for _ in range(_SERIES_ROUNDS):
+        others = _others(rows, is_one)
+        local = np.clip(shares * PAIRS_FOR_ONE / (others + PAIRS_FOR_ONE), LEAST, MOST)
+        more = is_one | (at_share(scores, local) >= PASSES)
+        if (more == is_one).all():
+            break
+        is_one = more
+    return np.asarray(local, np.float64)
+
+
+def _others(rows: NDArray[np.int64], is_one: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return for each pair how many other pictures its two have pairs with, (n,); 0 within a picture."""
+    if not len(rows):
+        return np.zeros(0, np.int64)
     count = int(rows.max()) + 1
-    found, pairs = np.zeros(count), np.zeros(count)
-    for side in (0, 1):
-        np.add.at(found, rows[:, side], probable)
-        np.add.at(pairs, rows[:, side], 1.0)
-    copies = found[rows].sum(axis=1) - 2 * probable
-    others = pairs[rows].sum(axis=1) - 2
-    local = (copies + PAIRS_FOR_ONE * shares) / (others + PAIRS_FOR_ONE)
-    return np.asarray(np.clip(np.minimum(local, shares), LEAST, MOST))
+    ties = coo_matrix((np.ones(int(is_one.sum())), rows[is_one].T), shape=(count, count))
+    pictures = np.sort(connected_components(ties, directed=False)[1][rows], axis=1)
+    apart = pictures[:, 0] != pictures[:, 1]
+    degree = np.bincount(np.unique(pictures[apart], axis=0).ravel(), minlength=count)
+    return np.where(apart, degree[pictures].sum(axis=1) - 2, 0)
 
 
 def at_share(

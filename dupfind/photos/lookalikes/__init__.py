@@ -15,6 +15,7 @@ from dupfind.photos.lookalikes import marks, scenes, writing
 from dupfind.photos.lookalikes.kind import (
     LookAlike,
     Scene,
+    lessened,
     of_nothing,
     saved_again,
 )
@@ -71,6 +72,7 @@ def make_pair(
     *,
     other: Sequence[Pixels] = (),
     saved: bool = True,
+    subtle: bool = False,
 ) -> tuple[Pixels, Pixels] | None:
     """Make two look-alikes of each other, of any kind; only the second is cut, shrunk and saved.
 
@@ -81,6 +83,7 @@ def make_pair(
             ``photo`` it is the first of the pair, of ``template`` the ground of both.
         other: Further pictures, for things to put in.
         saved: Cut, shrink and save the second as copies are.
+        subtle: Leave one to three of their differences: another date, another sum.
 
     Returns:
         Two pictures, or None where ``pixels`` has nothing that this kind could change.
@@ -93,6 +96,8 @@ def make_pair(
     if series is None:
         return None
     first, second = series
+    if subtle:
+        second = lessened(first, second, generator)
     return first, saved_again(second, generator) if saved else second
 
 

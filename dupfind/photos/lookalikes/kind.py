@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from scipy import ndimage
 
 from dupfind.photos.edits import encoding, geometry
 from dupfind.photos.edits.step import Pixels
@@ -24,6 +25,7 @@ Layout = Callable[[np.random.Generator], Scene]
 SEEN_LEVELS = 28
 SEEN_SHARE = 0.001
 SEEN_PIXELS = 24
+WORD_SHARE = 0.012  # of the width: letters nearer than this are one word
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,28 @@ def seen_difference(a: Pixels, b: Pixels, *, share: float = SEEN_SHARE) -> bool:
     ]
     count = int((np.abs(calm[0] - calm[1]).max(axis=2) > SEEN_LEVELS).sum())
     return bool(count >= max(SEEN_PIXELS, share * a.shape[0] * a.shape[1]))
+
+
+def lessened(first: Pixels, second: Pixels, rng: np.random.Generator) -> Pixels:
+    """Return the second of two pictures of one layout with one to three of its differences only.
+
+    Two bills of one day differ in a few digits. Where the pictures are of two sizes, differ at one place
+    only, or would then look the same, the second comes back as it is.
+    """
+    if first.shape != second.shape:
+        return second
+    calm = [
+        np.asarray(Image.fromarray(pixels).filter(ImageFilter.BoxBlur(1)), np.int16)
+        for pixels in (first, second)
+    ]
+    differs = np.abs(calm[0] - calm[1]).max(axis=2) > SEEN_LEVELS
+    word_px = max(3, round(WORD_SHARE * first.shape[1]))
+    labels, count = ndimage.label(ndimage.maximum_filter(differs, (3, word_px)))
+    if count < 2:
+        return second
+    chosen = rng.permutation(count)[: int(rng.integers(1, 4))] + 1
+    mixed = np.where(np.isin(labels, chosen)[..., None], second, first)
+    return mixed if seen_difference(first, mixed, share=0) else second
 
 
 def relit(pixels: Pixels, rng: np.random.Generator, *, light: float, noise: float) -> Pixels:
