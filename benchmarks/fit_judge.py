@@ -41,8 +41,9 @@ SEEN, MOVED = 0.0008, 0.03
 MAY_BE_COPIES = 0.9
 HALFWAY = 0.35  # how far towards a copy an example between the two may lie
 STRANGERS = 6  # one pair of strangers for so many examples
-CHAINS = 0.4  # share of copies that are strong chains of edits
-PAGES = 0.25  # share of copies whose original is a made page or screen
+CHAINS = 0.3  # share of copies that are strong chains of edits
+PLAIN = 0.3  # share of copies that were saved, shrunk or cut a little only, as most are
+PAGES = 0.35  # share of copies whose original is a made page or screen
 EDITED_TOO = 0.3  # share of look-alikes one of which is edited besides
 SUBTLE = 0.5  # share of made pages and screens that differ in a few places only
 MILD = (
@@ -129,8 +130,11 @@ def copy_of(source: Source, generator: np.random.Generator) -> tuple[str, Pixels
         original = original if pair is None else pair[0]
     names = list(EDITS)
     chosen = [names[i] for i in generator.integers(len(names), size=generator.choice([1, 1, 2, 3]))]
-    if generator.random() < CHAINS:
+    sort = generator.random()
+    if sort < CHAINS:
         chosen = chain_of(generator)
+    elif sort < CHAINS + PLAIN:
+        chosen = [str(name) for name in generator.choice(MILD, size=generator.integers(1, 3))]
     return "+".join(chosen), original, edited(original, chosen, source, generator)
 
 

@@ -3,7 +3,8 @@
 In:  log odds of the pairs of a collection that were looked at. Out: probabilities and an ``Expectation``.
 No disk, database or model.
 
-What is expected follows from the probabilities of the pairs that are taken. What is promised at least looks at
+What is expected follows from the probabilities of the pairs taken, or from how many look-alikes of this
+collection came near, whichever is better known. What is promised at least looks at
 what can go wrong: a look-alike that passes. How often one does at most is known from examples that are none by
 construction; how many there were to pass is counted in the collection itself: those that did not.
 """
@@ -18,6 +19,7 @@ from dupfind.matching.calibrate import CONFIDENCE, Expectation
 from dupfind.matching.judge import Judge
 
 LOWEST_CUT, HIGHEST_CUT = 0.5, 0.9995
+NEAR = 3.0  # log odds below the needed score within which a refused pair came near
 WORST_PAIR = 20  # how much less sure the last pair taken may be than the average one
 _CUTS = 200
 
@@ -58,13 +60,34 @@ def promise(judge: Judge, crowd: Crowd, *, cut: float) -> Expectation:
     taken, refused = int(is_taken.sum()), int((~is_taken).sum())
     needed = logit(cut) - (odds - crowd.scores)  # the score from which on each would be taken
     recall = float((1 - _below(judge.copy_scores, needed)).mean()) if len(odds) else 0.0
-    expected = float((1 - probabilities(odds[is_taken])).sum())
+    expected = min(
+        float((1 - probabilities(odds[is_taken])).sum()),
+        _passing(judge, needed[~is_taken], crowd.scores[~is_taken]),
+    )
     high = _highest_rate(judge, needed[~is_taken] if refused else needed)
     passing = high * refused / max(1 - high, 1e-6)
     precision, least = (
         max(0.0, 1 - count / taken) if taken else 1.0 for count in (expected, expected + passing)
     )
     return Expectation(cut, precision, least, 1.0, recall)
+
+
+def _passing(judge: Judge, needed: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
+    """Return how many look-alikes are to be expected among the pairs taken, from those just refused.
+
+    Where a collection's look-alikes are so clear that none comes near, none passes; of the examples it is known
+    how many pass for each that comes near.
+
+    Args:
+        judge: With the scores of its examples.
+        needed: (n,) the scores from which on each refused pair would have been taken.
+        scores: (n,) of the refused pairs.
+    """
+    near = needed[scores >= needed - NEAR]
+    known = judge.other_scores
+    passing = len(known) - np.searchsorted(known, near)
+    beside = np.searchsorted(known, near) - np.searchsorted(known, near - NEAR)
+    return float(((passing + 0.5) / (beside + 1.0)).sum())
 
 
 def _highest_rate(judge: Judge, needed: NDArray[np.float64]) -> float:
