@@ -37,7 +37,7 @@ def is_step(event: str, arguments: tuple) -> bool:
     return event in STEPS
 
 
-def killed_at(number: int, work: Callable[[], None]) -> bool:
+def killed_at(number: int, work: Callable[[], object]) -> bool:
     """Do some work in a child that kills itself at its n-th step; False when it came to its end."""
     child = os.fork()
     if child == 0:
