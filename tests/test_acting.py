@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 from act_helpers import Album, Copy, left_words, make_album, names, tree_of
 
-from dupfind import Action, ActionError, Library, LibraryLockedError, Plan, PlanOptions
+from dupfind import (
+    Action,
+    ActionError,
+    Choice,
+    Library,
+    LibraryLockedError,
+    Plan,
+    PlanOptions,
+    Verb,
+)
 from dupfind.records import Advice, Reason
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,6 +123,31 @@ def test_only_what_the_advice_lets_go_goes(album: Album) -> None:
     decided = PlanOptions(removals={album.ids[look]: album.ids[kept]})
     plan = album.library.plan_removal("trash", decided)
     assert [removal.decided for removal in plan.removals] == [True]
+
+
+def test_what_a_person_decided_counts(album: Album) -> None:
+    kept, look = album.file("kept.jpg", b"one"), album.file("look.jpg", b"two")
+    same = album.file("same.jpg", b"one")
+    album.group([Copy(kept, None), Copy(look, Reason.CHANGED, Advice.LOOK), Copy(same)])
+    library = album.library
+    library.decide([Choice(Verb.REMOVE, (look,)), Choice(Verb.KEEP, (same,))])
+    plan = planned(album)
+    assert [(one.photo.file.path, one.decided) for one in plan.removals] == [(look, True)]
+    assert library.apply(plan).photos == 1
+    library.undo()
+    library.decide([Choice(Verb.KEEP_ALL, (kept,))])
+    assert planned(album).removals == ()
+    assert library.apply(plan).photos == 0  # an older plan does not count any more
+    library.undo_decision()
+    library.undo_decision()
+    assert [one.photo.file.path for one in planned(album).removals] == [same]
+
+
+def test_what_was_told_apart_is_not_touched(album: Album) -> None:
+    kept, other = album.file("kept.jpg", b"one"), album.file("other.jpg", b"two")
+    album.group([Copy(kept, None), Copy(other, Reason.SAVED_AGAIN)])
+    album.library.decide([Choice(Verb.NOT_DUPLICATES, (kept, other))])
+    assert planned(album).removals == ()
 
 
 def test_a_reference_is_never_touched(album: Album) -> None:

@@ -68,6 +68,7 @@ WALKS = [
         pytest.param(action, "plain", marks=pytest.mark.slow)
         for action in ("trash", "move", "hardlink", "delete")
     ),
+    pytest.param("trash", "carry", marks=pytest.mark.slow),
     pytest.param("move", "other disk", marks=pytest.mark.slow),
 ]
 

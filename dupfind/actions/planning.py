@@ -171,7 +171,7 @@ class _Planner:
 
     def destination(self, path: Path, base: Path | None) -> Path:
         """Return a free place below the target: the path from the indexed folder on."""
-        target = self.options.to or Path()
+        target = Path(self.options.to or "")
         whole = path.relative_to(base) if base else path.relative_to(path.anchor)
         for number in range(1, 1_000_000):
             place = target / whole.with_name(numbered(whole.name, number))
