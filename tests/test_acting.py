@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from act_helpers import Album, Copy, left_words, make_album, names, tree_of
@@ -372,5 +373,27 @@ def test_what_another_one_is_removing_does_not_count_as_staying(
     copy = album.file("copy.jpg", b"one")
     album.group([Copy(held_by_another, None), Copy(copy)])
     summary = album.library.apply(planned(album))
-    assert "another dupfind is at work" in left_words(summary.left_alone)["copy.jpg"]
+    assert "another program is at work" in left_words(summary.left_alone)["copy.jpg"]
     assert copy.exists()
+
+
+def test_the_trash_of_another_system_is_asked_to_bring_back_what_it_has(
+    pair: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Only macOS and Windows have such a one: this stands in for it.
+    taken = tmp_path / "somewhere"
+    taken.mkdir()
+    stand_in = ModuleType("send2trash")
+    stand_in.__dict__["send2trash"] = lambda path: os.rename(path, taken / Path(path).name)  # noqa: PTH104
+    monkeypatch.setitem(sys.modules, "send2trash", stand_in)
+    monkeypatch.setattr("dupfind.actions.doing._HAS_OWN_TRASH", True)
+    before = pair.tree()
+    assert pair.library.apply(planned(pair)).photos == 2
+    assert set(tree_of(taken)) == {"copy.jpg", "again.jpg"}
+    (run,) = pair.library.history()
+    assert (run.undoable, run.places) == (0, ())
+    assert "the system's trash has it" in pair.library.undo().left_alone[0].reason
+    (taken / "copy.jpg").rename(pair.folder / "sub/copy.jpg")
+    (taken / "again.jpg").rename(pair.folder / "again.jpg")
+    assert pair.library.undo().files == 2
+    assert pair.tree() == before

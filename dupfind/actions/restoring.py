@@ -9,7 +9,6 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from dupfind.actions.carrying import CarriedSpot
 from dupfind.actions.copying import copy_file
@@ -335,6 +334,20 @@ class SharedSpot(Spot):
         """Nothing to bring back: the file has its name, time and bytes."""
 
 
+class SystemTrashSpot(Spot):
+    """A file that the trash of macOS or Windows has, which does not say where."""
+
+    def may_finish(self) -> bool:
+        return self.is_home_free()
+
+    def finish(self) -> None:
+        """Nothing is left over."""
+
+    def undo(self) -> None:
+        if not self.at_home():
+            raise RefusedError("the system's trash has it: put it back there")
+
+
 _KINDS: dict[Action, type[Spot]] = {
     Action.TRASH: Spot,
     Action.MOVE: Spot,
@@ -348,6 +361,8 @@ def spot_of(stack: ExitStack, entry: Entry) -> "Spot | CarriedSpot":
     """Look at the places of an entry; ``stack`` closes what is opened."""
     if entry.role is Role.CARRIED:
         return CarriedSpot(stack, entry)
+    if entry.action is Action.TRASH and entry.destination is None:
+        return SystemTrashSpot(stack, entry)
     return _KINDS[entry.action](stack, entry)
 
 
@@ -368,15 +383,6 @@ def _discard(folder: Folder | None, name: str) -> None:
     """Remove a file of ours that may be there."""
     if folder is not None and folder.find(name) is not None:  # a read-only disk says no to unlink
         folder.unlink(name)
-
-
-def lies_at(entry: Entry) -> Path | None:
-    """Return where the file of a done entry lies, or None when it is nowhere any more."""
-    with ExitStack() as stack:
-        spot = spot_of(stack, entry)
-        if isinstance(spot, Spot) and spot.at_away():
-            return entry.destination
-    return None
 
 
 def same_bytes_kept(entry: Entry) -> bool:
