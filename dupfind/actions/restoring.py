@@ -113,9 +113,18 @@ class Spot:
 
     def finish(self) -> None:
         """Remove what was to go, as long as the file lies where it went."""
-        if self.home is not None and self.at_away() and self.at_home():
+        if self.home is not None and self.at_away() and self.is_first():
             self.home.unlink(self.name)
             self.home.sync()
+
+    def is_first(self) -> bool:
+        """Whether the very file lies at home: not one that somebody put there meanwhile."""
+        found = self.home.find(self.name) if self.home else None
+        if found is None:
+            return False
+        # Without the device: it may have another number since a restart.
+        traits = (number_of(found)[1], found.st_size, found.st_mtime_ns)
+        return traits == (self.before.inode, self.before.size_bytes, self.before.mtime_ns)
 
     def take_back(self) -> None:
         """Bring the file back to where it was, from wherever it is.
