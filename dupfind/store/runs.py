@@ -77,6 +77,11 @@ class RunTables:
         )
         return int(cursor.lastrowid or 0)
 
+    def started_at(self, run_id: int) -> str:
+        """Return when a run began, in UTC, ISO 8601."""
+        row = self.db.execute("SELECT started_at FROM runs WHERE id = ?", [run_id]).fetchone()
+        return str(row[0])
+
     def finish_run(self, run_id: int, summary: dict[str, Any], *, status: str = "done") -> None:
         """Record that a run ended, with its summary (JSON-ready)."""
         self.db.execute(
