@@ -22,7 +22,9 @@ CONTRAST_SHARE = 0.06  # of the picture's own contrast: a soft picture still has
 WRONG_BELOW = 0.6  # correlation of a window that disagrees, where the others are near 1
 TYPICAL_FACTOR = 6.0  # in a noisy pair a window must be so much worse than the typical one
 WORST_TYPICAL = 0.9
-MIN_REGION_PX = 40
+# All windows around a thing of a few pixels disagree: a smaller region is noise at the edge of a threshold.
+MIN_REGION_PX = 200
+FEWEST_PIXELS = 40  # to say of what tones they are
 PLAIN_SLOPE = 0.25  # of a picture's contrast: a smaller slope is plain ground
 DIFFERS = 0.35  # of a picture's contrast: pixels that differ by more have changed
 JOIN_PX = 5
@@ -230,7 +232,7 @@ def _differs(laid: _Laid, sound: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _flatness(values: NDArray[np.float32]) -> float:
     """Return the share of grey levels in the fullest four of 32 steps; 0 without enough pixels."""
-    if len(values) < MIN_REGION_PX:
+    if len(values) < FEWEST_PIXELS:
         return 0.0
     steps = np.bincount(np.clip(values / 8, 0, 31).astype(np.uint8), minlength=32)
     return float(np.sort(steps)[-4:].sum() / len(values))
