@@ -200,6 +200,8 @@ def test_each_gradient_is_clipped_by_itself() -> None:
     clip_gradients([small, large], 3.0)
     assert float(small.grad.norm()) == pytest.approx(1.0)
     assert float(large.grad.norm()) == pytest.approx(3.0, rel=1e-3)
+    clip_gradients([small], 0.25)  # a limit below 1 is one too
+    assert float(small.grad.norm()) == pytest.approx(0.25, rel=1e-3)
 
 
 def test_biases_and_norms_keep_no_decay_when_the_rates_are_set() -> None:

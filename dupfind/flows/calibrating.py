@@ -33,7 +33,7 @@ from dupfind.matching.pairs import unique_pairs
 from dupfind.matching.proven import Proven
 from dupfind.matching.verify import verify
 from dupfind.options import CalibrateOptions
-from dupfind.photos.decode import decode, fit
+from dupfind.photos.decode import fit, read_known
 from dupfind.photos.edits import EDITS, apply_edit
 from dupfind.progress import OnDone, OnProgress, stage
 from dupfind.records import Photo
@@ -177,7 +177,8 @@ def _edited(
 
 
 def _small(photo: Photo) -> NDArray[np.uint8]:
-    picture = decode(photo.path, needed_px=EDITED_PX // 2)
+    # Its features may be of the cache: an edited copy of other bytes would be no copy of them.
+    picture = read_known(photo, needed_px=EDITED_PX // 2)
     if max(picture.pixels.shape[:2]) <= EDITED_PX:
         return picture.pixels
     return fit(picture.pixels, EDITED_PX)
