@@ -65,15 +65,23 @@ def info_text(path: Path, place: Place, now: datetime) -> bytes:
     return f"[Trash Info]\nPath={encoded}\nDeletionDate={moment}\n".encode("ascii")
 
 
-def free_name(name: str, place: Place, taken: set[str]) -> str:
-    """Return a name that is free in a place: the file's own, or with a number before its ending."""
-    for number in range(1, 1_000_000):
-        candidate = numbered(name, number)
-        if candidate in taken or os.path.lexists(place.files / candidate):
-            continue
-        if place.infos is None or not os.path.lexists(place.infos / f"{candidate}{_INFO}"):
-            return candidate
-    raise FileExistsError(name)
+class FreeNames:
+    """Names that are free in places. It remembers how far it counted: many photos are called alike."""
+
+    def __init__(self) -> None:
+        self._next: dict[tuple[Path, str], int] = {}
+
+    def take(self, name: str, place: Place) -> str:
+        """Return the file's own name, or one with a number before its ending; none is given twice."""
+        key = (place.files, name)
+        for number in range(self._next.get(key, 1), 1_000_000):
+            candidate = numbered(name, number)
+            info = info_path(place, candidate)
+            is_taken = os.path.lexists(place.files / candidate)
+            if not is_taken and (info is None or not os.path.lexists(info)):
+                self._next[key] = number + 1
+                return candidate
+        raise FileExistsError(name)
 
 
 def numbered(name: str, number: int) -> str:
