@@ -92,6 +92,18 @@ def test_a_file_at_the_place_in_the_trash_is_not_overwritten(
     assert (album.folder / "sub/copy.jpg").read_bytes() == b"one"
 
 
+def test_the_note_of_another_file_in_the_trash_stays(
+    album: Album, at_step: AtStep, tmp_path: Path
+) -> None:
+    note = tmp_path / "xdg/Trash/info/copy.jpg.trashinfo"
+    text = "[Trash Info]\nPath=/elsewhere/copy.jpg\nDeletionDate=2026-01-01T00:00:00\n"
+    at_step("intended", lambda: note.write_text(text, encoding="ascii"))
+    assert "taken by now" in apply(album, Action.TRASH)["copy.jpg"]
+    assert note.read_text(encoding="ascii") == text
+    assert [path.name for path in note.parent.iterdir()] == [note.name]
+    assert (album.folder / "sub/copy.jpg").read_bytes() == b"one"
+
+
 def test_a_file_at_the_place_to_move_to_is_not_overwritten(
     album: Album, at_step: AtStep, tmp_path: Path
 ) -> None:

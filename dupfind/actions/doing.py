@@ -231,12 +231,13 @@ class Doing:
         if entry.info is not None:
             text = info_text(entry.before.path, place, self.now())
             with Folder(entry.info.parent) as infos:
-                descriptor = infos.create(entry.info.name)
+                descriptor = infos.create(part_name(entry))
                 with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
                     file.write(text)
                     file.flush()
                     os.fsync(descriptor)
                 reached("info written")
+                infos.rename(part_name(entry), infos, entry.info.name)
                 infos.sync()
         _relocate(entry, held)
 

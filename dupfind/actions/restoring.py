@@ -6,7 +6,7 @@ and each step may be taken again after a kill.
 
 import errno
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 from dupfind.actions.carrying import CarriedSpot
 from dupfind.actions.copying import copy_file
@@ -20,6 +20,7 @@ from dupfind.actions.files import (
     reached,
     words_of,
 )
+from dupfind.actions.trash import is_info_of
 from dupfind.acts import Action, Entry, FileState, Role
 
 
@@ -94,14 +95,23 @@ class Spot:
         if self.at_away() and self.away is not None:
             if self.is_home_free():
                 self.bring_home(self.away, self.away_name)
-            elif self.at_home():  # a second name, or a copy whose first is still there
-                self.away.unlink(self.away_name)
-                self.away.sync()
+            elif self.at_home():
+                if self.is_ours_away():
+                    self.away.unlink(self.away_name)
+                    self.away.sync()
             else:
                 raise StrandedError(
                     f"another file has its name by now; it lies at {self.entry.destination}"
                 )
         self.remove_info()
+
+    def is_ours_away(self) -> bool:
+        """Whether what lies away is a second name of the file, or the copy that a move made."""
+        away = self.away.find(self.away_name) if self.away else None
+        here = self.home.find(self.name) if self.home else None
+        if away is None or here is None:
+            return False
+        return os.path.samestat(here, away) or self.entry.action is Action.MOVE
 
     def bring_home(self, folder: Folder, name: str) -> None:
         """Give a file its old name, or copy it home from another disk."""
@@ -139,15 +149,16 @@ class Spot:
             _discard(folder, part_name(self.entry))
 
     def remove_info(self) -> None:
-        """Remove the ``.trashinfo`` once its file is no longer there."""
+        """Remove the ``.trashinfo`` once its file is no longer there; never that of another file."""
         info = self.entry.info
-        if info is None or (self.away and self.away.find(self.away_name) is not None):
+        folder = open_parent(self.stack, info) if info else None
+        if folder is None or info is None:
             return
-        folder = open_parent(self.stack, info)
-        if folder is not None:
-            with suppress(FileNotFoundError):
-                folder.unlink(info.name)
-                folder.sync()
+        _discard(folder, part_name(self.entry))
+        is_empty = self.away is None or self.away.find(self.away_name) is None
+        if is_empty and folder.find(info.name) is not None and is_info_of(info, self.before.path):
+            folder.unlink(info.name)
+            folder.sync()
 
     def undo(self) -> None:
         """Bring the file back long after it went.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 REMOVED_FOLDER = ".dupfind-removed"  # where a disk has no trash that we may use
 _NAME_BYTES = 255
@@ -63,6 +63,15 @@ def info_text(path: Path, place: Place, now: datetime) -> bytes:
     encoded = quote(whence, safe="/")
     moment = now.strftime("%Y-%m-%dT%H:%M:%S")
     return f"[Trash Info]\nPath={encoded}\nDeletionDate={moment}\n".encode("ascii")
+
+
+def is_info_of(info: Path, path: Path) -> bool:
+    """Say whether a ``.trashinfo`` speaks of the file that was at ``path``."""
+    for line in info.read_bytes().splitlines():
+        if line.startswith(b"Path="):
+            whence = Path(os.fsdecode(unquote_to_bytes(line[5:])))
+            return whence.parts == path.parts[-len(whence.parts) :]
+    return False
 
 
 class FreeNames:
