@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         MapOptions,
         ReportFormat,
         ReportOptions,
+        ReviewOptions,
         TrainOptions,
     )
     from dupfind.progress import Step
@@ -82,6 +83,7 @@ _HOMES: dict[str, str] = {
     "MapOptions": "options",
     "ReportFormat": "options",
     "ReportOptions": "options",
+    "ReviewOptions": "options",
     "TrainOptions": "options",
     # What they return and report.
     "ClusterSummary": "flows.clustering",
@@ -188,6 +190,7 @@ __all__ = [
     "ReportError",
     "ReportFormat",
     "ReportOptions",
+    "ReviewOptions",
     "SearchError",
     "Step",
     "TrainCallbacks",

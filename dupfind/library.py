@@ -27,6 +27,7 @@ from dupfind.options import (
     IndexOptions,
     MapOptions,
     ReportOptions,
+    ReviewOptions,
     TrainOptions,
 )
 from dupfind.records import FileError, Group, Pair, Photo
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from dupfind.flows.inspecting import KnownModel
     from dupfind.flows.map import MapSummary
     from dupfind.flows.querying import Match
+    from dupfind.flows.reviewing import OnReady
     from dupfind.flows.sample_album import SampleAlbum
     from dupfind.flows.training import TrainCallbacks, TrainSummary
     from dupfind.matching.calibrate import Calibration
@@ -247,6 +249,23 @@ class Library(DecisionMethods, ActingMethods):
 
         with self.store() as store:
             write_report(store, _path(output), options, on_progress)
+
+    def review(
+        self, options: ReviewOptions | None = None, *, on_ready: "OnReady | None" = None
+    ) -> None:
+        """Serve the page to look and decide, at this machine only, until Ctrl-C.
+
+        Args:
+            options: Where to listen.
+            on_ready: Called with the address to open first, and how many groups there are.
+
+        Raises:
+            LibraryError: There is no library, or ``cluster`` has not been run.
+            ReportError: ``dupfind[review]`` is not installed, or the port is taken.
+        """
+        from dupfind.flows.reviewing import serve_review
+
+        serve_review(self.paths, options or ReviewOptions(), on_ready, device=self.device)
 
     def map(
         self,

@@ -102,6 +102,13 @@ class ReportOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewOptions:
+    """How to serve the page: ``port`` of the loopback address, 0 for a free one."""
+
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class MapOptions:
     """How to draw the map: above ``most`` photos a sample is shown, those in groups first."""
 

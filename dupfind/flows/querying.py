@@ -13,7 +13,7 @@ from dupfind.copies.calibration import find_calibration
 from dupfind.copies.contents import is_same_picture, relation_of_same, told_apart
 from dupfind.copies.features import FeatureSource
 from dupfind.copies.proving import Prover
-from dupfind.copies.verdicts import EVEN, reach_verdicts
+from dupfind.copies.verdicts import reach_verdicts
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.flows.models import described_vectors, open_active_model
@@ -206,7 +206,6 @@ def _prove(
         np.array(cosines),
         find_calibration(store, stored.id).calibration,
         workers=usable_cores(),
-        share=EVEN,
     )
     outcomes = zip(verdicts.named(proven, COPY), verdicts.probability.tolist(), strict=True)
     return [
