@@ -36,6 +36,7 @@ bench: setup
 
 docs: setup
 	$(BIN)/python docs/make_commands.py
+	$(BIN)/python docs/make_man.py
 
 demo: setup
 	$(BIN)/dupfind demo --folder .demo $(if $(PHOTOS),"$(patsubst ~/%,$(HOME)/%,$(PHOTOS))")

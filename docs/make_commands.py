@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from dupfind.cli import COMMANDS, cli
+from dupfind.cli.exit_status import EXIT_STATUSES
 
 FILE = Path(__file__).with_name("commands.md")
 WIDTH = 96
@@ -23,6 +24,8 @@ def commands_page() -> str:
         command = cli.get_command(context, name)
         if command is not None:
             parts += [f"## dupfind {name}", _block(command, name, context)]
+    rows = [f"| {status} | {meaning} |" for status, meaning in EXIT_STATUSES.items()]
+    parts += ["## Exit status", "\n".join(["| status | meaning |", "|---|---|", *rows])]
     return "\n\n".join(parts) + "\n"
 
 

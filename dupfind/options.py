@@ -15,13 +15,16 @@ DEFAULT_MATCHES = 10  # photos that a query returns
 
 
 class ReportFormat(StrEnum):
-    """The formats of a report: two for people, three for scripts."""
+    """The formats of a report: two for people, three for scripts, three for other tools."""
 
     TERMINAL = "terminal"
     JSON = "json"
     CSV = "csv"
     PAIRS = "pairs"
     HTML = "html"
+    FIFTYONE = "fiftyone"
+    IMAGEDEDUP = "imagededup"
+    FASTDUP = "fastdup"
 
 
 class LabelLayout(StrEnum):

@@ -71,9 +71,10 @@ def machine_facts(device: str) -> dict[str, Any]:
     Raises:
         ModelError: There is no such device.
     """
-    from dupfind.descriptors.embed import choose_device, devices
+    from dupfind.descriptors.embed import choose_device, device_reason, devices
     from dupfind.index import gpu_count
 
+    chosen = choose_device(device)
     return {
         "dupfind": dupfind.__version__,
         "python": platform.python_version(),
@@ -81,7 +82,8 @@ def machine_facts(device: str) -> dict[str, Any]:
         "sqlite": sqlite3.sqlite_version,
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
         "cores": usable_cores(),
-        "device": str(choose_device(device)),
+        "device": str(chosen),
+        "because": device_reason(device, chosen),
         "devices": devices(),
         "faiss_gpus": gpu_count(),
         "formats": sorted(FORMATS),

@@ -10,6 +10,7 @@ from dupfind.flows.report_pages import write_html_report
 from dupfind.options import ReportFormat, ReportOptions
 from dupfind.progress import OnProgress
 from dupfind.records import Level
+from dupfind.reports.exports import write_fastdup, write_fiftyone, write_imagededup
 from dupfind.reports.output import text_output
 from dupfind.reports.reported import PairLine, Report
 from dupfind.reports.structured import write_csv, write_json, write_pairs
@@ -60,6 +61,14 @@ def _write(store: Store, stream: TextIO, options: ReportOptions) -> None:
             write_json(gather_report(store, settled=options.settled), stream)
         case ReportFormat.CSV:
             write_csv(gather_report(store, settled=options.settled), stream)
+        case ReportFormat.FIFTYONE:
+            report = gather_report(store, settled=options.settled)
+            write_fiftyone(report, store.photos(), stream)
+        case ReportFormat.IMAGEDEDUP:
+            report = gather_report(store, settled=options.settled)
+            write_imagededup(report, store.photos(), stream)
+        case ReportFormat.FASTDUP:
+            write_fastdup(gather_report(store, settled=options.settled), stream)
         case ReportFormat.TERMINAL:
             report = gather_report(store, settled=options.settled)
             print_report(report, make_console(stream), limit=options.limit)
