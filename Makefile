@@ -36,7 +36,6 @@ bench: setup
 
 docs: setup
 	$(BIN)/python docs/make_commands.py
-	$(BIN)/python docs/make_man.py
 
 demo: setup
 	$(BIN)/dupfind demo --folder .demo $(if $(PHOTOS),"$(patsubst ~/%,$(HOME)/%,$(PHOTOS))")

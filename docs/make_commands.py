@@ -1,5 +1,6 @@
-"""Write docs/commands.md from what each command's --help says: `make docs`."""
+"""Write docs/commands.md and the man page from what each command's --help says: `make docs`."""
 
+import runpy
 import sys
 from pathlib import Path
 
@@ -40,3 +41,4 @@ def _block(command: click.Command, name: str, parent: click.Context | None) -> s
 if __name__ == "__main__":
     FILE.write_text(commands_page(), encoding="utf-8")
     sys.stdout.write(f"{FILE} written\n")
+    runpy.run_path(str(Path(__file__).with_name("make_man.py")), run_name="__main__")

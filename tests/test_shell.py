@@ -1,6 +1,5 @@
-"""At home in a shell: completion in a real bash, the man page, the exit statuses."""
+"""At home in a shell: completion in a real bash, the exit statuses, why a device is used."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -59,23 +58,6 @@ def test_zsh_and_fish_get_their_own(shell: str, words: str) -> None:
     assert printed.exit_code == 0
     assert words in printed.output
     assert "_DUPFIND_COMPLETE" in printed.output
-
-
-def test_the_man_page_is_what_help_says_and_troff_takes_it() -> None:
-    spec = importlib.util.spec_from_file_location("make_man", ROOT / "docs" / "make_man.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    page = (ROOT / "docs" / "dupfind.1").read_text("utf-8")
-    assert page == module.man_page(), "run `make docs`"
-    if shutil.which("groff") is None:
-        pytest.skip("there is no groff on this machine")
-    done = subprocess.run(
-        ["groff", "-man", "-ww", "-Tutf8", "-k", "-z", str(ROOT / "docs" / "dupfind.1")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stderr == ""
 
 
 def test_the_exit_statuses_are_as_documented(tmp_path: Path) -> None:
