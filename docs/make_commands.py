@@ -1,11 +1,13 @@
-"""Write docs/commands.md from what each command's --help says: `make docs`."""
+"""Write docs/commands.md and the man page from what each command's --help says: `make docs`."""
 
+import runpy
 import sys
 from pathlib import Path
 
 import click
 
 from dupfind.cli import COMMANDS, cli
+from dupfind.cli.exit_status import EXIT_STATUSES
 
 FILE = Path(__file__).with_name("commands.md")
 WIDTH = 96
@@ -23,6 +25,8 @@ def commands_page() -> str:
         command = cli.get_command(context, name)
         if command is not None:
             parts += [f"## dupfind {name}", _block(command, name, context)]
+    rows = [f"| {status} | {meaning} |" for status, meaning in EXIT_STATUSES.items()]
+    parts += ["## Exit status", "\n".join(["| status | meaning |", "|---|---|", *rows])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -37,3 +41,4 @@ def _block(command: click.Command, name: str, parent: click.Context | None) -> s
 if __name__ == "__main__":
     FILE.write_text(commands_page(), encoding="utf-8")
     sys.stdout.write(f"{FILE} written\n")
+    runpy.run_path(str(Path(__file__).with_name("make_man.py")), run_name="__main__")

@@ -227,6 +227,18 @@ class Library(DecisionMethods, ActingMethods):
 
         return {"machine": machine_facts(self.device), "library": library_facts(self.paths)}
 
+    def write_datasette(self, folder: AnyPath, *, on_progress: "OnProgress | None" = None) -> None:
+        """Write into a folder what `datasette` needs to show the library with names and pictures.
+
+        Raises:
+            LibraryError: There is no library.
+            ReportError: The folder cannot be written.
+        """
+        from dupfind.flows.inspecting import write_datasette
+
+        with self.store() as store:
+            write_datasette(store, Path(folder), on_progress)
+
     def report(
         self,
         output: AnyPath | None = None,

@@ -74,7 +74,7 @@ class DecisionMethods:
             return store.came_back()
 
     def removed_on(self, image: str | PathLike[str]) -> str | None:
-        """Return when a person last decided to remove the bytes of a file; None for never.
+        """Return when a person last removed the bytes of a file (UTC, ISO 8601); None for never.
 
         Raises:
             PhotoError: The image cannot be read.

@@ -15,13 +15,16 @@ DEFAULT_MATCHES = 10  # photos that a query returns
 
 
 class ReportFormat(StrEnum):
-    """The formats of a report: two for people, three for scripts."""
+    """The formats of a report: two for people, three for scripts, three for other tools."""
 
     TERMINAL = "terminal"
     JSON = "json"
     CSV = "csv"
     PAIRS = "pairs"
     HTML = "html"
+    FIFTYONE = "fiftyone"
+    IMAGEDEDUP = "imagededup"
+    FASTDUP = "fastdup"
 
 
 class LabelLayout(StrEnum):
@@ -90,13 +93,15 @@ class ReportOptions:
     """How to report.
 
     ``limit``: groups on the terminal, 0 for all; ``pictures``: the most photos that the HTML page
-    shows as pictures; ``settled``: show the groups too of which a person keeps all.
+    shows as pictures; ``settled``: show the groups too of which a person keeps all;
+    ``one_page``: write a single HTML page, however large.
     """
 
     format: ReportFormat = ReportFormat.TERMINAL
     limit: int = 30
     pictures: int = 8000
     settled: bool = False
+    one_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Every command is described the same wherever it is described."""
 
 import importlib.util
+import shutil
+import subprocess
 from pathlib import Path
 
 import click
@@ -27,3 +29,20 @@ def test_the_page_of_commands_is_what_help_prints() -> None:
     spec.loader.exec_module(module)
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert page == module.commands_page(), "run `make docs`"
+
+
+def test_the_man_page_is_what_help_says_and_troff_takes_it() -> None:
+    spec = importlib.util.spec_from_file_location("make_man", ROOT / "docs" / "make_man.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (ROOT / "docs" / "dupfind.1").read_text("utf-8")
+    assert page == module.man_page(), "run `make docs`"
+    if shutil.which("groff") is None:
+        pytest.skip("there is no groff on this machine")
+    done = subprocess.run(
+        ["groff", "-man", "-ww", "-Tutf8", "-k", "-z", str(ROOT / "docs" / "dupfind.1")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""

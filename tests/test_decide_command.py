@@ -188,6 +188,7 @@ def test_removed_content_that_is_back_is_said_everywhere(tmp_path: Path, small_m
     album = tmp_path / "album"
     grey = album / "cup-grey.jpg"
     run(library, "decide", "remove", grey)
+    assert library.removed_on(grey) is None  # that it shall go is all that was said
     kept_bytes = grey.read_bytes()
     grey.unlink()
     run(library, "index", album)
@@ -207,6 +208,25 @@ def test_removed_content_that_is_back_is_said_everywhere(tmp_path: Path, small_m
     assert "You removed this on 3 May 2026; it is there again" in words
     (back,) = report(library)["came_back"]
     assert back["path"] == str(album / "uploaded again.jpg")
+
+
+def test_what_an_apply_took_away_and_is_back_is_said(tmp_path: Path) -> None:
+    album = tmp_path / "album"
+    save_album(album, {"a.png": photo("coffee.png")[:64, :64]})
+    shutil.copyfile(album / "a.png", album / "b.png")
+    library = Library(tmp_path / ".dupfind", device="cpu")
+    run(library, "find", album, "--level", "exact")
+    run(library, "apply", "--yes", "--action", "move", "--to", tmp_path / "away")
+    assert len(list(album.iterdir())) == 1
+    with library.store(write=True) as store:  # that was a while ago
+        store.db.execute("UPDATE journal_events SET happened_at = '2026-05-03T12:00:00+00:00'")
+        store.db.execute("UPDATE photos SET appeared_at = '2026-05-02T12:00:00+00:00'")
+    assert library.came_back() == []
+    shutil.copyfile(next(album.iterdir()), album / "uploaded again.png")
+    assert "1 photo back that you removed before" in run(library, "index", album).output
+    assert library.removed_on(album / "uploaded again.png") == "2026-05-03T12:00:00+00:00"
+    (back,) = library.came_back()
+    assert back.path == album / "uploaded again.png"
 
 
 def test_pictures_of_the_same_pixels_can_be_told_apart(tmp_path: Path, small_model: Path) -> None:

@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "models": "dupfind.cli.models:models",
     "info": "dupfind.cli.info:info",
     "demo": "dupfind.cli.demo:demo",
+    "completion": "dupfind.cli.completion:completion",
 }
 # What the list of commands says of each (a test compares it with the command's own words).
 SUMMARIES: dict[str, str] = {
@@ -62,6 +63,7 @@ SUMMARIES: dict[str, str] = {
     "models": "List the models that there are, and which one is active.",
     "info": "Show what this machine offers and what the library holds.",
     "demo": "Take a small album through index, cluster, report and query.",
+    "completion": "Print what makes a shell complete commands and options.",
 }
 
 

@@ -52,7 +52,8 @@ format_option = click.option(
     default=str(_REPORT.format),
     show_default=True,
     help="For a person: terminal, html. For scripts: json, csv (a row a photo), pairs (every scored "
-    "pair, best first).",
+    "pair, best first). For other tools: fiftyone (samples.json), imagededup, fastdup "
+    "(similarity.csv).",
 )
 output_option = click.option(
     "-o",

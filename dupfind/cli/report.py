@@ -30,6 +30,9 @@ from dupfind.reports.words import safe_name
     help="The most pictures to put into the HTML page.",
 )
 @settled_option
+@click.option(
+    "--one-page", is_flag=True, help="Write one HTML page, even if it is larger than 2 MB."
+)
 @format_json_option
 @common_options
 def report(
@@ -38,6 +41,7 @@ def report(
     limit: int,
     pictures: int,
     settled: bool,
+    one_page: bool,
     as_json: bool,
     common: Common,
 ) -> None:
@@ -52,7 +56,7 @@ def report(
     dupfind report --format pairs -o pairs.csv
     """
     wanted = wanted_format(format_, output, as_json=as_json)
-    show_report(common, output, ReportOptions(wanted, limit, pictures, settled))
+    show_report(common, output, ReportOptions(wanted, limit, pictures, settled, one_page))
 
 
 def wanted_format(format_: str, output: Path | None, *, as_json: bool) -> ReportFormat:

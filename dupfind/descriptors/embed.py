@@ -174,6 +174,23 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
+def device_reason(device: str, chosen: torch.device) -> str:
+    """Say why a device was chosen, and what would be faster: one line for a person."""
+    if device != "auto":
+        return f"asked for with --device {device}"
+    if chosen.type == "cuda":
+        return "the first GPU that PyTorch can use"
+    if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
+        return (
+            "this PyTorch was built without CUDA; with an NVIDIA GPU, install the CUDA build of "
+            "torch for describing at many times the speed"
+        )
+    return (
+        "PyTorch found no GPU (`nvidia-smi` shows whether the driver does); one makes describing "
+        "and training many times as fast, matching runs on the CPU's cores either way"
+    )
+
+
 def devices() -> list[str]:
     """Return the devices that this machine has, with the names of its GPUs."""
     gpus = range(torch.cuda.device_count())

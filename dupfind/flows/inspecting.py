@@ -11,12 +11,17 @@ from typing import Any
 import dupfind
 from dupfind.config import LibraryPaths
 from dupfind.descriptors.spec import BUILTIN_FOLDER, UNTRAINED
+from dupfind.errors import ReportError
 from dupfind.photos.decode import FORMATS
+from dupfind.progress import OnProgress, stage
+from dupfind.reports.for_datasette import PLUGINS, write_for_datasette
+from dupfind.store.cache import CHECK_BYTES, BlobCache
 from dupfind.store.connection import is_there
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
+DATASETTE_PX = 160
 _PACKAGES = ("torch", "timm", "faiss-gpu", "faiss-cpu", "numpy", "pillow", "opencv-python-headless")
 
 
@@ -71,9 +76,10 @@ def machine_facts(device: str) -> dict[str, Any]:
     Raises:
         ModelError: There is no such device.
     """
-    from dupfind.descriptors.embed import choose_device, devices
+    from dupfind.descriptors.embed import choose_device, device_reason, devices
     from dupfind.index import gpu_count
 
+    chosen = choose_device(device)
     return {
         "dupfind": dupfind.__version__,
         "python": platform.python_version(),
@@ -81,7 +87,8 @@ def machine_facts(device: str) -> dict[str, Any]:
         "sqlite": sqlite3.sqlite_version,
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
         "cores": usable_cores(),
-        "device": str(choose_device(device)),
+        "device": str(chosen),
+        "because": device_reason(device, chosen),
         "devices": devices(),
         "faiss_gpus": gpu_count(),
         "formats": sorted(FORMATS),
@@ -109,6 +116,38 @@ def library_facts(paths: LibraryPaths) -> dict[str, Any] | None:
             "groups": sum(1 for _ in store.groups()),
             "clustered_at": None if clustered is None else clustered.finished_at,
         }
+
+
+def write_datasette(store: Store, folder: Path, on_progress: OnProgress | None = None) -> None:
+    """Write into a folder what `datasette` needs to show the library with names and pictures.
+
+    Small pictures of all photos of groups are made and kept in the cache.
+
+    Raises:
+        ReportError: The folder cannot be written.
+    """
+    from dupfind.flows.thumbnails import CACHE_FILE, kind_of, make_thumbnails
+
+    file = store.paths.cache / CACHE_FILE
+    photos = store.photos_by_id(one.photo_id for group in store.groups() for one in group.members)
+    different = list({photo.sha256: photo for photo in photos.values()}.values())
+    with BlobCache(file) as cache:
+        on_done = stage(on_progress, "pictures")
+        for _ in make_thumbnails(different, cache, side_px=DATASETTE_PX, on_done=on_done):
+            pass
+    try:
+        (folder / PLUGINS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReportError(
+            f"{folder / PLUGINS} cannot be made ({error.strerror}); choose another folder"
+        ) from error
+    write_for_datasette(
+        folder,
+        store.paths.root,
+        cache=file,
+        kind=kind_of(DATASETTE_PX),
+        check_bytes=CHECK_BYTES,
+    )
 
 
 def _described(

@@ -106,7 +106,7 @@ def _with_decisions(store: Store, asked: Photo, matches: list[Match]) -> list[Ma
 
 
 def removed_on(store: Store, image: Path) -> str | None:
-    """Return when a person last decided to remove these bytes (UTC, ISO 8601); None for never.
+    """Return when a person last removed these bytes (UTC, ISO 8601); None for never.
 
     Raises:
         PhotoError: The image cannot be read.

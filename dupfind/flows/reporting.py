@@ -6,16 +6,15 @@ from typing import TextIO
 
 from dupfind.decisions import GroupState
 from dupfind.errors import LibraryError
-from dupfind.flows.thumbnails import CACHE_FILE, make_thumbnails, side_for
+from dupfind.flows.report_pages import write_html_report
 from dupfind.options import ReportFormat, ReportOptions
-from dupfind.progress import OnProgress, stage
+from dupfind.progress import OnProgress
 from dupfind.records import Level
-from dupfind.reports.html import pictured_photos, write_html
+from dupfind.reports.exports import write_fastdup, write_fiftyone, write_imagededup
 from dupfind.reports.output import text_output
 from dupfind.reports.reported import PairLine, Report
 from dupfind.reports.structured import write_csv, write_json, write_pairs
 from dupfind.reports.terminal import make_console, print_report
-from dupfind.store.cache import BlobCache
 from dupfind.store.runs import Run
 from dupfind.store.store import Store
 
@@ -30,7 +29,8 @@ def write_report(
 
     Args:
         store: The library.
-        target: The file to write; None or ``-`` for standard output.
+        target: The file to write; None or ``-`` for standard output. A large page goes on in further
+            files beside it.
         options: The format, and how much of it.
         on_progress: Called while the pictures of a page are made; the phase is ``pictures``.
 
@@ -38,13 +38,22 @@ def write_report(
         LibraryError: ``cluster`` has not been run.
         ReportError: The file cannot be written.
     """
+    options = options or ReportOptions()
+    if options.format is ReportFormat.HTML:
+        write_html_report(
+            store,
+            gather_report(store, settled=options.settled),
+            target,
+            pictures=options.pictures,
+            one_page=options.one_page,
+            on_progress=on_progress,
+        )
+        return
     with text_output(target) as stream:
-        _write(store, stream, options or ReportOptions(), on_progress)
+        _write(store, stream, options)
 
 
-def _write(
-    store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None
-) -> None:
+def _write(store: Store, stream: TextIO, options: ReportOptions) -> None:
     match options.format:
         case ReportFormat.PAIRS:
             write_pairs(pair_lines(store), stream)
@@ -52,8 +61,14 @@ def _write(
             write_json(gather_report(store, settled=options.settled), stream)
         case ReportFormat.CSV:
             write_csv(gather_report(store, settled=options.settled), stream)
-        case ReportFormat.HTML:
-            _write_page(store, stream, options, on_progress)
+        case ReportFormat.FIFTYONE:
+            report = gather_report(store, settled=options.settled)
+            write_fiftyone(report, store.photos(), stream)
+        case ReportFormat.IMAGEDEDUP:
+            report = gather_report(store, settled=options.settled)
+            write_imagededup(report, store.photos(), stream)
+        case ReportFormat.FASTDUP:
+            write_fastdup(gather_report(store, settled=options.settled), stream)
         case ReportFormat.TERMINAL:
             report = gather_report(store, settled=options.settled)
             print_report(report, make_console(stream), limit=options.limit)
@@ -108,21 +123,6 @@ def pair_lines(store: Store) -> Iterator[PairLine]:
         for pair in store.pairs()
         if pair.photo_a in paths and pair.photo_b in paths  # an index run may go on beside this
     )
-
-
-def _write_page(
-    store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None
-) -> None:
-    report = gather_report(store, settled=options.settled)
-    pictured = pictured_photos(report, options.pictures)
-    with BlobCache(store.paths.cache / CACHE_FILE) as cache:
-        thumbnails = make_thumbnails(
-            pictured,
-            cache,
-            side_px=side_for(len(pictured)),
-            on_done=stage(on_progress, "pictures"),
-        )
-        write_html(report, stream, pictured, thumbnails)
 
 
 def _clustering(store: Store) -> Run:

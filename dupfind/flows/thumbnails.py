@@ -49,10 +49,15 @@ def side_for(count: int) -> int:
     return 512 if count <= 1200 else 320 if count <= 3500 else 200
 
 
+def kind_of(side_px: int) -> str:
+    """Return what the cache calls thumbnails of a size."""
+    return f"thumbnail-{side_px}px-webp{QUALITY}-v2"
+
+
 def _in_order(
     photos: Sequence[Photo], cache: BlobCache, side_px: int, pool: ThreadPoolExecutor
 ) -> Iterator[bytes | None]:
-    kind = f"thumbnail-{side_px}px-webp{QUALITY}-v2"
+    kind = kind_of(side_px)
     rest = iter(photos)
     for batch in iter(lambda: list(islice(rest, _BATCH)), []):
         known = cache.get_blobs(kind, {photo.sha256 for photo in batch})

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,7 @@ from dupfind.reports.words import (
 )
 
 TEMPLATES = Path(__file__).parent / "templates"
+MEMBERS_LISTED = 1000  # of one group; a script that wants all of them has JSON and CSV
 # Pictures are parsed in the browser a block at a time, when the first of them is seen.
 PICTURES_A_BLOCK = 60
 ERRORS_SHOWN = 2000
@@ -43,29 +44,53 @@ _UNBROKEN = str.maketrans(" -", "\u00a0\u2011")
 
 @dataclass(frozen=True)
 class _Context:
-    """What each group of the page needs: ``block_of`` gives a photo's block of pictures."""
+    """What each group of the page needs: ``place_of`` gives a content's place among the pictures."""
 
     report: Report
     base: str
-    block_of: dict[int, int]
+    place_of: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """One of the pages of a report: its number, and the name of its file beside the others."""
+
+    number: int
+    file: str
 
 
 def pictured_photos(report: Report, most: int) -> list[Photo]:
     """Return the photos to show as pictures, at most ``most``, those of the best groups first.
 
-    A photo that is in several groups comes once.
+    Files with the same bytes share one picture.
     """
     members = (
         report.photo(member)
         for group in most_reclaimable_first(report.groups)
-        for member in group.members
+        for member in listed_members(group)
     )
-    different = {photo.id: photo for photo in members}
+    different: dict[str, Photo] = {}
+    for photo in members:
+        different.setdefault(photo.sha256, photo)
     return list(islice(different.values(), most))
 
 
+def listed_members(group: Group) -> tuple[Member, ...]:
+    """Return the members that a page lists, the kept one first."""
+    kept = kept_member(group)
+    return (kept, *(member for member in group.members if member is not kept))[:MEMBERS_LISTED]
+
+
 def write_html(
-    report: Report, stream: TextIO, pictured: list[Photo], thumbnails: Iterable[bytes | None]
+    report: Report,
+    stream: TextIO,
+    pictured: Sequence[Photo],
+    thumbnails: Iterable[bytes | None],
+    *,
+    links: Sequence[PageLink] = (),
+    number: int = 1,
+    pages: int = 1,
+    whole: Report | None = None,
 ) -> None:
     """Write the page.
 
@@ -75,9 +100,13 @@ def write_html(
         pictured: From ``pictured_photos``; photos that are not in it are shown without a picture.
         thumbnails: A WebP file for each of ``pictured``, in its order; None where there is none.
             Taken one at a time: the page never is in memory as a whole.
+        links: The pages to link to, when the report has several.
+        number: Which page this is.
+        pages: How many there are.
+        whole: What all pages together show, for the totals.
     """
-    block_of = {photo.id: index // PICTURES_A_BLOCK for index, photo in enumerate(pictured)}
-    context = _Context(report, report.common_folder(), block_of)
+    place_of = {photo.sha256: index for index, photo in enumerate(pictured)}
+    context = _Context(report, report.common_folder(), place_of)
     groups = most_reclaimable_first(report.groups)
     numbered = zip(pictured, thumbnails, strict=True)
     page = render_page(
@@ -88,11 +117,25 @@ def write_html(
         base=context.base,
         groups=(_group_data(context, group) for group in groups),
         relations=_relation_counts(groups),
-        unpictured=len({m.photo_id for group in groups for m in group.members} - block_of.keys()),
+        unpictured=_count_unpictured(context, groups),
+        whole=whole or report,
+        links=links,
+        number=number,
+        pages=pages,
         picture_blocks=_picture_blocks(numbered),
         errors_shown=ERRORS_SHOWN,
     )
     stream.writelines(page)
+
+
+def group_bytes(report: Report, group: Group) -> int:
+    """Return how many bytes a group takes on a page, without its pictures."""
+    return len(_group_data(_Context(report, report.common_folder(), {}), group))
+
+
+def picture_bytes(thumbnail: bytes | None) -> int:
+    """Return how many bytes a picture takes on a page."""
+    return len(data_uri(thumbnail)) + 12  # its number, quotes and comma
 
 
 def render_page(
@@ -148,8 +191,14 @@ def _hash(text: str) -> str:
 
 
 def _picture_blocks(numbered: Iterator[tuple[Photo, bytes | None]]) -> Iterator[Markup]:
-    while block := list(islice(numbered, PICTURES_A_BLOCK)):
-        yield inline_json({photo.id: data_uri(picture) for photo, picture in block})
+    places = enumerate(picture for _, picture in numbered)
+    while block := list(islice(places, PICTURES_A_BLOCK)):
+        yield inline_json({place: data_uri(picture) for place, picture in block})
+
+
+def _count_unpictured(context: _Context, groups: Sequence[Group]) -> int:
+    photos = (context.report.photo(one) for group in groups for one in listed_members(group))
+    return len({photo.sha256 for photo in photos} - context.place_of.keys())
 
 
 def _relation_counts(groups: list[Group]) -> list[tuple[str, str, int]]:
@@ -163,8 +212,7 @@ def _relation_counts(groups: list[Group]) -> list[tuple[str, str, int]]:
 
 
 def _group_data(context: _Context, group: Group) -> Markup:
-    kept = kept_member(group)
-    members = [kept, *(member for member in group.members if member is not kept)]
+    members = listed_members(group)
     probability = min((member.probability for member in members[1:]), default=1.0)
     return inline_json(
         {
@@ -175,6 +223,7 @@ def _group_data(context: _Context, group: Group) -> Markup:
             "probability": probability,
             "state": state_words(group.state),
             "alsoIn": [safe_name(Path(path).name) for path in context.report.appearances(group)],
+            "total": len(group.members),
             "members": [_member_data(context, group, member) for member in members],
         }
     )
@@ -183,6 +232,7 @@ def _group_data(context: _Context, group: Group) -> Markup:
 def _member_data(context: _Context, group: Group, member: Member) -> dict[str, Any]:
     report, photo = context.report, context.report.photo(member)
     keep = member is kept_member(group)
+    place = context.place_of.get(photo.sha256, -1)
     parent = os.path.relpath(photo.path.parent, context.base or "/")
     facts = [
         f"{photo.width} × {photo.height}",
@@ -196,7 +246,8 @@ def _member_data(context: _Context, group: Group, member: Member) -> dict[str, A
         "reason": reason_of(member, group),
         "decided": member_words(member),
         "photo": photo.id,
-        "block": context.block_of.get(photo.id, -1),
+        "picture": place,
+        "block": place // PICTURES_A_BLOCK,
         "keep": keep,
         "name": safe_name(photo.path.name),
         "folder": "" if parent == "." else safe_name(parent),

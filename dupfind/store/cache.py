@@ -17,7 +17,7 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS blobs (kind TEXT, sha256 TEXT, data BLOB NOT NULL, "
     "PRIMARY KEY (kind, sha256)) WITHOUT ROWID"
 )
-_CHECK_BYTES = 4  # before the data: a disk gives other bytes back without SQLite noticing
+CHECK_BYTES = 4  # before the data: a disk gives other bytes back without SQLite noticing
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class BlobCache:
             return None
         if row is None:
             return None
-        check, data = row[0][:_CHECK_BYTES], row[0][_CHECK_BYTES:]
+        check, data = row[0][:CHECK_BYTES], row[0][CHECK_BYTES:]
         return data if check == _check(data) else None
 
     def _open(self) -> None:
@@ -161,4 +161,4 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 
 def _check(data: bytes) -> bytes:
-    return zlib.crc32(data).to_bytes(_CHECK_BYTES, "big")
+    return zlib.crc32(data).to_bytes(CHECK_BYTES, "big")

@@ -163,7 +163,27 @@ CREATE TABLE journal_events (
 CREATE INDEX journal_events_journal_id ON journal_events(journal_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _ADVICE, _DECISIONS, _JOURNAL)
+# Every copy in words, for people who open the database with another tool.
+_COPIES = """
+CREATE VIEW copies AS
+    SELECT groups.id AS "group", groups.state AS state, photos.sha256 AS picture,
+        photos.path AS path, relation, advice, decision, kept.path AS kept,
+        kept.sha256 AS kept_picture, photos.width || ' x ' || photos.height AS pixels,
+        CASE WHEN photos.size_bytes >= 999500000 THEN printf('%.1f GB', photos.size_bytes / 1e9)
+            WHEN photos.size_bytes >= 999500 THEN printf('%.1f MB', photos.size_bytes / 1e6)
+            WHEN photos.size_bytes >= 1000 THEN printf('%.1f KB', photos.size_bytes / 1e3)
+            ELSE photos.size_bytes || ' bytes' END AS size,
+        photos.taken_at AS taken_at, round(similarity, 2) AS similarity,
+        round(probability, 3) AS probability
+    FROM group_members AS members
+        JOIN photos ON photos.id = members.photo_id
+        JOIN duplicate_groups AS groups ON groups.id = members.group_id
+        JOIN photos AS kept ON kept.id = groups.keep_photo_id
+    WHERE NOT members.keep AND NOT members.is_apart AND NOT photos.is_missing
+    ORDER BY groups.id, members.position
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _ADVICE, _DECISIONS, _JOURNAL, _COPIES)
 
 
 def schema_version(db: Database) -> int:

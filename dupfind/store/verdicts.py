@@ -43,20 +43,32 @@ SELECT held.group_id, live_decisions.id, verb, decided_at, role, content.sha256,
     JOIN live_decisions ON live_decisions.id = decision_id
     ORDER BY held.group_id, live_decisions.id, position
 """
-_CAME_BACK = """
-SELECT photos.id, photos.path, max(decided_at) FROM photos
-    JOIN decided_contents AS content ON content.sha256 = photos.sha256 AND role = 'remove'
-    JOIN live_decisions ON live_decisions.id = decision_id
-    LEFT JOIN photos AS former ON former.id = content.photo_id
-    WHERE NOT photos.is_missing AND photos.appeared_at > decided_at
-        AND photos.appeared_at >= ?
-        AND (former.id IS NULL OR former.id = photos.id OR former.is_missing
-            OR former.sha256 <> content.sha256)
+# What was removed: by decision, where that photo is gone (or back since), or by an apply.
+_REMOVED = """
+WITH removed AS (
+    SELECT content.sha256 AS sha256, decided_at AS removed_at, content.decision_id AS decision_id,
+        NULL AS kept_path
+        FROM decided_contents AS content
+        JOIN live_decisions ON live_decisions.id = content.decision_id
+        LEFT JOIN photos AS former ON former.id = content.photo_id
+        WHERE role = 'remove' AND (former.id IS NULL OR former.is_missing
+            OR former.sha256 <> content.sha256 OR former.appeared_at > decided_at)
+    UNION ALL
+    SELECT journal.sha256, happened_at, NULL, kept_path FROM journal
+        JOIN journal_events ON journal_events.id =
+            (SELECT max(id) FROM journal_events WHERE journal_id = journal.id)
+        WHERE event = 'done' AND action IN ('trash', 'move', 'delete') AND photo_id IS NOT NULL
+)
+"""
+_CAME_BACK = f"""{_REMOVED}
+SELECT photos.id, photos.path, max(removed_at) FROM photos JOIN removed USING (sha256)
+    WHERE NOT photos.is_missing AND photos.appeared_at > removed_at AND photos.appeared_at >= ?
+        AND (kept_path IS NULL OR kept_path <> photos.path)
         AND NOT EXISTS (SELECT 1 FROM decided_contents AS kept
             JOIN live_decisions AS word ON word.id = kept.decision_id
             WHERE kept.sha256 = photos.sha256 AND kept.photo_id = photos.id
                 AND (kept.role = 'keep' OR word.verb = 'keep-all')
-                AND word.id >= live_decisions.id)
+                AND word.id >= coalesce(removed.decision_id, 0))
     GROUP BY photos.id ORDER BY photos.path
 """
 
@@ -117,12 +129,9 @@ class VerdictTables:
         ]
 
     def removed_on(self, sha256: str) -> str | None:
-        """Return when a person last decided to remove a content, None where nobody did."""
+        """Return when a person last removed a content, None where nobody did."""
         row = self.db.execute(
-            "SELECT max(decided_at) FROM decided_contents "
-            "JOIN live_decisions ON live_decisions.id = decision_id "
-            "WHERE sha256 = ? AND role = 'remove'",
-            [sha256],
+            f"{_REMOVED} SELECT max(removed_at) FROM removed WHERE sha256 = ?", [sha256]
         ).fetchone()
         return str(row[0]) if row[0] else None
 

@@ -14,7 +14,7 @@ function picture(member) {
   if (!blocks.has(member.block)) {
     blocks.set(member.block, JSON.parse(byId("pictures-" + member.block).textContent));
   }
-  return blocks.get(member.block)[member.photo] || "";
+  return blocks.get(member.block)[member.picture] || "";
 }
 
 function element(tag, className, text) {
@@ -72,7 +72,7 @@ function card(group) {
   item.dataset.group = group.id;
   const heading = element("h2", "", "Group " + group.id);
   heading.append(
-    element("small", "", group.members.length + " photos · lowest similarity " + group.lowest.toFixed(2)),
+    element("small", "", group.total.toLocaleString("en") + " photos · lowest similarity " + group.lowest.toFixed(2)),
     ...(group.state ? [element("span", "state", group.state)] : []),
     element("span", "frees", group.frees ? "frees " + group.freesText : ""),
   );
@@ -81,6 +81,10 @@ function card(group) {
   row.append(...make(0, FIRST_MEMBERS));
   item.append(heading, row);
   for (const name of group.alsoIn) item.append(element("p", "also", "Also appears in " + name));
+  if (group.total > group.members.length) {
+    const rest = (group.total - group.members.length).toLocaleString("en");
+    item.append(element("p", "also", rest + " more are not listed here; dupfind report --format csv has all of them"));
+  }
   if (group.members.length > FIRST_MEMBERS) {
     const more = element("button", "chip all", "Show all " + group.members.length.toLocaleString("en") + " photos");
     more.type = "button";
@@ -208,6 +212,8 @@ function startList() {
   });
   byId("theme").addEventListener("click", toggleTheme);
   document.addEventListener("keydown", onListKey);
+  // On paper nothing is scrolled to: all cards are made before.
+  window.addEventListener("beforeprint", () => { while (state.made < state.found.length) makeMore(); });
   new IntersectionObserver((entries) => {
     if (entries.some((entry) => entry.isIntersecting)) makeMore();
   }, { rootMargin: "1500px" }).observe(byId("more"));
