@@ -248,6 +248,10 @@ def served(root: Path) -> Iterator[Client]:
         address = process.stdout.readline().strip()
         assert address, process.stderr.read()
         yield Client(address)
-    finally:
+        # Ctrl-C ends it in peace.
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=20)
+        assert (process.returncode, errors) == (0, ""), (process.returncode, errors)
+    finally:
+        process.kill()
+        process.communicate()
