@@ -28,10 +28,10 @@ CLOCK = """
 performance.setResourceTimingBufferSize(20000);
 window.clock = { card: 0, shown: [] };
 addEventListener("keydown", () => { window.clock.key = performance.now(); }, true);
+new MutationObserver(() => {
+  if (!window.clock.card && document.querySelector(".card")) window.clock.card = performance.now();
+}).observe(document, { childList: true, subtree: true });
 addEventListener("DOMContentLoaded", () => {
-  new MutationObserver(() => {
-    if (!window.clock.card && document.querySelector(".card")) window.clock.card = performance.now();
-  }).observe(document.getElementById("cards"), { childList: true });
   new MutationObserver(() => {
     if (window.clock.key) window.clock.shown.push(performance.now() - window.clock.key);
     window.clock.key = 0;
