@@ -1,6 +1,7 @@
 """Make the groups of a clustering from its scored pairs."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.originals import Lineage, lineage_of, with_pairs
+from dupfind.copies.originals import Lineage, Looks, lineage_of, with_pairs
 from dupfind.evidence import QUORUM, Evidence
 from dupfind.matching.advice import HARMLESS, advise, more_exif, more_inside
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
+from dupfind.matching.features import use_one_thread
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
 from dupfind.matching.units import unit_of, with_same_file_marks
@@ -26,6 +28,7 @@ from dupfind.records import (
     Relation,
     freed_bytes,
 )
+from dupfind.system import usable_cores
 
 SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the scene
 UNRELATED_PAIRS = 200_000
@@ -69,7 +72,8 @@ def make_groups(
     ]
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
     builder = _Builder(scored, contents, known)
-    judged = [_judged(star, edges, first, rules, builder) for star in stars]
+    with ThreadPoolExecutor(usable_cores(), "judge", initializer=use_one_thread) as pool:
+        judged = list(pool.map(lambda star: _judged(star, edges, first, rules, builder), stars))
     judged += [(star, Lineage()) for star in alone]
     also_in = _appearances([star for star, _ in judged], edges)
     for number, (star, lineage) in enumerate(judged, 1):
@@ -86,13 +90,14 @@ def _judged(
         for row in star.members
     }
     ranked = sorted(star.members, key=lambda row: (row in star.bridges, -degree[row]))
-    lineage = lineage_of(ranked, ranked[0], builder.contents.first, builder.proven)
+    looks = Looks(builder.contents.first)
+    lineage = lineage_of(ranked, looks, builder.proven)
     tiers = {first[row].id: lineage.of(row) for row in star.members}
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
     star = recentred(star, edges, [place[photo.id] for photo in ordered])
     waiting = [row for row in star.members if builder.may_go(star.centre, row)]
-    return star, with_pairs(lineage, star.centre, waiting, builder.contents.first, builder.proven)
+    return star, with_pairs(lineage, star.centre, waiting, looks, builder.proven)
 
 
 def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:

@@ -4,7 +4,6 @@ In:  two looks and the quarter turn between them. Out: votes. No disk, database 
 """
 
 import math
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 from dupfind.matching.clues import Clue, Votes
 from dupfind.matching.quality import Look, carries
 from dupfind.matching.sharpness import Sharpness, sharpness
-
-_Value = TypeVar("_Value", np.uint8, np.float32)
+from dupfind.matching.turning import turned
 
 RESIZED = 1.015
 BLUR_LIKE = 0.72  # of what is lost of the finest structure, also lost of the next
@@ -46,19 +44,6 @@ def vote_detail(
     if same_size:
         _vote_saving(votes, a, b, turn)
     return found.finest
-
-
-def turned(grey: NDArray[_Value], turn: NDArray[np.float64]) -> NDArray[_Value]:
-    """Return a picture turned by quarters and mirrored as ``turn`` (3 x 3, in shares) says."""
-    linear = np.rint(turn[:2, :2]).astype(int)
-    if linear[0, 0] == 0:
-        grey = grey.T
-        linear = linear[:, ::-1]
-    if linear[0, 0] < 0:
-        grey = grey[:, ::-1]
-    if linear[1, 1] < 0:
-        grey = grey[::-1]
-    return np.ascontiguousarray(grey)
 
 
 def _levelled(grey: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> NDArray[np.float32]:

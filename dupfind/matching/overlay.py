@@ -51,8 +51,11 @@ def changed_in(changed: Mask, seen: Mask) -> float:
     return float(opened.sum() / max(1, int(seen.sum())))
 
 
-def written_over(a: Pixels, b: Pixels, seen: Mask, changed: Mask) -> float:
-    """Return how clearly b was written over where they differ: positive for b, negative for a."""
+def written_over(a: Pixels, b: Pixels, seen: Mask, changed: Mask, *, moved: bool = True) -> float:
+    """Return how clearly b was written over where they differ: positive for b, negative for a.
+
+    ``moved`` also asks whether what stands there was copied from elsewhere in the picture.
+    """
     mask = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     share = mask.mean()
@@ -67,7 +70,9 @@ def written_over(a: Pixels, b: Pixels, seen: Mask, changed: Mask) -> float:
         if area < 20:
             continue
         region = (labels == label).astype(np.uint8)
-        score = _region(slopes, region, mask, seen) + _moved(a, b, stats[label])
+        score = _region(slopes, region, mask, seen)
+        if moved:
+            score += _moved(a, b, stats[label])
         total += score * area**0.5
         weight += area**0.5
     return total / weight if weight else 0.0
