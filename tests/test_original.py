@@ -9,12 +9,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
+from dupfind.copies.originals import Looks, lineage_of
+from dupfind.errors import CalibrationError
 from dupfind.evidence import Evidence
 from dupfind.matching.advice import advise
 from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.matching.lineage import tiers
 from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
+from dupfind.matching.trees import Trees
 from dupfind.photos import extras as extra_words
 from dupfind.photos.details import read_details
 from dupfind.records import Advice, Photo, Reason, Relation
@@ -131,29 +134,83 @@ def test_details_name_cameras_and_editors(tmp_path: Path) -> None:
     assert (plain.camera, plain.edited, plain.table) == (False, False, None)
 
 
-def made(weight: float, *, alike: bool = False) -> Verdict:
-    return (
-        Verdict({}, {Clue.PART: weight}, alike)
-        if weight > 0
-        else Verdict({Clue.PART: -weight}, {}, alike)
-    )
-
-
-def test_the_order_of_a_chain_is_right_all_along() -> None:
-    # 1 is the original, 2 its edit, 0 a crop of the edit.
-    verdicts = {(0, 1): made(-3), (0, 2): made(-3), (1, 2): made(3)}
-
-    assert tiers(3, verdicts) == [2, 0, 1]
+def test_what_is_more_likely_the_original_comes_first() -> None:
+    assert tiers(np.array([-4.0, 2.0, -1.0])) == [2, 0, 1]
 
 
 def test_where_the_evidence_is_balanced_several_are_first() -> None:
-    assert tiers(3, {(0, 1): made(0.5), (0, 2): made(4), (1, 2): made(4)}) == [0, 0, 1]
+    assert tiers(np.array([1.0, 1.1, -3.0])) == [0, 0, 1]
 
 
-def test_the_look_that_most_share_is_evidence() -> None:
-    verdicts = {(a, b): Verdict(alike=3 not in (a, b)) for a in range(4) for b in range(a + 1, 4)}
+def test_what_holds_the_others_comes_last_however_likely_it_looks() -> None:
+    assert tiers(np.array([-4.0, 5.0, -1.0]), last=[1]) == [1, 2, 0]
 
-    assert tiers(4, verdicts)[3] > 0
+
+def turned_by(image: Image.Image) -> Image.Image:
+    return image.transpose(Image.Transpose.ROTATE_180)
+
+
+FAMILY = {
+    "written": written,
+    "turned": turned_by,
+    "grey": ALTERED["grey"],
+    "noise": noisy,
+    "reduced": ALTERED["reduced"],
+    "again": lambda image: image,
+}
+HALF_TURN = np.array([[-1.0, 0, 1], [0, -1, 1], [0, 0, 1]])
+
+
+def test_the_photo_that_all_were_made_from_comes_first_in_its_group(tmp_path: Path) -> None:
+    first = tmp_path / "a.jpg"
+    scene(5).save(first, quality=90)
+    pixels = Image.open(first).convert("RGB")
+    photos = [photo_of(0, first)]
+    for number, change in enumerate(FAMILY.values(), 1):
+        path = tmp_path / f"{number}.jpg"
+        change(pixels).convert("RGB").save(path, quality=85)
+        photos.append(photo_of(number, path))
+    turned_row = 1 + list(FAMILY).index("turned")
+
+    def between(a: int, b: int) -> Evidence | None:
+        matrix = HALF_TURN if (a == turned_row) != (b == turned_row) else WHOLE
+        return Evidence("keypoints", matrix=tuple(matrix.ravel().tolist()))
+
+    lineage = lineage_of(list(reversed(range(len(photos)))), Looks(photos), between)
+
+    assert [row for row, tier in lineage.tier.items() if tier == 0] == [0]
+    assert not lineage.balanced
+
+
+def photo_of(number: int, path: Path) -> Photo:
+    with Image.open(path) as image:
+        wide, high = image.size
+    size_bytes = path.stat().st_size
+    return Photo(number, path, str(number), size_bytes, 0, wide, high, "JPEG", None, 0)
+
+
+def test_photos_that_cannot_be_read_any_more_leave_the_order_open(tmp_path: Path) -> None:
+    gone = [Photo(n, tmp_path / f"{n}.jpg", str(n), 9, 0, 40, 30, "JPEG", None, 0) for n in (0, 1)]
+    whole = Evidence("keypoints", matrix=tuple(WHOLE.ravel().tolist()))
+
+    assert lineage_of([0, 1], Looks(gone), lambda *_: whole).balanced
+
+
+def test_trees_follow_what_is_known_and_send_the_unknown_their_own_way() -> None:
+    trees = Trees(
+        feature=np.array([[0, -1, -1]]),
+        threshold=np.array([[0.5, 0, 0]]),
+        left=np.array([[1, 0, 0]]),
+        right=np.array([[2, 0, 0]]),
+        missing_left=np.array([[1, 0, 0]]),
+        value=np.array([[0.0, -2, 3]]),
+        bias=1.0,
+    )
+    read = Trees.from_json(trees.to_json())
+
+    assert read.log_odds(np.array([[0.2], [0.9], [np.nan]])).tolist() == [-1, 4, -1]
+    with pytest.raises(CalibrationError, match="damaged"):
+        Trees.from_json({"bias": 0.0})
 
 
 def photo(number: int, width: int = 400, exif_tags: int = 0) -> Photo:

@@ -137,7 +137,9 @@ def _frame(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> in
     def rank(row: int) -> tuple[int, int, int, int]:
         found = {other: _matrix(between(other, row)) for other in rows if other != row}
         known = {other: matrix for other, matrix in found.items() if matrix is not None}
-        whole = [o for o, matrix in known.items() if whole_turn(project(matrix, CORNERS)) is not None]
+        whole = [
+            o for o, matrix in known.items() if whole_turn(project(matrix, CORNERS)) is not None
+        ]
         as_large = sum(sizes[other] == sizes[row] for other in whole)
         return as_large, len(whole), len(known), photos[row].width * photos[row].height
 

@@ -46,7 +46,7 @@ class Family:
         shown: (pictures, height, width) bool, where each shows something.
         products: (bands, tiles, pictures, pictures) float32, mean products of the fine structure.
         tiles: (tiles, pictures) bool, where a picture shows all of a tile.
-        off: (pictures,) mean difference of grey between neighbouring pixels that is next to none: flatness.
+        flat: (pictures,) share of neighbouring pixels that are nearly the same.
     """
 
     looks: Sequence[Look]

@@ -27,7 +27,8 @@ _UNSTRETCHED = 0.015
 _PLACE = {name: at for at, name in enumerate(TRACES)}
 STANDING = (
     "mean", "least", "second", "most", "wins", "mean_ahead", "least_ahead",
-    "usual_ahead", "usual", "as_large_ahead", "as_large", "whole", "astray_ahead_0", "astray_ahead_1", "astray_ahead_2",
+    "usual_ahead", "usual", "as_large_ahead", "as_large", "whole",
+    "astray_ahead_0", "astray_ahead_1", "astray_ahead_2",
     "astray_0", "astray_1", "astray_2", "deviating", "deviating_ahead", "differing_ahead",
     "finer", "members", "pixels",
 )  # fmt: skip

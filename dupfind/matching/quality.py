@@ -18,6 +18,8 @@ _SOME_BLOCKS = 1500
 _GRID_PX = 512  # of the picture's middle, that a grid of blocks is looked for in
 _SMALLEST_STEP = 3.0  # of a quantisation that can be told from the noise of another saving
 
+Grey = NDArray[np.uint8] | NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class Look:
@@ -31,6 +33,11 @@ class Look:
             None for other files.
         camera: Whether EXIF names a camera.
         edited: Whether a tag names an editor, a messenger or a screenshot.
+        native_pixels: Pixels of the file; more than were read of a very large one.
+        bytes_per_pixel: Size of the file over them.
+        lossless: Whether the format loses nothing (PNG, TIFF, GIF, ...).
+        modern: Whether the format is one that photos are made into rather than taken in (WebP, AVIF) or
+            that phones take (HEIC).
     """
 
     grey: NDArray[np.uint8]
@@ -133,7 +140,7 @@ def off_line(colour: NDArray[np.uint8]) -> float:
     return float(total**0.5)
 
 
-def carries(grey: NDArray[np.floating], table: NDArray[np.float32]) -> float | None:
+def carries(grey: Grey, table: NDArray[np.float32]) -> float | None:
     """Return how far a picture's 8 x 8 frequencies lie from the steps of a JPEG's table.
 
     Args:
@@ -160,7 +167,7 @@ def carries(grey: NDArray[np.floating], table: NDArray[np.float32]) -> float | N
     return float((np.abs(counted - nearest) * weight).sum() / weight.sum())
 
 
-def _blocks(grey: NDArray[np.floating]) -> NDArray[np.float32]:
+def _blocks(grey: Grey) -> NDArray[np.float32]:
     """Return blocks of 8 x 8 spread over a picture, (blocks, 64)."""
     height, width = (side // _BLOCK * _BLOCK for side in grey.shape)
     blocks = grey[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2)

@@ -205,7 +205,7 @@ def _geometry(family: Family, a: int, b: int) -> Values:
     inside = [1.0, 1.0]
     if turn is None:
         inside = [
-            _inside(project(np.linalg.inv(matrix), CORNERS)),
+            _inside(project(np.asarray(np.linalg.inv(matrix), np.float64), CORNERS)),
             _inside(project(matrix, CORNERS)),
         ]
     values["outside_a"], values["outside_b"] = (
@@ -257,13 +257,13 @@ def _saving(family: Family, a: int, b: int) -> Values:
         return {}
     back = np.asarray(np.linalg.inv(turn), np.float64)
     values: Values = {}
-    for name, source, other, grey in (
-        ("b", family.looks[a], family.looks[b], lambda: turned(family.looks[b].grey, back)),
-        ("a", family.looks[b], family.looks[a], lambda: laid),
-    ):
-        if source.table is not None and _finer(other, source):
-            off = carries(grey(), source.table)
-            values[f"carried_{name}"] = _NAN if off is None else off
+    for name, source, other in (("b", a, b), ("a", b, a)):
+        table = family.looks[source].table
+        if table is None or not _finer(family.looks[other], family.looks[source]):
+            continue
+        grey = laid if name == "a" else turned(family.looks[b].grey, back)
+        off = carries(grey, table)
+        values[f"carried_{name}"] = _NAN if off is None else off
     return values
 
 
