@@ -21,7 +21,7 @@ from families import FORMATS, Example, Maker
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from dupfind.copies.originals import Between, Looks, compare
+from dupfind.copies.originals import Between, Looks, compare, lay
 from dupfind.evidence import Evidence
 from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.features import extract
@@ -47,7 +47,7 @@ def examples_of(files: Sequence[tuple[str, Path]], rng: np.random.Generator) -> 
     looks, found = Looks(photos), []
     for rows in parts:
         mixed = [int(row) for row in rng.permutation(rows)]
-        compared = compare(mixed, looks, _between(evidence))
+        compared = compare(lay(mixed, photos, _between(evidence)), looks)
         if len(compared.rows) > 1 and 0 in compared.rows:
             kinds = [files[row][0] for row in compared.rows]
             found.append(Example(kinds, compared.rows.index(0), compared.traced))
@@ -62,7 +62,7 @@ def _proven(files: Sequence[tuple[str, Path]]) -> tuple[list[Photo], dict[int, E
         high, wide = pixels.shape[:2]
         sides.append(Side(extract(pixels), wide, high))
         size_bytes, name = path.stat().st_size, FORMATS[path.suffix[1:]]
-        photos.append(Photo(number, path, str(number), size_bytes, 0, wide, high, name, None, 0))
+        photos.append(Photo(number, path, "", size_bytes, 0, wide, high, name, None, 0))
     evidence: dict[int, Evidence | None] = {0: None}
     for row in range(1, len(files)):
         proof = verify(sides[0].features, sides[row].features)

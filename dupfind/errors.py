@@ -10,7 +10,9 @@
     ├── TrainingError           training cannot start or go on
     │   └── CollapseError       the features collapsed
     ├── CalibrationError        too little to calibrate on
+    ├── DecisionError           a decision makes no sense, or there is none to take back
     ├── TruthError              labels cannot be used for an evaluation
+    ├── ActionError             nothing can be planned, applied or undone
     └── ReportError             a report, figure or page cannot be written
 
 The command line prints ``Error: <message>`` for each and exits with status 1, so a message
@@ -58,8 +60,16 @@ class CalibrationError(DupfindError):
     """There is too little to calibrate on, or a calibration does not fit the model."""
 
 
+class DecisionError(DupfindError):
+    """A decision about photos cannot be taken, taken back or read from a file."""
+
+
 class TruthError(DupfindError):
     """A file of labels cannot be used for an evaluation."""
+
+
+class ActionError(DupfindError):
+    """A plan cannot be made or applied, or there is nothing to undo."""
 
 
 class ReportError(DupfindError):

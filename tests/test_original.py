@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from dupfind.copies.originals import Looks, lineage_of
+from dupfind.copies.originals import lineages_of
 from dupfind.errors import CalibrationError
 from dupfind.evidence import Evidence
 from dupfind.matching.advice import advise
@@ -176,7 +176,8 @@ def test_the_photo_that_all_were_made_from_comes_first_in_its_group(tmp_path: Pa
         matrix = HALF_TURN if (a == turned_row) != (b == turned_row) else WHOLE
         return Evidence("keypoints", matrix=tuple(matrix.ravel().tolist()))
 
-    lineage = lineage_of(list(reversed(range(len(photos)))), Looks(photos), between)
+    rows = list(reversed(range(len(photos))))
+    (lineage,) = lineages_of([rows], photos, between, lambda *_: False)
 
     assert [row for row, tier in lineage.tier.items() if tier == 0] == [0]
     assert not lineage.balanced
@@ -186,14 +187,16 @@ def photo_of(number: int, path: Path) -> Photo:
     with Image.open(path) as image:
         wide, high = image.size
     size_bytes = path.stat().st_size
-    return Photo(number, path, str(number), size_bytes, 0, wide, high, "JPEG", None, 0)
+    return Photo(number, path, "", size_bytes, 0, wide, high, "JPEG", None, 0)
 
 
 def test_photos_that_cannot_be_read_any_more_leave_the_order_open(tmp_path: Path) -> None:
     gone = [Photo(n, tmp_path / f"{n}.jpg", str(n), 9, 0, 40, 30, "JPEG", None, 0) for n in (0, 1)]
     whole = Evidence("keypoints", matrix=tuple(WHOLE.ravel().tolist()))
 
-    assert lineage_of([0, 1], Looks(gone), lambda *_: whole).balanced
+    (lineage,) = lineages_of([[0, 1]], gone, lambda *_: whole, lambda *_: True)
+
+    assert lineage.balanced
 
 
 def test_trees_follow_what_is_known_and_send_the_unknown_their_own_way() -> None:

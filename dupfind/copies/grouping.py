@@ -1,7 +1,6 @@
 """Make the groups of a clustering from its scored pairs."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,11 +9,12 @@ from numpy.typing import NDArray
 
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.originals import Lineage, Looks, lineage_of, with_pairs
+from dupfind.copies.kept import Kept
+from dupfind.copies.originals import Lineage, lineages_of, with_pairs
+from dupfind.copies.proving import Prover
 from dupfind.evidence import QUORUM, Evidence
 from dupfind.matching.advice import HARMLESS, advise, more_exif, more_inside
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
-from dupfind.matching.features import use_one_thread
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
 from dupfind.matching.units import unit_of, with_same_file_marks
@@ -28,7 +28,6 @@ from dupfind.records import (
     Relation,
     freed_bytes,
 )
-from dupfind.system import usable_cores
 
 SIMILAR_INLIERS = 15  # aligned keypoints of look-alikes: another shot of the scene
 UNRELATED_PAIRS = 200_000
@@ -43,7 +42,7 @@ MOSTLY_HELD = 0.6  # share of one photo that the other must show to be in one gr
 class Scored:
     """Pairs of distinct pictures with their probability and cosine similarity, all of one length.
 
-    ``apart`` are the pairs that a closer look told apart: they are never in one group.
+    ``apart`` are the pairs that a closer look or a person told apart: they are never in one group.
     """
 
     pairs: list[Proven]
@@ -54,14 +53,18 @@ class Scored:
 
 
 def make_groups(
-    scored: Scored, contents: Contents, source: FeatureSource, level: Level, rules: Sequence[Rule]
+    scored: Scored,
+    contents: Contents,
+    prover: Prover,
+    level: Level,
+    rules: Sequence[Rule],
 ) -> Iterator[Group]:
     """Yield the groups of photos, each with the photo to keep first."""
     contents = Contents(
         contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
     )
     edges = _edges(scored, level, contents.vectors)
-    first = _without_frames(contents, _shown(scored, edges, source))
+    first = _without_frames(contents, _shown(scored, edges, prover.source))
     preference = _ranks(first, rules)
     stars = group(edges, photos=len(contents.photos), preference=preference, apart=scored.apart)
     taken = {row for star in stars for row in star.members}
@@ -71,33 +74,45 @@ def make_groups(
         if len(photos) > 1 and row not in taken
     ]
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
-    builder = _Builder(scored, contents, known)
-    with ThreadPoolExecutor(usable_cores(), "judge", initializer=use_one_thread) as pool:
-        judged = list(pool.map(lambda star: _judged(star, edges, first, rules, builder), stars))
+    builder = _Builder(scored, contents, known, prover.kept)
+    ranked = [_ranked(star, builder) for star in stars]
+    photos = builder.contents.first
+    lineages = lineages_of(ranked, photos, builder.proven, builder.may_go, prover.kept)
+    judged = [
+        _centred(star, lineage, edges, first, rules, builder)
+        for star, lineage in zip(stars, lineages, strict=True)
+    ]
     judged += [(star, Lineage()) for star in alone]
     also_in = _appearances([star for star, _ in judged], edges)
     for number, (star, lineage) in enumerate(judged, 1):
         yield builder.build(number, star, lineage, also_in.get(number - 1, ()))
 
 
-def _judged(
-    star: Star, edges: Edges, first: Sequence[Photo], rules: Sequence[Rule], builder: "_Builder"
-) -> tuple[Star, Lineage]:
-    """Look into the photos of a group and make the original its centre, where that is proven enough."""
-    # What most of the others are proven against is most likely where they come from.
+def _ranked(star: Star, builder: "_Builder") -> list[int]:
+    """Return the members, those first that most of the others are proven against."""
     degree = {
         row: sum(builder.proven(row, other) is not None for other in star.members if other != row)
         for row in star.members
     }
-    ranked = sorted(star.members, key=lambda row: (row in star.bridges, -degree[row]))
-    looks = Looks(builder.contents.first)
-    lineage = lineage_of(ranked, looks, builder.proven)
+    return sorted(star.members, key=lambda row: (row in star.bridges, -degree[row]))
+
+
+def _centred(
+    star: Star,
+    lineage: Lineage,
+    edges: Edges,
+    first: Sequence[Photo],
+    rules: Sequence[Rule],
+    builder: "_Builder",
+) -> tuple[Star, Lineage]:
+    """Make the original the centre of its group, where that is proven enough."""
     tiers = {first[row].id: lineage.of(row) for row in star.members}
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
     star = recentred(star, edges, [place[photo.id] for photo in ordered])
     waiting = [row for row in star.members if builder.may_go(star.centre, row)]
-    return star, with_pairs(lineage, star.centre, waiting, looks, builder.proven)
+    photos = builder.contents.first
+    return star, with_pairs(lineage, star.centre, waiting, photos, builder.proven, builder.kept)
 
 
 def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:
@@ -165,6 +180,7 @@ def _edges(scored: Scored, level: Level, vectors: NDArray[np.float16]) -> Edges:
             [(pair.evidence.inliers or 0) >= SIMILAR_INLIERS for pair in pairs], bool
         )
         joined |= aligned | (scored.similarity >= similar_cut(vectors))
+    joined &= np.array([(pair.a, pair.b) not in scored.apart for pair in pairs], bool)
     return edges.select(joined)
 
 
@@ -196,9 +212,13 @@ class _Builder:
     """Turns stars of rows into groups of photos."""
 
     def __init__(
-        self, scored: Scored, contents: Contents, known: dict[tuple[int, int], int]
+        self,
+        scored: Scored,
+        contents: Contents,
+        known: dict[tuple[int, int], int],
+        kept: Kept | None,
     ) -> None:
-        self.scored, self.contents, self.known = scored, contents, known
+        self.scored, self.contents, self.known, self.kept = scored, contents, known, kept
         self._beside: dict[Path, frozenset[str]] = {}
 
     def build(self, number: int, star: Star, lineage: Lineage, also_in: Sequence[int]) -> Group:

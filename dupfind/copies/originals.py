@@ -1,16 +1,20 @@
-"""Look into the photos of a group to tell which is the original and what the others lost."""
+"""Look into the photos of groups to tell which is the original and what the others lost."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.copies.kept import Kept
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.matching.clues import Verdict
 from dupfind.matching.extent import CORNERS, project, whole_turn
 from dupfind.matching.family import lay_out
+from dupfind.matching.features import use_one_thread
 from dupfind.matching.lineage import tiers
 from dupfind.matching.origin import shipped_origin
 from dupfind.matching.original import judge
@@ -18,6 +22,7 @@ from dupfind.matching.quality import Look, look_at
 from dupfind.matching.traces import NOTHING_TRACED, Traced, trace
 from dupfind.photos.details import read_details
 from dupfind.records import Photo, Relation
+from dupfind.system import usable_cores
 
 LOOKED_INTO = 12  # members of a group; the others come after them
 MOSTLY = 0.5  # share of its pairs in which what holds others is known to, to come after them
@@ -25,13 +30,16 @@ LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "GIF", "DNG", "RAW"})
 MODERN = frozenset({"WEBP", "AVIF", "HEIF", "HEIC"})
 
 Matrix = NDArray[np.float64]
+Pair = tuple[int, int]
 # Returns the evidence of row b as made from row a; None where the pair is not proven.
 Between = Callable[[int, int], Evidence | None]
+# Says of (kept row, row) whether a closer comparison could let the second go.
+MayGo = Callable[[int, int], bool]
 
 
 @dataclass
 class Looks:
-    """Photos by row as they are judged, each read once."""
+    """Photos by row as they are judged, each read once; None for those that cannot be read any more."""
 
     photos: Sequence[Photo]
     known: dict[int, Look | None] = field(default_factory=dict)
@@ -48,11 +56,11 @@ class Lineage:
 
     Attributes:
         tier: Tier of each row, 0 the first; rows without one were not looked into.
-        verdicts: (a, b) with the verdict of each pair that was looked at.
+        verdicts: (kept, row) with the verdict of each pair that was looked at.
     """
 
     tier: Mapping[int, int] = field(default_factory=dict)
-    verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
+    verdicts: Mapping[Pair, Verdict] = field(default_factory=dict)
 
     @property
     def balanced(self) -> bool:
@@ -65,69 +73,191 @@ class Lineage:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """What was found of the rows of a group.
+class Laid:
+    """How the rows of a group lie on each other, by their places in ``rows``.
 
     Attributes:
-        rows: Those that were looked into.
-        traced: Their traces, by place in ``rows``.
-        last: Places of those that are known to hold most others among other things.
+        rows: Those to look into.
+        frame: Place of the row in whose frame the others are laid.
+        matrices: (3, 3) of each, from its shares to the frame's.
+        holds, framed: (a, b) with a < b: 1 where b is known to hold a, or to be a with a frame; -1
+            the other way about.
     """
 
     rows: list[int]
+    frame: int
+    matrices: list[Matrix]
+    holds: dict[Pair, int]
+    framed: dict[Pair, int]
+
+    @property
+    def last(self) -> list[int]:
+        """Places of those that are known to hold most others among other things."""
+        return [place for place in range(len(self.rows)) if _holds_most(place, self.holds)]
+
+    def to_bytes(self, photos: Sequence[Photo]) -> bytes:
+        """Return what the order is made of, besides code."""
+        parts = [photos[row].sha256.encode() for row in self.rows]
+        parts += [matrix.tobytes() for matrix in self.matrices]
+        parts.append(
+            repr((self.frame, sorted(self.holds.items()), sorted(self.framed.items()))).encode()
+        )
+        return b"".join([*parts, shipped_origin().version.encode()])
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The traces of rows, by place; empty where there is nothing to compare."""
+
+    rows: list[int]
     traced: Traced
-    last: list[int]
 
 
-def lineage_of(rows: Sequence[int], looks: Looks, between: Between) -> Lineage:
-    """Put the rows of one group in the order in which they were made, ``LOOKED_INTO`` at most.
+def lineages_of(
+    groups: Sequence[Sequence[int]],
+    photos: Sequence[Photo],
+    between: Between,
+    may_go: MayGo,
+    kept: Kept | None = None,
+) -> list[Lineage]:
+    """Put the rows of each group in the order in which they were made.
 
     Args:
-        rows: The group; the most promising first.
-        looks: The photos.
+        groups: Rows, the most promising first; ``LOOKED_INTO`` of each group are looked into.
+        photos: The photo of each row.
         between: Evidence with a matrix.
+        may_go: What is likely kept is compared closely with the rows that may go.
+        kept: What was found before.
     """
-    compared = compare(rows, looks, between)
-    if len(compared.rows) < 2:
-        return Lineage(dict.fromkeys(compared.rows, 0))
-    odds = shipped_origin().log_odds(compared.traced)
-    return Lineage(dict(zip(compared.rows, tiers(odds, last=compared.last), strict=True)))
+    laid = [lay(rows, photos, between) for rows in groups]
+    known = [None if kept is None else _known_order(one, photos, kept) for one in laid]
+    missing = [place for place, lineage in enumerate(known) if lineage is None]
 
+    def found_of(place: int) -> Lineage:
+        looks = Looks(photos)
+        lineage = _lineage(laid[place], looks)
+        first = [row for row, tier in lineage.tier.items() if tier == 0]
+        waiting = [row for row in groups[place] if len(first) == 1 and may_go(first[0], row)]
+        return replace(
+            lineage, verdicts=_judged(first[0], waiting, looks, between) if waiting else {}
+        )
 
-def compare(rows: Sequence[int], looks: Looks, between: Between) -> Compared:
-    """Lay the rows of a group on each other and trace all pairs; see ``lineage_of``."""
-    frame = _frame(rows, looks.photos, between)
-    matrices = _to_frame(rows, frame, between)
-    known = {
-        row: look
-        for row in list(matrices)[:LOOKED_INTO]
-        if (look := looks[row]) is not None and _is_invertible(matrices[row])
-    }
-    # Without the picture that gives the frame there is nothing to lay the others on.
-    known = known if frame in known else {}
-    places = {row: place for place, row in enumerate(known)}
-    if not known:
-        return Compared([], NOTHING_TRACED, [])
-    family = lay_out(list(known.values()), [matrices[row] for row in known], places[frame])
-    holds, framed = _containers(places, between)
-    last = [place for place in range(len(known)) if _holds_most(place, holds)]
-    return Compared(list(known), trace(family, holds, framed), last)
+    with ThreadPoolExecutor(usable_cores(), "judge", initializer=use_one_thread) as pool:
+        fresh = dict(zip(missing, pool.map(found_of, missing), strict=True))
+    if kept is not None:
+        _keep(fresh, laid, photos, between, kept)
+    return [fresh[place] if lineage is None else lineage for place, lineage in enumerate(known)]
 
 
 def with_pairs(
-    lineage: Lineage, kept: int, rows: Sequence[int], looks: Looks, between: Between
+    lineage: Lineage,
+    centre: int,
+    rows: Sequence[int],
+    photos: Sequence[Photo],
+    between: Between,
+    kept: Kept | None = None,
 ) -> Lineage:
-    """Return the lineage with the verdict of each (kept, row): nothing may go unlooked into."""
-    found: dict[tuple[int, int], Verdict] = {}
+    """Return the lineage with the verdict of each (centre, row) too: nothing may go unlooked into."""
+    verdicts = dict(lineage.verdicts)
+    missing = [row for row in rows if (centre, row) not in verdicts]
+    for row in missing if kept is not None else ():
+        made_of = _made_of(between(centre, row))
+        found = kept.clues(centre, row, made_of) if kept is not None and made_of else None
+        if found is not None:
+            verdicts[centre, row] = found
+    missing = [row for row in missing if (centre, row) not in verdicts]
+    fresh = _judged(centre, missing, Looks(photos), between) if missing else {}
+    if kept is not None:
+        kept.keep_clues({pair: (_made_of(between(*pair)), one) for pair, one in fresh.items()})
+    return replace(lineage, verdicts={**verdicts, **fresh})
+
+
+def lay(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> Laid:
+    """Lay the rows of one group on each other, ``LOOKED_INTO`` of them at most."""
+    frame = _frame(rows, photos, between)
+    found = _to_frame(rows, frame, between)
+    known = [row for row in found if _is_invertible(found[row])][:LOOKED_INTO]
+    holds, framed = _containers(known, between)
+    return Laid(known, known.index(frame), [found[row] for row in known], holds, framed)
+
+
+def compare(laid: Laid, looks: Looks) -> Compared:
+    """Trace all pairs of a group, of those photos that can still be read."""
+    places = [place for place, row in enumerate(laid.rows) if looks[row] is not None]
+    if laid.frame not in places:  # without it there is nothing to lay the others on
+        return Compared([], NOTHING_TRACED)
+    rows = [laid.rows[place] for place in places]
+    pictures = [look for row in rows if (look := looks[row]) is not None]
+    matrices = [laid.matrices[place] for place in places]
+    family = lay_out(pictures, matrices, places.index(laid.frame))
+    holds, framed = (_renumbered(known, places) for known in (laid.holds, laid.framed))
+    return Compared(rows, trace(family, holds, framed))
+
+
+def _renumbered(known: Mapping[Pair, int], places: Sequence[int]) -> dict[Pair, int]:
+    new = {place: number for number, place in enumerate(places)}
+    return {(new[a], new[b]): sign for (a, b), sign in known.items() if a in new and b in new}
+
+
+def _lineage(laid: Laid, looks: Looks) -> Lineage:
+    compared = compare(laid, looks)
+    if len(compared.rows) < 2:
+        return Lineage(dict.fromkeys(compared.rows, 0))
+    odds = shipped_origin().log_odds(compared.traced)
+    last_rows = {laid.rows[place] for place in laid.last}
+    last = [place for place, row in enumerate(compared.rows) if row in last_rows]
+    return Lineage(dict(zip(compared.rows, tiers(odds, last=last), strict=True)))
+
+
+def _judged(
+    centre: int, rows: Sequence[int], looks: Looks, between: Between
+) -> dict[Pair, Verdict]:
+    """Return the verdicts of (centre, row), of those that lie on each other and can be read."""
+    found: dict[Pair, Verdict] = {}
     for row in rows:
-        evidence = between(kept, row)
+        evidence = between(centre, row)
         matrix = _matrix(evidence)
         if evidence is None or matrix is None or not _is_invertible(matrix):
             continue
-        first, other = looks[kept], looks[row]
+        first, other = looks[centre], looks[row]
         if first is not None and other is not None:
-            found[kept, row] = judge(first, other, matrix, container=_container(evidence))
-    return replace(lineage, verdicts={**lineage.verdicts, **found})
+            found[centre, row] = judge(first, other, matrix, container=_container(evidence))
+    return found
+
+
+def _known_order(laid: Laid, photos: Sequence[Photo], kept: Kept) -> Lineage | None:
+    if len(laid.rows) < 2:
+        return None
+    found = kept.order(laid.rows[0], laid.rows[1], laid.to_bytes(photos))
+    if found is None or len(found) != len(laid.rows):
+        return None
+    return Lineage(dict(zip(laid.rows, found, strict=True)))
+
+
+def _keep(
+    found: Mapping[int, Lineage],
+    laid: Sequence[Laid],
+    photos: Sequence[Photo],
+    between: Between,
+    kept: Kept,
+) -> None:
+    """Keep what was found of groups; not the order where photos could not be read."""
+    orders = []
+    for place, lineage in found.items():
+        rows = laid[place].rows
+        if len(rows) > 1 and all(row in lineage.tier for row in rows):
+            tiers_of = [lineage.tier[row] for row in rows]
+            orders.append((rows[0], rows[1], laid[place].to_bytes(photos), tiers_of))
+    kept.keep_orders(orders)
+    verdicts = [item for lineage in found.values() for item in lineage.verdicts.items()]
+    kept.keep_clues({pair: (_made_of(between(*pair)), one) for pair, one in verdicts})
+
+
+def _made_of(evidence: Evidence | None) -> bytes:
+    """Return what a verdict is made of besides the two photos."""
+    if evidence is None:
+        return b""
+    return repr((evidence.matrix, _container(evidence))).encode()
 
 
 def _frame(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> int:
@@ -174,21 +304,18 @@ def _is_invertible(matrix: Matrix) -> bool:
     return bool(np.isfinite(matrix).all()) and abs(float(np.linalg.det(matrix))) > 1e-9
 
 
-def _containers(
-    places: Mapping[int, int], between: Between
-) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], int]]:
-    """Return for (a, b) with a < b which of the two holds the other (1: b), and which has a frame."""
-    holds: dict[tuple[int, int], int] = {}
-    framed: dict[tuple[int, int], int] = {}
-    for row_a, a in places.items():
-        for row_b, b in places.items():
-            evidence = between(row_a, row_b) if a < b else None
-            if evidence is None:
-                continue
-            if evidence.frame is not None:
-                framed[a, b] = 1 if evidence.frame == "b" else -1
-            if _is_composite(evidence) and evidence.part is not None:
-                holds[a, b] = 1 if evidence.part == "a" else -1
+def _containers(rows: Sequence[int], between: Between) -> tuple[dict[Pair, int], dict[Pair, int]]:
+    """Return which of two places holds the other among other things, and which has a frame."""
+    holds: dict[Pair, int] = {}
+    framed: dict[Pair, int] = {}
+    for pair in combinations(range(len(rows)), 2):
+        evidence = between(rows[pair[0]], rows[pair[1]])
+        if evidence is None:
+            continue
+        if evidence.frame is not None:
+            framed[pair] = 1 if evidence.frame == "b" else -1
+        if _is_composite(evidence) and evidence.part is not None:
+            holds[pair] = 1 if evidence.part == "a" else -1
     return holds, framed
 
 
@@ -200,8 +327,10 @@ def _holds_most(place: int, holds: Mapping[tuple[int, int], int]) -> bool:
 
 def _look(photo: Photo) -> Look | None:
     try:
-        details = read_details(photo.path, width=photo.width, height=photo.height)
-    except PhotoError:  # it cannot be read any more: nothing is known of it
+        details = read_details(
+            photo.path, width=photo.width, height=photo.height, sha256=photo.sha256
+        )
+    except PhotoError:  # it cannot be read any more, or is another: nothing is known of it
         return None
     look = look_at(
         details.pixels, table=details.table, camera=details.camera, edited=details.edited

@@ -9,6 +9,7 @@ of photos, where the direction is known by construction: ``benchmarks/fit_origin
 """
 
 import json
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -36,10 +37,11 @@ STANDING = (
 
 @dataclass(frozen=True)
 class Origin:
-    """The trees: of pairs and of what a picture's pairs say together."""
+    """The trees: of pairs and of what a picture's pairs say together; ``version`` names them."""
 
     pair: Trees
     standing: Trees
+    version: str = ""
 
     def log_odds(self, traced: Traced) -> Floats:
         """Return for each picture the log odds that it is the original, (pictures,)."""
@@ -140,7 +142,9 @@ def shipped_origin() -> Origin:
         CalibrationError: They were made for other traces, or are damaged.
     """
     file = resources.files("dupfind.matching") / "origin.json"
-    values = json.loads(file.read_text(encoding="utf-8"))
+    text = file.read_text(encoding="utf-8")
+    values = json.loads(text)
     if values.get("traces") != list(TRACES) or values.get("standing") != list(STANDING):
         raise CalibrationError("the trees of originals are of other traces; install dupfind anew")
-    return Origin(Trees.from_json(values["pair"]), Trees.from_json(values["of_all"]))
+    version = f"{zlib.crc32(text.encode()):08x}"
+    return Origin(Trees.from_json(values["pair"]), Trees.from_json(values["of_all"]), version)
