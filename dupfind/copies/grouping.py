@@ -13,7 +13,7 @@ from dupfind.copies.kept import Kept
 from dupfind.copies.originals import Lineage, lineages_of, with_pairs
 from dupfind.copies.proving import Prover
 from dupfind.evidence import QUORUM, Evidence
-from dupfind.matching.advice import HARMLESS, advise, more_exif, more_inside
+from dupfind.matching.advice import advise, may_be_harmless, more_exif, more_inside
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
@@ -264,7 +264,10 @@ class _Builder:
 
     def may_go(self, centre: int, row: int) -> bool:
         """Say whether a member's relation is one with which nothing may be lost."""
-        return row != centre and self._relation(centre, row)[0] in HARMLESS
+        if row == centre:
+            return False
+        relation, _, _, evidence = self._relation(centre, row)
+        return may_be_harmless(relation, evidence)
 
     def _members(self, star: Star, row: int, keep: Photo, lineage: Lineage) -> Iterator[Member]:
         photos = self.contents.photos[row]
