@@ -22,8 +22,12 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="The first seed.")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--other", type=Path, required=True)
+    parser.add_argument("--kills", type=float, default=0.25, help="Share of runs that are killed.")
     options = parser.parse_args()
-    counts, problems = run_cases(options.first, options.plans, options.folder, options.other)
+    for folder in (options.folder, options.other):
+        folder.mkdir(parents=True)  # a new one: nothing of somebody else's is ever touched
+    seeds = range(options.first, options.first + options.plans)
+    counts, problems = run_cases(seeds, options.folder, options.other, kills=options.kills)
     print(json.dumps({"done": dict(counts), "problems": problems}, indent=2))
     sys.exit(bool(problems))
 

@@ -145,14 +145,14 @@ class PlanOptions:
     """What to plan.
 
     Attributes:
-        to: The folder of ``move``.
+        to: The folder of ``move``; in a plan it is a whole path.
         removals: Photo -> the photo that stays instead, by id: what a person decided, beside
             what the library holds of decisions.
         groups: Only these groups; None for all.
         carry_metadata: Carry date, place, rating and tags into a sidecar of the kept photo.
     """
 
-    to: Path | None = None
+    to: Path | str | None = None
     removals: Mapping[int, int] = field(default_factory=dict)
     groups: frozenset[int] | None = None
     carry_metadata: bool = False

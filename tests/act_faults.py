@@ -1,14 +1,16 @@
 """Kill an apply or an undo between any two of its steps, and see what is left: a program of its own.
 
-    python tests/act_faults.py ACTION FOLDER OUT [plain]
+    python tests/act_faults.py ACTION FOLDER OUT [plain|carry]
 
-``plain``: on a file system that cannot rename without overwriting, where names are linked instead.
+``carry``: with metadata that goes into a sidecar. ``plain``: on a file system that cannot rename
+without overwriting, where names are linked instead.
 
 Each step is an auditing event of Python (a rename, a new file, ...) or one of dupfind's own. For each
 n a process is killed with SIGKILL at its n-th step. Then nothing may be lost, the next run must put
 all in order, and an undo must bring back the very tree. Prints JSON: how many kills, what was wrong.
 """
 
+import io
 import json
 import os
 import shutil
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from act_helpers import Album, Copy, Tree, contents, make_album, tree_of
+from PIL import Image
 
 from dupfind import Action, ActionError, Plan, PlanOptions
 from dupfind.actions import native
@@ -37,7 +40,7 @@ def is_step(event: str, arguments: tuple) -> bool:
     return event in STEPS
 
 
-def killed_at(number: int, work: Callable[[], None]) -> bool:
+def killed_at(number: int, work: Callable[[], object]) -> bool:
     """Do some work in a child that kills itself at its n-th step; False when it came to its end."""
     child = os.fork()
     if child == 0:
@@ -69,11 +72,10 @@ def killed_at(number: int, work: Callable[[], None]) -> bool:
 class Walk:
     """One action on one small album, killed at every step."""
 
-    def __init__(self, action: Action, folder: Path, out: Path) -> None:
-        self.action, self.folder, self.out = action, folder, out
+    def __init__(self, action: Action, folder: Path, out: Path, *, carry: bool = False) -> None:
+        self.action, self.folder, self.out, self.carry = action, folder, out, carry
         self.trash = folder / "xdg"
         os.environ["XDG_DATA_HOME"] = str(self.trash)
-        self.carries = action in (Action.TRASH, Action.MOVE)
         self.album = self.make()
         self.before = self.album.tree()
         self.template = folder / "template"
@@ -85,12 +87,13 @@ class Walk:
     def make(self) -> Album:
         """Return an album with a copy that has a sidecar, and one that was saved again."""
         album = make_album(self.folder)
-        kept, copy = album.file("kept.jpg", b"one"), album.file("sub/copy.jpg", b"one")
+        one, two = (jpeg(), jpeg(rating=4)) if self.carry else (b"one", b"two")
+        kept, copy = album.file("kept.jpg", one), album.file("sub/copy.jpg", one)
         album.file("kept.jpg.xmp", sidecar("a"))
         album.file("sub/copy.jpg.xmp", sidecar("a"))
         group = [Copy(kept, None), Copy(copy)]
         if self.action is not Action.DELETE:
-            group.append(Copy(album.file("again.jpg", b"two"), Reason.SAVED_AGAIN))
+            group.append(Copy(album.file("again.jpg", two), Reason.SAVED_AGAIN))
         album.group(group)
         return album
 
@@ -103,7 +106,8 @@ class Walk:
 
     def plan(self) -> Plan:
         """Plan the action."""
-        options = PlanOptions(to=self.out) if self.action is Action.MOVE else None
+        to = self.out if self.action is Action.MOVE else None
+        options = PlanOptions(to=to, carry_metadata=self.carry)
         return self.album.library.plan_removal(self.action, options)
 
     def apply(self) -> None:
@@ -184,12 +188,33 @@ class Walk:
 
 def sidecar(text: str) -> bytes:
     """Return the bytes of some sidecar."""
-    return f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{text}</x:xmpmeta>".encode()
+    rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    return (
+        f"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='{rdf}'>"
+        f"<rdf:Description rdf:about='{text}'/></rdf:RDF></x:xmpmeta>"
+    ).encode()
+
+
+def jpeg(rating: int = 0, place: bool = False, words: str = "", date: str = "") -> bytes:
+    """Return a small JPEG with what its EXIF says."""
+    image, file, exif = Image.new("RGB", (8, 8)), io.BytesIO(), Image.Exif()
+    if rating:
+        exif[0x4746] = rating
+    if words:
+        exif[0x9C9E] = words.encode("utf-16-le")
+    if date:
+        exif.get_ifd(0x8769)[0x9003] = date
+    if place:
+        exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 12.0, 30.0), 3: "E", 4: (11.0, 30.0, 0.0)})
+    image.save(file, "JPEG", exif=exif)
+    return file.getvalue()
 
 
 if __name__ == "__main__":
     if "plain" in sys.argv:
         native.rename_no_replace = lambda *_: False
-    walking = Walk(Action(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+    walking = Walk(
+        Action(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), carry="carry" in sys.argv
+    )
     walking.run()
     sys.stdout.write(json.dumps({"kills": walking.kills, "problems": walking.problems}))

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from act_faults import killed_at
 from act_helpers import Copy, Tree, make_album, tree_of
 
 from dupfind import Action, ActionError, ActSummary, Plan, PlanOptions
@@ -44,6 +45,7 @@ class Case:
     folder: Path
     other_disk: Path
     counts: Counter = field(default_factory=Counter)
+    kills: float = 0.0  # how often a process is killed on the way
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -65,9 +67,28 @@ class Case:
         plan = self.plan(action)
         self.mishaps(self.random.choice([0, 0, 0, 0, 1, 3]))
         before = self.album.tree()
-        summary = self.album.library.apply(plan)
-        self.check_applied(action, plan, summary, before)
+        if self.random.random() < self.kills:
+            self.apply_with_kills(plan, before)
+        else:
+            summary = self.album.library.apply(plan)
+            self.check_applied(action, plan, summary, before)
         self.check_undone(action, plan, before)
+
+    def apply_with_kills(self, plan: Plan, before: Tree) -> None:
+        """Kill the apply at some step, perhaps the settling too, and see that nothing is lost."""
+        library = self.album.library
+        if killed_at(self.random.randint(1, 60), lambda: library.apply(plan)):
+            self.counts["kills"] += 1
+            self.check_nothing_lost(plan, before, self.album.tree())
+        if killed_at(self.random.randint(1, 30), lambda: library.apply(Plan(plan.action, ()))):
+            self.counts["kills"] += 1
+            self.check_nothing_lost(plan, before, self.album.tree())
+        library.apply(Plan(plan.action, ()))
+        self.counts["plans"] += 1
+        after = self.album.tree()
+        self.check_untouched(plan, before, after)
+        self.check_nothing_lost(plan, before, after)
+        self.check_permitted(before, after)
 
     def make_groups(self) -> None:
         groups = []
@@ -189,6 +210,16 @@ class Case:
         self.counts[action.value] += 1
         self.counts["photos"] += summary.photos
         self.counts["left alone"] += len(summary.left_alone)
+        self.check_untouched(plan, before, after)
+        self.check_nothing_lost(plan, before, after)
+        self.check_permitted(before, after)
+        gone = set(before) - set(after)
+        photos = {str(wish.copy.path.relative_to(self.album.folder)) for wish in self.wishes}
+        if not action.shares:
+            assert len(gone & photos) == summary.photos, "not what was said"
+            self.check_all_done(action, gone)
+
+    def check_untouched(self, plan: Plan, before: Tree, after: Tree) -> None:
         touched = {
             str(part.file.path.relative_to(self.album.folder))
             for removal in plan.removals
@@ -197,15 +228,8 @@ class Case:
         for name, state in before.items():  # what was not planned is as it was
             assert name in touched or after.get(name) == state, f"{name!r} was touched"
         assert set(after) <= set(before), "something new lies in the album"
-        self.check_nothing_lost(action, plan, before, after)
-        self.check_permitted(before, after)
-        gone = set(before) - set(after)
-        photos = {str(wish.copy.path.relative_to(self.album.folder)) for wish in self.wishes}
-        if not action.shares:
-            assert len(gone & photos) == summary.photos, "not what was said"
-            self.check_all_done(action, gone)
 
-    def check_nothing_lost(self, action: Action, plan: Plan, before: Tree, after: Tree) -> None:
+    def check_nothing_lost(self, plan: Plan, before: Tree, after: Tree) -> None:
         saved = {data for data, _ in [*tree_of(self.trash).values(), *tree_of(self.out).values()]}
         here = {data for data, _ in after.values()}
         kept = {}
@@ -220,7 +244,7 @@ class Case:
         for name, (data, _) in before.items():
             if data in here or data in saved:
                 continue
-            assert action is Action.DELETE, f"the bytes of {name!r} are gone"
+            assert plan.action is Action.DELETE, f"the bytes of {name!r} are gone"
             assert kept.get(name) in after, f"{name!r} was deleted, and nothing stays for it"
 
     def check_permitted(self, before: Tree, after: Tree) -> None:
@@ -239,8 +263,12 @@ class Case:
                 assert name in gone, f"{name!r} could have gone"
 
     def check_undone(self, action: Action, plan: Plan, before: Tree) -> None:
-        with suppress(ActionError):  # nothing was done
-            self.album.library.undo()
+        library = self.album.library
+        if self.random.random() < self.kills:
+            self.counts["kills"] += killed_at(self.random.randint(1, 40), self.undo)
+            self.check_nothing_lost(plan, before, self.album.tree())
+        self.undo()
+        library.apply(Plan(action, ()))
         after = self.album.tree()
         lost = set()
         if action is Action.DELETE:  # for good, but for what has a copy
@@ -254,13 +282,19 @@ class Case:
         assert after == wanted, "undo left another tree"
         assert not {*tree_of(self.trash), *tree_of(self.out)}, "undo left something behind"
 
+    def undo(self) -> None:
+        with suppress(ActionError):  # nothing was done
+            self.album.library.undo()
 
-def run_cases(first: int, count: int, folder: Path, other_disk: Path) -> tuple[Counter, list[str]]:
+
+def run_cases(
+    seeds: range, folder: Path, other_disk: Path, *, kills: float = 0.0
+) -> tuple[Counter, list[str]]:
     """Run random cases; return what was done, and what went wrong with its seed."""
     counts: Counter = Counter()
     problems = []
-    for seed in range(first, first + count):
-        case = Case(seed, folder / str(seed), other_disk / str(seed), counts)
+    for seed in seeds:
+        case = Case(seed, folder / str(seed), other_disk / str(seed), counts, kills)
         try:
             case.run()
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this seed

@@ -5,11 +5,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from act_helpers import Album, Copy, left_words, make_album, names, tree_of
 
-from dupfind import Action, ActionError, Library, LibraryLockedError, Plan, PlanOptions
+from dupfind import (
+    Action,
+    ActionError,
+    Choice,
+    Library,
+    LibraryLockedError,
+    Plan,
+    PlanOptions,
+    Verb,
+)
 from dupfind.records import Advice, Reason
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,6 +124,31 @@ def test_only_what_the_advice_lets_go_goes(album: Album) -> None:
     decided = PlanOptions(removals={album.ids[look]: album.ids[kept]})
     plan = album.library.plan_removal("trash", decided)
     assert [removal.decided for removal in plan.removals] == [True]
+
+
+def test_what_a_person_decided_counts(album: Album) -> None:
+    kept, look = album.file("kept.jpg", b"one"), album.file("look.jpg", b"two")
+    same = album.file("same.jpg", b"one")
+    album.group([Copy(kept, None), Copy(look, Reason.CHANGED, Advice.LOOK), Copy(same)])
+    library = album.library
+    library.decide([Choice(Verb.REMOVE, (look,)), Choice(Verb.KEEP, (same,))])
+    plan = planned(album)
+    assert [(one.photo.file.path, one.decided) for one in plan.removals] == [(look, True)]
+    assert library.apply(plan).photos == 1
+    library.undo()
+    library.decide([Choice(Verb.KEEP_ALL, (kept,))])
+    assert planned(album).removals == ()
+    assert library.apply(plan).photos == 0  # an older plan does not count any more
+    library.undo_decision()
+    library.undo_decision()
+    assert [one.photo.file.path for one in planned(album).removals] == [same]
+
+
+def test_what_was_told_apart_is_not_touched(album: Album) -> None:
+    kept, other = album.file("kept.jpg", b"one"), album.file("other.jpg", b"two")
+    album.group([Copy(kept, None), Copy(other, Reason.SAVED_AGAIN)])
+    album.library.decide([Choice(Verb.NOT_DUPLICATES, (kept, other))])
+    assert planned(album).removals == ()
 
 
 def test_a_reference_is_never_touched(album: Album) -> None:
@@ -338,5 +373,27 @@ def test_what_another_one_is_removing_does_not_count_as_staying(
     copy = album.file("copy.jpg", b"one")
     album.group([Copy(held_by_another, None), Copy(copy)])
     summary = album.library.apply(planned(album))
-    assert "another dupfind is at work" in left_words(summary.left_alone)["copy.jpg"]
+    assert "another program is at work" in left_words(summary.left_alone)["copy.jpg"]
     assert copy.exists()
+
+
+def test_the_trash_of_another_system_is_asked_to_bring_back_what_it_has(
+    pair: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Only macOS and Windows have such a one: this stands in for it.
+    taken = tmp_path / "somewhere"
+    taken.mkdir()
+    stand_in = ModuleType("send2trash")
+    stand_in.__dict__["send2trash"] = lambda path: os.rename(path, taken / Path(path).name)  # noqa: PTH104
+    monkeypatch.setitem(sys.modules, "send2trash", stand_in)
+    monkeypatch.setattr("dupfind.actions.doing._HAS_OWN_TRASH", True)
+    before = pair.tree()
+    assert pair.library.apply(planned(pair)).photos == 2
+    assert set(tree_of(taken)) == {"copy.jpg", "again.jpg"}
+    (run,) = pair.library.history()
+    assert (run.undoable, run.places) == (0, ())
+    assert "the system's trash has it" in pair.library.undo().left_alone[0].reason
+    (taken / "copy.jpg").rename(pair.folder / "sub/copy.jpg")
+    (taken / "again.jpg").rename(pair.folder / "again.jpg")
+    assert pair.library.undo().files == 2
+    assert pair.tree() == before

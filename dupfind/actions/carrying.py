@@ -82,16 +82,17 @@ def what_to_carry(photo: Path, sidecars: list[Path], kept: Path) -> Carried | No
         text = target.read_bytes() if target.exists() else b""
         ours = [*(parse(path.read_bytes()) for path in sidecars), *_in_file(photo)]
         theirs = [*([parse(text)] if text else []), *_in_file(kept)]
+        wanted = _missing(_joined(ours), _joined(theirs))
+        if wanted is None:
+            return None
+        data = written(text, wanted)
     except (PhotoError, OSError, ElementTree.ParseError) as error:
         raise RefusedError(f"its metadata cannot be carried over: {error}") from error
-    wanted = _missing(_joined(ours), _joined(theirs))
-    if wanted is None:
-        return None
-    existing = None
-    if text:
-        with Folder(target.parent) as folder:
-            existing = state_at(folder, target.name)
-    return Carried(target, written(text, wanted), existing)
+    with Folder(target.parent) as folder:
+        existing = state_at(folder, target.name)
+    if text and (existing is None or existing.sha256 != hashlib.sha256(text).hexdigest()):
+        raise RefusedError("the sidecar of the photo that stays is changing")
+    return Carried(target, data, existing)
 
 
 def parse(text: bytes) -> Metadata:

@@ -200,9 +200,6 @@ class Doing:
         place: Place | None,
         carried: Carried | None,
     ) -> None:
-        if carried is not None:
-            with ExitStack() as stack:
-                CarriedSpot(stack, entries[-1]).write(carried.data)
         pairs = list(zip(entries, held, strict=False))
         for entry, one in reversed(pairs):  # the photo last: what belongs to it goes first
             self._prepare(entry, one, place)
@@ -210,6 +207,9 @@ class Doing:
             if one.kept is not None and not one.kept.is_still(one.kept.folder.find(one.kept.name)):
                 raise RefusedError(f"what stays ({one.kept.state.path}) changed meanwhile")
         reached("prepared")
+        if carried is not None:  # now: until here its sidecar may have been one of those that stay
+            with ExitStack() as stack:
+                CarriedSpot(stack, entries[-1]).write(carried.data)
         with ExitStack() as stack:
             for entry in entries:
                 spot_of(stack, entry).finish()

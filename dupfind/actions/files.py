@@ -178,7 +178,7 @@ def hold_any(stack: ExitStack, path: Path, *, exclusive: bool) -> HeldFile:
         if not stat.S_ISREG(before.st_mode):
             raise RefusedError("it is not a regular file")
         if not native.lock_file(descriptor, exclusive=exclusive):
-            raise RefusedError("another dupfind is at work on it")
+            raise RefusedError("another program is at work on it (it holds its lock)")
         sha256 = hash_of(descriptor)
         after = os.fstat(descriptor)
     except OSError as error:

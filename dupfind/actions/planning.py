@@ -79,7 +79,9 @@ class _Planner:
         chosen, unsafe = _with_survivors(looked)
         left += unsafe
         going = frozenset(file.path for _, file, _, _ in chosen)
-        base = _common_folder([file.path for _, file, _, _ in chosen], self.roots)
+        base = None
+        if self.action is Action.MOVE:
+            base = _common_folder([file.path for _, file, _, _ in chosen], self.roots)
         removals = []
         freed = _freed(chosen)
         for (candidate, file, kept, _), size_bytes in zip(chosen, freed, strict=True):
@@ -101,10 +103,10 @@ class _Planner:
             stays, _ = _state_of(kept)
         except RefusedError as error:
             raise RefusedError(f"the photo that would stay ({kept.path}): {error}") from error
-        if file.number == stays.number or _is_same_place(photo.path, kept.path):
-            raise RefusedError(f"it is another name of the file that stays ({kept.path})")
         if file.inode == 0 or stays.inode == 0:
             raise RefusedError("its file system does not number files: two cannot be told from one")
+        if file.number == stays.number:
+            raise RefusedError(f"it is another name of the file that stays ({kept.path})")
         if self.action is Action.HARDLINK and file.device != stays.device:
             raise RefusedError("it lies on another disk than the photo that stays")
         return candidate, file, stays, names
@@ -112,7 +114,9 @@ class _Planner:
     def refuse_by_words(self, candidate: Candidate) -> None:
         """Refuse what the library's own words speak against."""
         photo = candidate.photo
-        if photo.is_reference or Path(os.path.realpath(photo.path)) in self.references:
+        if photo.is_reference or (
+            self.references and Path(os.path.realpath(photo.path)) in self.references
+        ):
             raise RefusedError("it lies in a reference folder")
         if photo.id == candidate.kept.id:
             raise RefusedError("it would have to stay in its own stead")
@@ -167,7 +171,7 @@ class _Planner:
 
     def destination(self, path: Path, base: Path | None) -> Path:
         """Return a free place below the target: the path from the indexed folder on."""
-        target = self.options.to or Path()
+        target = Path(self.options.to or "")
         whole = path.relative_to(base) if base else path.relative_to(path.anchor)
         for number in range(1, 1_000_000):
             place = target / whole.with_name(numbered(whole.name, number))
@@ -247,10 +251,6 @@ def _size(path: Path) -> int:
         return path.lstat().st_size
     except OSError:
         return -1
-
-
-def _is_same_place(one: Path, other: Path) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _common_folder(paths: Sequence[Path], roots: Sequence[Path]) -> Path | None:

@@ -9,7 +9,6 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from dupfind.actions.carrying import CarriedSpot
 from dupfind.actions.copying import copy_file
@@ -114,9 +113,18 @@ class Spot:
 
     def finish(self) -> None:
         """Remove what was to go, as long as the file lies where it went."""
-        if self.home is not None and self.at_away() and self.at_home():
+        if self.home is not None and self.at_away() and self.is_first():
             self.home.unlink(self.name)
             self.home.sync()
+
+    def is_first(self) -> bool:
+        """Whether the very file lies at home: not one that somebody put there meanwhile."""
+        found = self.home.find(self.name) if self.home else None
+        if found is None:
+            return False
+        # Without the device: it may have another number since a restart.
+        traits = (number_of(found)[1], found.st_size, found.st_mtime_ns)
+        return traits == (self.before.inode, self.before.size_bytes, self.before.mtime_ns)
 
     def take_back(self) -> None:
         """Bring the file back to where it was, from wherever it is.
@@ -335,6 +343,20 @@ class SharedSpot(Spot):
         """Nothing to bring back: the file has its name, time and bytes."""
 
 
+class SystemTrashSpot(Spot):
+    """A file that the trash of macOS or Windows has, which does not say where."""
+
+    def may_finish(self) -> bool:
+        return self.is_home_free()
+
+    def finish(self) -> None:
+        """Nothing is left over."""
+
+    def undo(self) -> None:
+        if not self.at_home():
+            raise RefusedError("the system's trash has it: put it back there")
+
+
 _KINDS: dict[Action, type[Spot]] = {
     Action.TRASH: Spot,
     Action.MOVE: Spot,
@@ -348,6 +370,8 @@ def spot_of(stack: ExitStack, entry: Entry) -> "Spot | CarriedSpot":
     """Look at the places of an entry; ``stack`` closes what is opened."""
     if entry.role is Role.CARRIED:
         return CarriedSpot(stack, entry)
+    if entry.action is Action.TRASH and entry.destination is None:
+        return SystemTrashSpot(stack, entry)
     return _KINDS[entry.action](stack, entry)
 
 
@@ -368,15 +392,6 @@ def _discard(folder: Folder | None, name: str) -> None:
     """Remove a file of ours that may be there."""
     if folder is not None and folder.find(name) is not None:  # a read-only disk says no to unlink
         folder.unlink(name)
-
-
-def lies_at(entry: Entry) -> Path | None:
-    """Return where the file of a done entry lies, or None when it is nowhere any more."""
-    with ExitStack() as stack:
-        spot = spot_of(stack, entry)
-        if isinstance(spot, Spot) and spot.at_away():
-            return entry.destination
-    return None
 
 
 def same_bytes_kept(entry: Entry) -> bool:

@@ -11,6 +11,7 @@ import click
 
 from dupfind import __version__
 from dupfind.cli.common import shared_options
+from dupfind.cli.memory import is_out_of_memory, too_little_memory
 from dupfind.cli.streams import (
     CLOSED_READER_STATUS,
     fill_standard_streams,
@@ -115,6 +116,8 @@ class LazyGroup(click.Group):
         except OSError as error:
             raise _explained(error) from error
         except Exception as error:  # the last line of defence: say it, and how to help
+            if is_out_of_memory(error):
+                raise too_little_memory(_one_line(error)) from error
             raise _unexpected(error) from error
 
 

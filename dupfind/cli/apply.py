@@ -1,6 +1,5 @@
 """`dupfind apply`."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,7 +99,7 @@ def apply(
             f"deleting cannot be undone; if you want it, add --i-know '{DELETE_WORDS}'"
         )
     options = PlanOptions(
-        Path(os.path.abspath(to)) if to else None,  # noqa: PTH100 - resolve() would follow links
+        to,
         groups=frozenset(groups) or None,
         carry_metadata=carry_metadata,
     )

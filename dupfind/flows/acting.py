@@ -4,7 +4,7 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def plan_removal(store: Store, action: Action, options: PlanOptions | None = Non
     options = options or PlanOptions()
     roots = _roots(store)
     if action is Action.MOVE:
-        _check_target(options.to, roots, store)
+        options = replace(options, to=_checked_target(options.to, roots, store))
     left: list[LeftAlone] = []
     found = list(candidates(store, action, options, left))
     references = frozenset(Path(os.path.realpath(path)) for path in store.reference_paths())
@@ -76,6 +76,10 @@ def apply_plan(store: Store, plan: Plan, on_progress: OnProgress | None = None) 
         "to": str(plan.options.to) if plan.options.to else None,
         "carry_metadata": plan.options.carry_metadata,
     }
+    if (
+        plan.options.carry_metadata
+    ):  # at first those whose sidecars are compared with the kept one's
+        removals.sort(key=lambda removal: -len(removal.parts))
     summary = ActSummary(0, plan.action, left_alone=tuple(left), settled=settled)
     if not removals:
         return summary
@@ -85,7 +89,7 @@ def apply_plan(store: Store, plan: Plan, on_progress: OnProgress | None = None) 
             _StoreJournal(store),
             run.id,
             plan.action,
-            plan.options.to,
+            Path(plan.options.to) if plan.options.to else None,
             store.paths.root / BACKUPS if plan.options.carry_metadata else None,
         )
         done: list[tuple[PlannedRemoval, list[Entry]]] = []
@@ -290,11 +294,15 @@ def _roots(store: Store) -> list[Path]:
     return list(dict.fromkeys(Path(os.path.abspath(folder)) for folder in named))  # noqa: PTH100
 
 
-def _check_target(target: Path | None, roots: Iterable[Path], store: Store) -> None:
-    if target is None:
+def _checked_target(to: Path | str | None, roots: Iterable[Path], store: Store) -> Path:
+    """Return the folder to move to as a whole path.
+
+    Raises:
+        ActionError: There is none, or it would be indexed or lie in the library.
+    """
+    if to is None:
         raise ActionError("moving needs a folder to move to; name it with --to")
-    if not target.is_absolute():
-        raise ActionError(f"the folder to move to ({target}) must be a whole path")
+    target = Path(os.path.abspath(to))  # noqa: PTH100 - resolve() would follow links
     real = Path(os.path.realpath(target))
     if real.exists() and not real.is_dir():
         raise ActionError(f"{target} is no folder; choose one to move to")
@@ -306,3 +314,4 @@ def _check_target(target: Path | None, roots: Iterable[Path], store: Store) -> N
                 f"{target} lies in the indexed folder {root}: the next index would find the photos "
                 "there again; choose a folder outside"
             )
+    return target
