@@ -192,8 +192,9 @@ def _report(
     first: dict[str, list[bool]] = {"up to 3": [], "4 or more": []}
     for held in range(FOLDS):
         trees = _grown_on_groups(groups, numbers, np.flatnonzero(fold != held).tolist())
+        origin = Origin(_NO_TREES, trees)
         for row in np.flatnonzero(fold == held):
-            best = int(trees.log_odds(numbers[row]).argmax())
+            best = int(origin.weighed(numbers[row]).argmax())
             size = "4 or more" if len(numbers[row]) > 3 else "up to 3"
             first[size].append(best == groups[row].original)
     for size, right in first.items():

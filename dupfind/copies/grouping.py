@@ -106,7 +106,9 @@ def _centred(
     builder: "_Builder",
 ) -> tuple[Star, Lineage]:
     """Make the original the centre of its group, where that is proven enough."""
-    tiers = {first[row].id: lineage.of(row) for row in star.members}
+    # What shows photos of other groups too comes after all that it could show.
+    late = {row: len(star.members) + 1 for row in star.bridges}
+    tiers = {first[row].id: lineage.of(row) + late.get(row, 0) for row in star.members}
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
     star = recentred(star, edges, [place[photo.id] for photo in ordered])

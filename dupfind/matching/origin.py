@@ -24,6 +24,9 @@ from dupfind.matching.trees import Trees
 Floats = NDArray[np.float64]
 
 MOST_OF_A_PAIR = 6.0  # log odds: one sure pair must not outweigh what several others say
+FOR_MOST = (
+    2.0  # log odds where all others lie the same way round, and again where they are as large
+)
 _UNSTRETCHED = 0.015
 _PLACE = {name: at for at, name in enumerate(TRACES)}
 STANDING = (
@@ -45,7 +48,12 @@ class Origin:
 
     def log_odds(self, traced: Traced) -> Floats:
         """Return for each picture the log odds that it is the original, (pictures,)."""
-        return self.standing.log_odds(standing(traced, self.links(traced)))
+        return self.weighed(standing(traced, self.links(traced)))
+
+    def weighed(self, numbers: Floats) -> Floats:
+        """Return the log odds by the numbers of ``STANDING``, (pictures,)."""
+        most = numbers[:, [STANDING.index("usual"), STANDING.index("as_large")]].sum(axis=1)
+        return np.asarray(self.standing.log_odds(numbers) + FOR_MOST * most, np.float64)
 
     def links(self, traced: Traced) -> Floats:
         """Return the log odds that each column was made from each row, antisymmetric; NaN unknown."""
