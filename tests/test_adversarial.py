@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dupfind.options import ClusterOptions
 from dupfind.photos.edits import apply_edit
+from dupfind.records import Advice
 
 Pixels = NDArray[np.uint8]
 ALBUM = (
@@ -109,6 +110,9 @@ def test_a_collage_leaves_six_groups_six(tmp_path: Path, small_model: Path) -> N
     collage = next(one.id for one in library.photos() if one.path.stem == "collage")
     assert home[0].bridges == (collage,)
     assert home[0].keep.photo_id != collage
+    (member,) = (member for member in home[0].members if member.photo_id == collage)
+    assert member.advice is Advice.LOOK
+    assert all(group.also_in == (collage,) for group in groups if group is not home[0])
 
 
 def logo(pixels: Pixels) -> Pixels:

@@ -192,6 +192,7 @@ def test_another_version_of_the_prover_proves_anew(
         "proof-another",
         "look-another",
         "clues-another",
+        "order-another",
     }
 
 

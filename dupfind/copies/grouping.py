@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
 from dupfind.copies.kept import Kept
-from dupfind.copies.originals import Lineage, lineage_of, with_pairs
+from dupfind.copies.originals import Lineage, lineages_of, with_pairs
 from dupfind.copies.proving import Prover
 from dupfind.evidence import QUORUM, Evidence
-from dupfind.matching.advice import HARMLESS, advise, more_exif, more_inside
+from dupfind.matching.advice import advise, may_be_harmless, more_exif, more_inside
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
@@ -75,31 +75,46 @@ def make_groups(
     ]
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
     builder = _Builder(scored, contents, known, prover.kept)
-    judged = [_judged(star, edges, first, rules, builder) for star in stars]
+    ranked = [_ranked(star, builder) for star in stars]
+    photos = builder.contents.first
+    lineages = lineages_of(ranked, photos, builder.proven, builder.may_go, prover.kept)
+    judged = [
+        _centred(star, lineage, edges, first, rules, builder)
+        for star, lineage in zip(stars, lineages, strict=True)
+    ]
     judged += [(star, Lineage()) for star in alone]
     also_in = _appearances([star for star, _ in judged], edges)
     for number, (star, lineage) in enumerate(judged, 1):
         yield builder.build(number, star, lineage, also_in.get(number - 1, ()))
 
 
-def _judged(
-    star: Star, edges: Edges, first: Sequence[Photo], rules: Sequence[Rule], builder: "_Builder"
-) -> tuple[Star, Lineage]:
-    """Look into the photos of a group and make the original its centre, where that is proven enough."""
-    # What most of the others are proven against is most likely where they come from.
+def _ranked(star: Star, builder: "_Builder") -> list[int]:
+    """Return the members, those first that most of the others are proven against."""
     degree = {
         row: sum(builder.proven(row, other) is not None for other in star.members if other != row)
         for row in star.members
     }
-    ranked = sorted(star.members, key=lambda row: (row in star.bridges, -degree[row]))
-    photos, kept = builder.contents.first, builder.kept
-    lineage = lineage_of(ranked, ranked[0], photos, builder.proven, kept)
-    tiers = {first[row].id: lineage.of(row) for row in star.members}
+    return sorted(star.members, key=lambda row: (row in star.bridges, -degree[row]))
+
+
+def _centred(
+    star: Star,
+    lineage: Lineage,
+    edges: Edges,
+    first: Sequence[Photo],
+    rules: Sequence[Rule],
+    builder: "_Builder",
+) -> tuple[Star, Lineage]:
+    """Make the original the centre of its group, where that is proven enough."""
+    # What shows photos of other groups too comes after all that it could show.
+    late = {row: len(star.members) + 1 for row in star.bridges}
+    tiers = {first[row].id: lineage.of(row) + late.get(row, 0) for row in star.members}
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
     star = recentred(star, edges, [place[photo.id] for photo in ordered])
     waiting = [row for row in star.members if builder.may_go(star.centre, row)]
-    return star, with_pairs(lineage, star.centre, waiting, photos, builder.proven, kept)
+    photos = builder.contents.first
+    return star, with_pairs(lineage, star.centre, waiting, photos, builder.proven, builder.kept)
 
 
 def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:
@@ -251,7 +266,10 @@ class _Builder:
 
     def may_go(self, centre: int, row: int) -> bool:
         """Say whether a member's relation is one with which nothing may be lost."""
-        return row != centre and self._relation(centre, row)[0] in HARMLESS
+        if row == centre:
+            return False
+        relation, _, _, evidence = self._relation(centre, row)
+        return may_be_harmless(relation, evidence)
 
     def _members(self, star: Star, row: int, keep: Photo, lineage: Lineage) -> Iterator[Member]:
         photos = self.contents.photos[row]

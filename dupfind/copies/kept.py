@@ -17,9 +17,11 @@ from dupfind.copies.features import FEATURES_KIND
 from dupfind.copies.kept_forms import (
     read_clues,
     read_look,
+    read_order,
     read_proven,
     write_clues,
     write_look,
+    write_order,
     write_proven,
 )
 from dupfind.matching.closer import CloserLook
@@ -60,8 +62,8 @@ class Kept:
         self.made = Counts()
         self._cache = cache
         self._contents = [photo.sha256 for photo in photos]
-        self._proofs, self._looks, self._clues = (
-            f"{name}-{code_version(*PROVERS)}" for name in ("proof", "look", "clues")
+        self._proofs, self._looks, self._clues, self._orders = (
+            f"{name}-{code_version(*PROVERS)}" for name in ("proof", "look", "clues", "order")
         )
 
     def proofs(self, jobs: Sequence[Job]) -> list[Proven | None]:
@@ -112,9 +114,19 @@ class Kept:
         )
         self._put(self._clues, rows)
 
+    def order(self, a: int, b: int, made_of: bytes) -> list[int] | None:
+        """Return the tiers of a group by its first two rows, if found before from the same ``made_of``."""
+        (text,) = self._get(self._orders, [(a, b, _digest(made_of))])
+        return read_order(text) if text else None
+
+    def keep_orders(self, found: Sequence[tuple[int, int, bytes, Sequence[int]]]) -> None:
+        """Keep (first row, second row, what it is made of, tiers) of groups."""
+        rows = [(a, b, _digest(made_of), write_order(tiers)) for a, b, made_of, tiers in found]
+        self._put(self._orders, rows)
+
     def forget_others(self, contents: Iterable[str]) -> None:
         """Forget what was made by other code, and the pairs of other contents."""
-        self._cache.keep_only((self._proofs, self._looks, self._clues), contents)
+        self._cache.keep_only((self._proofs, self._looks, self._clues, self._orders), contents)
 
     def _get(self, kind: str, asked: Iterable[tuple[int, int, bytes]]) -> list[str | None]:
         wanted = [((self._contents[a], self._contents[b]), made_of) for a, b, made_of in asked]

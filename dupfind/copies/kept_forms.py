@@ -5,7 +5,7 @@ damaged.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -65,11 +65,21 @@ def read_clues(text: str) -> Verdict | None:
     return _read(text, _verdict)
 
 
+def write_order(tiers: Sequence[int]) -> str:
+    """Pack the tiers of a group."""
+    return _write(list(tiers))
+
+
+def read_order(text: str) -> list[int] | None:
+    """Unpack the tiers of a group; None where they are damaged."""
+    return _read(text, lambda values: [int(value) for value in values])
+
+
 def _write(values: Any) -> str:
     return json.dumps(values, separators=(",", ":"), default=lambda number: number.item())
 
 
-def _read(text: str, make: Callable[[dict[str, Any]], _Result]) -> _Result | None:
+def _read(text: str, make: Callable[[Any], _Result]) -> _Result | None:
     try:
         return make(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -1,8 +1,8 @@
-"""Look into the photos of a group to tell which is the original and what the others lost."""
+"""Look into the photos of groups to tell which is the original and what the others lost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -12,20 +12,42 @@ from dupfind.copies.kept import Kept
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.matching.clues import Verdict
+from dupfind.matching.extent import CORNERS, project, whole_turn
+from dupfind.matching.family import lay_out
 from dupfind.matching.features import use_one_thread
 from dupfind.matching.lineage import tiers
+from dupfind.matching.origin import shipped_origin
 from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
+from dupfind.matching.traces import NOTHING_TRACED, Traced, trace
 from dupfind.photos.details import read_details
-from dupfind.records import Photo
+from dupfind.records import Photo, Relation
 from dupfind.system import usable_cores
 
-LOOKED_INTO = 8  # members of a group; the others come after them
+LOOKED_INTO = 12  # members of a group; the others come after them
+MOSTLY = 0.5  # share of its pairs in which what holds others is known to, to come after them
+LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "GIF", "DNG", "RAW"})
+MODERN = frozenset({"WEBP", "AVIF", "HEIF", "HEIC"})
 
 Matrix = NDArray[np.float64]
 Pair = tuple[int, int]
 # Returns the evidence of row b as made from row a; None where the pair is not proven.
 Between = Callable[[int, int], Evidence | None]
+# Says of (kept row, row) whether a closer comparison could let the second go.
+MayGo = Callable[[int, int], bool]
+
+
+@dataclass
+class Looks:
+    """Photos by row as they are judged, each read once; None for those that cannot be read any more."""
+
+    photos: Sequence[Photo]
+    known: dict[int, Look | None] = field(default_factory=dict)
+
+    def __getitem__(self, row: int) -> Look | None:
+        if row not in self.known:
+            self.known[row] = _look(self.photos[row])
+        return self.known[row]
 
 
 @dataclass(frozen=True)
@@ -34,11 +56,11 @@ class Lineage:
 
     Attributes:
         tier: Tier of each row, 0 the first; rows without one were not looked into.
-        verdicts: (a, b) with the verdict of each pair that was looked at, in both directions.
+        verdicts: (kept, row) with the verdict of each pair that was looked at.
     """
 
     tier: Mapping[int, int] = field(default_factory=dict)
-    verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
+    verdicts: Mapping[Pair, Verdict] = field(default_factory=dict)
 
     @property
     def balanced(self) -> bool:
@@ -50,38 +72,81 @@ class Lineage:
         return self.tier.get(row, len(self.tier))
 
 
-def lineage_of(
-    rows: Sequence[int],
-    centre: int,
+@dataclass(frozen=True)
+class Laid:
+    """How the rows of a group lie on each other, by their places in ``rows``.
+
+    Attributes:
+        rows: Those to look into.
+        frame: Place of the row in whose frame the others are laid.
+        matrices: (3, 3) of each, from its shares to the frame's.
+        holds, framed: (a, b) with a < b: 1 where b is known to hold a, or to be a with a frame; -1
+            the other way about.
+    """
+
+    rows: list[int]
+    frame: int
+    matrices: list[Matrix]
+    holds: dict[Pair, int]
+    framed: dict[Pair, int]
+
+    @property
+    def last(self) -> list[int]:
+        """Places of those that are known to hold most others among other things."""
+        return [place for place in range(len(self.rows)) if _holds_most(place, self.holds)]
+
+    def to_bytes(self, photos: Sequence[Photo]) -> bytes:
+        """Return what the order is made of, besides code."""
+        parts = [photos[row].sha256.encode() for row in self.rows]
+        parts += [matrix.tobytes() for matrix in self.matrices]
+        parts.append(
+            repr((self.frame, sorted(self.holds.items()), sorted(self.framed.items()))).encode()
+        )
+        return b"".join([*parts, shipped_origin().version.encode()])
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The traces of rows, by place; empty where there is nothing to compare."""
+
+    rows: list[int]
+    traced: Traced
+
+
+def lineages_of(
+    groups: Sequence[Sequence[int]],
     photos: Sequence[Photo],
     between: Between,
+    may_go: MayGo,
     kept: Kept | None = None,
-) -> Lineage:
-    """Judge the rows of one group, at most ``LOOKED_INTO`` of them.
+) -> list[Lineage]:
+    """Put the rows of each group in the order in which they were made.
 
     Args:
-        rows: The group; the most promising first.
-        centre: The row that most of them are proven against.
-        photos: The photo of each row of the library.
+        groups: Rows, the most promising first; ``LOOKED_INTO`` of each group are looked into.
+        photos: The photo of each row.
         between: Evidence with a matrix.
-        kept: The clues that were found before.
+        may_go: What is likely kept is compared closely with the rows that may go.
+        kept: What was found before.
     """
-    matrices = _to_centre(rows, centre, between)
-    chosen = [row for row in rows if row in matrices][:LOOKED_INTO]
-    asked = {}
-    for a, b in combinations(chosen, 2):
-        question = _question(between(a, b), matrices[a], matrices[b])
-        if question is not None:
-            asked[a, b] = question
-    verdicts, unreadable = _judged(asked, photos, kept)
-    known = [row for row in chosen if row not in unreadable]
-    place = {row: number for number, row in enumerate(known)}
-    found = tiers(
-        len(known), {(place[a], place[b]): verdict for (a, b), verdict in verdicts.items()}
-    )
-    both = dict(verdicts)
-    both.update({(b, a): verdict.reversed() for (a, b), verdict in verdicts.items()})
-    return Lineage(dict(zip(known, found, strict=True)), both)
+    laid = [lay(rows, photos, between) for rows in groups]
+    known = [None if kept is None else _known_order(one, photos, kept) for one in laid]
+    missing = [place for place, lineage in enumerate(known) if lineage is None]
+
+    def found_of(place: int) -> Lineage:
+        looks = Looks(photos)
+        lineage = _lineage(laid[place], looks)
+        first = [row for row, tier in lineage.tier.items() if tier == 0]
+        waiting = [row for row in groups[place] if len(first) == 1 and may_go(first[0], row)]
+        return replace(
+            lineage, verdicts=_judged(first[0], waiting, looks, between) if waiting else {}
+        )
+
+    with ThreadPoolExecutor(usable_cores(), "judge", initializer=use_one_thread) as pool:
+        fresh = dict(zip(missing, pool.map(found_of, missing), strict=True))
+    if kept is not None:
+        _keep(fresh, laid, photos, between, kept)
+    return [fresh[place] if lineage is None else lineage for place, lineage in enumerate(known)]
 
 
 def with_pairs(
@@ -95,87 +160,134 @@ def with_pairs(
     """Return the lineage with the verdict of each (centre, row) too: nothing may go unlooked into."""
     verdicts = dict(lineage.verdicts)
     missing = [row for row in rows if (centre, row) not in verdicts]
-    # Photos are held at full size: only a few at a time.
-    for start in range(0, len(missing), LOOKED_INTO):
-        asked = {}
-        for row in missing[start : start + LOOKED_INTO]:
-            matrix = _matrix(between(centre, row))
-            if matrix is not None:
-                asked[centre, row] = _Question(matrix, _container(between(centre, row)))
-        verdicts.update(_judged(asked, photos, kept)[0])
-    return Lineage(lineage.tier, verdicts)
+    for row in missing if kept is not None else ():
+        made_of = _made_of(between(centre, row))
+        found = kept.clues(centre, row, made_of) if kept is not None and made_of else None
+        if found is not None:
+            verdicts[centre, row] = found
+    missing = [row for row in missing if (centre, row) not in verdicts]
+    fresh = _judged(centre, missing, Looks(photos), between) if missing else {}
+    if kept is not None:
+        kept.keep_clues({pair: (_made_of(between(*pair)), one) for pair, one in fresh.items()})
+    return replace(lineage, verdicts={**verdicts, **fresh})
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What a pair is judged by besides its two photos."""
-
-    matrix: Matrix
-    container: str | None
-
-    def to_bytes(self) -> bytes:
-        return self.matrix.tobytes() + str(self.container).encode()
+def lay(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> Laid:
+    """Lay the rows of one group on each other, ``LOOKED_INTO`` of them at most."""
+    frame = _frame(rows, photos, between)
+    found = _to_frame(rows, frame, between)
+    known = [row for row in found if _is_invertible(found[row])][:LOOKED_INTO]
+    holds, framed = _containers(known, between)
+    return Laid(known, known.index(frame), [found[row] for row in known], holds, framed)
 
 
-def _question(
-    evidence: Evidence | None, to_centre_a: Matrix, to_centre_b: Matrix
-) -> _Question | None:
-    """Return how a pair lies on each other: as it was proven, or else by way of the centre."""
-    matrix = _matrix(evidence)
-    if matrix is None:
-        try:
-            matrix = np.linalg.inv(to_centre_b) @ to_centre_a
-        except np.linalg.LinAlgError:  # a part of no size
-            return None
-        matrix = matrix / matrix[2, 2]
-    return _Question(matrix, _container(evidence))
+def compare(laid: Laid, looks: Looks) -> Compared:
+    """Trace all pairs of a group, of those photos that can still be read."""
+    places = [place for place, row in enumerate(laid.rows) if looks[row] is not None]
+    if laid.frame not in places:  # without it there is nothing to lay the others on
+        return Compared([], NOTHING_TRACED)
+    rows = [laid.rows[place] for place in places]
+    pictures = [look for row in rows if (look := looks[row]) is not None]
+    matrices = [laid.matrices[place] for place in places]
+    family = lay_out(pictures, matrices, places.index(laid.frame))
+    holds, framed = (_renumbered(known, places) for known in (laid.holds, laid.framed))
+    return Compared(rows, trace(family, holds, framed))
+
+
+def _renumbered(known: Mapping[Pair, int], places: Sequence[int]) -> dict[Pair, int]:
+    new = {place: number for number, place in enumerate(places)}
+    return {(new[a], new[b]): sign for (a, b), sign in known.items() if a in new and b in new}
+
+
+def _lineage(laid: Laid, looks: Looks) -> Lineage:
+    compared = compare(laid, looks)
+    if len(compared.rows) < 2:
+        return Lineage(dict.fromkeys(compared.rows, 0))
+    odds = shipped_origin().log_odds(compared.traced)
+    last_rows = {laid.rows[place] for place in laid.last}
+    last = [place for place, row in enumerate(compared.rows) if row in last_rows]
+    return Lineage(dict(zip(compared.rows, tiers(odds, last=last), strict=True)))
 
 
 def _judged(
-    asked: Mapping[Pair, _Question], photos: Sequence[Photo], kept: Kept | None
-) -> tuple[dict[Pair, Verdict], set[int]]:
-    """Return the verdicts of pairs, and the rows that cannot be read any more.
-
-    A photo is read only for what is not known yet, and once for all its pairs.
-    """
-    known = {} if kept is None else _known(asked, kept)
-    missing = [pair for pair in asked if pair not in known]
-    rows = sorted({row for pair in missing for row in pair})
-    with ThreadPoolExecutor(usable_cores(), initializer=use_one_thread) as pool:
-        looks = dict(zip(rows, pool.map(lambda row: _look(photos[row]), rows), strict=True))
-
-        def judge_of(pair: Pair) -> Verdict | None:
-            a, b = looks[pair[0]], looks[pair[1]]
-            question = asked[pair]
-            if a is None or b is None:
-                return None
-            return judge(a, b, question.matrix, container=question.container)
-
-        judged = zip(missing, pool.map(judge_of, missing), strict=True)
-        fresh = {pair: verdict for pair, verdict in judged if verdict is not None}
-    if kept is not None:
-        kept.keep_clues({pair: (asked[pair].to_bytes(), found) for pair, found in fresh.items()})
-    unreadable = {row for row, look in looks.items() if look is None}
-    return {
-        pair: found for pair in asked if (found := known.get(pair) or fresh.get(pair))
-    }, unreadable
+    centre: int, rows: Sequence[int], looks: Looks, between: Between
+) -> dict[Pair, Verdict]:
+    """Return the verdicts of (centre, row), of those that lie on each other and can be read."""
+    found: dict[Pair, Verdict] = {}
+    for row in rows:
+        evidence = between(centre, row)
+        matrix = _matrix(evidence)
+        if evidence is None or matrix is None or not _is_invertible(matrix):
+            continue
+        first, other = looks[centre], looks[row]
+        if first is not None and other is not None:
+            found[centre, row] = judge(first, other, matrix, container=_container(evidence))
+    return found
 
 
-def _known(asked: Mapping[Pair, _Question], kept: Kept) -> dict[Pair, Verdict]:
-    found = {pair: kept.clues(*pair, question.to_bytes()) for pair, question in asked.items()}
-    return {pair: verdict for pair, verdict in found.items() if verdict is not None}
+def _known_order(laid: Laid, photos: Sequence[Photo], kept: Kept) -> Lineage | None:
+    if len(laid.rows) < 2:
+        return None
+    found = kept.order(laid.rows[0], laid.rows[1], laid.to_bytes(photos))
+    if found is None or len(found) != len(laid.rows):
+        return None
+    return Lineage(dict(zip(laid.rows, found, strict=True)))
 
 
-def _to_centre(rows: Sequence[int], centre: int, between: Between) -> dict[int, Matrix]:
-    """Return the matrix from each row's shares to the centre's, through one other row at most."""
-    found: dict[int, Matrix] = {centre: np.eye(3)}
-    direct = {row: _matrix(between(row, centre)) for row in rows if row != centre}
-    found |= {row: matrix for row, matrix in direct.items() if matrix is not None}
+def _keep(
+    found: Mapping[int, Lineage],
+    laid: Sequence[Laid],
+    photos: Sequence[Photo],
+    between: Between,
+    kept: Kept,
+) -> None:
+    """Keep what was found of groups; not the order where photos could not be read."""
+    orders = []
+    for place, lineage in found.items():
+        rows = laid[place].rows
+        if len(rows) > 1 and all(row in lineage.tier for row in rows):
+            tiers_of = [lineage.tier[row] for row in rows]
+            orders.append((rows[0], rows[1], laid[place].to_bytes(photos), tiers_of))
+    kept.keep_orders(orders)
+    verdicts = [item for lineage in found.values() for item in lineage.verdicts.items()]
+    kept.keep_clues({pair: (_made_of(between(*pair)), one) for pair, one in verdicts})
+
+
+def _made_of(evidence: Evidence | None) -> bytes:
+    """Return what a verdict is made of besides the two photos."""
+    if evidence is None:
+        return b""
+    return repr((evidence.matrix, _container(evidence))).encode()
+
+
+def _frame(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> int:
+    """Return the row that most others show whole, as large as most: they need not be drawn anew."""
+    sizes = {row: sorted((photos[row].width, photos[row].height)) for row in rows}
+
+    def rank(row: int) -> tuple[int, int, int, int]:
+        found = {other: _matrix(between(other, row)) for other in rows if other != row}
+        known = {other: matrix for other, matrix in found.items() if matrix is not None}
+        whole = [
+            o for o, matrix in known.items() if whole_turn(project(matrix, CORNERS)) is not None
+        ]
+        as_large = sum(sizes[other] == sizes[row] for other in whole)
+        return as_large, len(whole), len(known), photos[row].width * photos[row].height
+
+    return max(rows, key=rank)
+
+
+def _to_frame(rows: Sequence[int], frame: int, between: Between) -> dict[int, Matrix]:
+    """Return the matrix from each row's shares to the frame's, through one other row at most."""
+    found: dict[int, Matrix] = {frame: np.eye(3)}
+    direct = {row: _matrix(between(row, frame)) for row in rows if row != frame}
+    known = {row: matrix for row, matrix in direct.items() if matrix is not None}
+    whole = {row: whole_turn(project(matrix, CORNERS)) is not None for row, matrix in known.items()}
+    found |= {row: known[row] for row in sorted(known, key=lambda row: not whole[row])}
     for row in rows:
         if row in found:
             continue
         for middle in list(found):
-            matrix = _matrix(between(row, middle)) if middle != centre else None
+            matrix = _matrix(between(row, middle)) if middle != frame else None
             if matrix is not None:
                 found[row] = found[middle] @ matrix
                 break
@@ -188,6 +300,31 @@ def _matrix(evidence: Evidence | None) -> Matrix | None:
     return np.array(evidence.matrix).reshape(3, 3)
 
 
+def _is_invertible(matrix: Matrix) -> bool:
+    return bool(np.isfinite(matrix).all()) and abs(float(np.linalg.det(matrix))) > 1e-9
+
+
+def _containers(rows: Sequence[int], between: Between) -> tuple[dict[Pair, int], dict[Pair, int]]:
+    """Return which of two places holds the other among other things, and which has a frame."""
+    holds: dict[Pair, int] = {}
+    framed: dict[Pair, int] = {}
+    for pair in combinations(range(len(rows)), 2):
+        evidence = between(rows[pair[0]], rows[pair[1]])
+        if evidence is None:
+            continue
+        if evidence.frame is not None:
+            framed[pair] = 1 if evidence.frame == "b" else -1
+        if _is_composite(evidence) and evidence.part is not None:
+            holds[pair] = 1 if evidence.part == "a" else -1
+    return holds, framed
+
+
+def _holds_most(place: int, holds: Mapping[tuple[int, int], int]) -> bool:
+    """Say whether a picture is known to hold most of those that it is proven against as a whole."""
+    mine = [sign if b == place else -sign for (a, b), sign in holds.items() if place in (a, b)]
+    return bool(mine) and sum(sign > 0 for sign in mine) > MOSTLY * len(mine)
+
+
 def _look(photo: Photo) -> Look | None:
     try:
         details = read_details(
@@ -195,17 +332,27 @@ def _look(photo: Photo) -> Look | None:
         )
     except PhotoError:  # it cannot be read any more, or is another: nothing is known of it
         return None
-    return look_at(
+    look = look_at(
         details.pixels, table=details.table, camera=details.camera, edited=details.edited
+    )
+    pixels = photo.width * photo.height
+    return replace(
+        look,
+        native_pixels=pixels,
+        bytes_per_pixel=photo.size_bytes / max(1, pixels),
+        lossless=photo.format in LOSSLESS,
+        modern=photo.format in MODERN,
     )
 
 
-def _container(evidence: Evidence | None) -> str | None:
+def _is_composite(evidence: Evidence) -> bool:
+    return bool(evidence.relations) and evidence.relations[-1] is Relation.COMPOSITE
+
+
+def _container(evidence: Evidence) -> str | None:
     """Return which of the two is known to hold the other and more."""
-    if evidence is None:
-        return None
     if evidence.frame is not None:
         return evidence.frame
-    if evidence.relations and evidence.relations[-1] == "composite" and evidence.part is not None:
+    if _is_composite(evidence) and evidence.part is not None:
         return "b" if evidence.part == "a" else "a"
     return None

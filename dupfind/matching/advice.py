@@ -14,9 +14,14 @@ LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself
 VERY_SOFT = 3.0
-UNTOUCHED = 0.002  # share of the overlap that saving anew may change
+UNTOUCHED = 0.001  # share of the overlap that saving anew may change
+UNTOUCHED_COARSE = 0.02  # and saving coarsely, scattered over the picture
+SAME_TONES = 1.8  # grey levels that saving anew may change all colours by
+SAME_TONES_COARSE = 3.0  # and saving coarsely, or in few colours
+SPARED_EDGES = 0.75  # of their strength that saving anew leaves the hardest edges
 FEW_TONES = 2.9  # weight of a palette of few colours, which changes a little everywhere
-PALETTE = 0.025
+PALETTE = 0.05
+ONE_REGION = 0.003  # share that no saving changes in one place
 
 _BY_EXTRA = {  # by the words of photos.extras
     "animation": Reason.ANIMATION,
@@ -27,6 +32,7 @@ _BY_EXTRA = {  # by the words of photos.extras
     "several pictures": Reason.SEVERAL_PICTURES,
     "layers": Reason.LAYERS,
 }
+_SAME = frozenset({Relation.IDENTICAL, Relation.SAME_PIXELS})
 _MANY_FRAMES = frozenset({Reason.ANIMATION, Reason.PAGES, Reason.SEVERAL_PICTURES})
 _OWN_CONTENT = _MANY_FRAMES | {Reason.VIDEO}  # it does not follow from the first picture
 _BY_CLUE = {
@@ -42,6 +48,8 @@ _BY_CLUE = {
     Clue.FLAT: Reason.SOFTER,
 }
 HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
+# Named by a small picture; saving coarsely can look like it there, and a closer comparison tells.
+DOUBTFUL = HARMLESS | {Relation.RECOLOURED, Relation.EDITED}
 
 
 def advise(
@@ -56,11 +64,21 @@ def advise(
         photo, kept: The two.
     """
     lost = list(dict.fromkeys(_lost(relation, evidence, verdict, photo, kept)))
-    if not lost and relation in HARMLESS and _may_be_better(verdict, photo, kept):
+    if not lost and relation not in _SAME and _may_be_better(verdict, photo, kept):
         lost = [Reason.FINER]
     if lost:
         return Advice.LOOK, tuple(lost)
     return Advice.REMOVE, (_harmless(relation, verdict),)
+
+
+def may_be_harmless(relation: Relation, evidence: Evidence) -> bool:
+    """Say whether a closer comparison could still find that nothing is lost with a copy."""
+    if relation in HARMLESS:
+        return True
+    tones = evidence.tones
+    toned = tones is not None and (tones.is_negative or tones.contrast != 0 or tones.loses_colour)
+    changed = evidence.frame or evidence.warped or evidence.stretch is not None or evidence.grey
+    return {*evidence.relations, relation} <= DOUBTFUL and not (toned or changed)
 
 
 def more_exif(photo: Photo, kept: Photo) -> bool:
@@ -111,7 +129,9 @@ def _lost(
     if relation == Relation.SIMILAR:
         yield Reason.UNPROVEN
         return
-    yield from _by_evidence(relation, evidence)
+    closely = verdict is not None and verdict.edges is not None
+    told = closely and may_be_harmless(Relation(relation), evidence)
+    yield from _by_evidence(relation, evidence, told=told)
     if verdict is None:
         if Relation(relation) in HARMLESS:
             yield Reason.UNSEEN
@@ -119,7 +139,8 @@ def _lost(
         yield from _by_verdict(verdict)
 
 
-def _by_evidence(relation: str, evidence: Evidence) -> Iterator[Reason]:
+def _by_evidence(relation: str, evidence: Evidence, *, told: bool) -> Iterator[Reason]:
+    """Yield what the proof found; ``told``: what a closer comparison tells better is left to it."""
     holds = {*evidence.relations, Relation(relation)}
     if Relation.COMPOSITE in holds:
         yield Reason.COMPOSITE
@@ -127,8 +148,6 @@ def _by_evidence(relation: str, evidence: Evidence) -> Iterator[Reason]:
         yield Reason.SHOWS_LESS if evidence.part == "b" else Reason.SHOWS_MORE
     if evidence.frame is not None:
         yield Reason.FRAMED if evidence.frame == "b" else Reason.UNFRAMED
-    if Relation.RECOLOURED in holds:
-        yield from _by_tone(evidence)
     if evidence.mirrored:
         yield Reason.MIRRORED
     if Relation.ROTATED in holds:
@@ -137,6 +156,13 @@ def _by_evidence(relation: str, evidence: Evidence) -> Iterator[Reason]:
         yield Reason.WARPED
     if evidence.stretch is not None:
         yield Reason.STRETCHED
+    if not told:
+        yield from _by_small_picture(holds, evidence)
+
+
+def _by_small_picture(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
+    if Relation.RECOLOURED in holds:
+        yield from _by_tone(evidence)
     if evidence.detail_ratio is not None:
         yield Reason.SOFTER if evidence.detail_ratio < 1 else Reason.SHARPER
     if Relation.EDITED in holds and (evidence.changed_share or 0.0) > LOST_SHARE:
@@ -164,17 +190,33 @@ def _unnamed(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
 
 def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
     few_tones = verdict.against_b.get(Clue.STEPS, 0.0) >= FEW_TONES
-    if verdict.changed_share > (PALETTE if few_tones else UNTOUCHED):
+    untouched = UNTOUCHED_COARSE if verdict.coarse else UNTOUCHED
+    untouched = PALETTE if few_tones else untouched
+    if verdict.changed_share > untouched or verdict.largest_change > ONE_REGION:
         yield Reason.CHANGED
+    if verdict.toned > (SAME_TONES_COARSE if few_tones or verdict.coarse else SAME_TONES):
+        yield Reason.RECOLOURED
     for clues in (verdict.against_b, verdict.against_a):
         for clue, weight in clues.items():
-            if clue in _BY_CLUE and weight >= CLEARLY:
+            if clue in _BY_CLUE and weight >= CLEARLY and not _by_saving(clue, verdict, few_tones):
                 reason = _BY_CLUE[clue]
                 if clues is verdict.against_a:
                     reason = _TURNED_ABOUT.get(reason, Reason.CHANGED)
                 yield reason
-    if verdict.against_b.get(Clue.SOFTER, 0.0) >= VERY_SOFT:
+    softer = verdict.against_b.get(Clue.SOFTER, 0.0) >= VERY_SOFT
+    if softer and not verdict.coarse and not _spares_edges(verdict):
         yield Reason.SOFTER
+
+
+def _spares_edges(verdict: Verdict) -> bool:
+    return verdict.edges is not None and verdict.edges >= SPARED_EDGES
+
+
+def _by_saving(clue: Clue, verdict: Verdict, few_tones: bool) -> bool:
+    """Say whether saving alone explains a trace: steps in place of shades, dots of a palette."""
+    if clue is Clue.FLAT:
+        return verdict.coarse or few_tones or _spares_edges(verdict)
+    return few_tones and clue in (Clue.NOISY, Clue.SHARPENED)
 
 
 _TURNED_ABOUT = {
@@ -188,7 +230,8 @@ _TURNED_ABOUT = {
 
 
 def _may_be_better(verdict: Verdict | None, photo: Photo, kept: Photo) -> bool:
-    if verdict is not None and verdict.margin <= -CLEAR:
+    # Blocks of coarse saving look like fine structure.
+    if verdict is not None and verdict.margin <= -CLEAR and not verdict.coarse:
         return True
     if photo.width * photo.height <= MORE_PIXELS * kept.width * kept.height:
         return False

@@ -46,21 +46,26 @@ class Verdict:
         against_b: Clues that b was made from a.
         alike: Whether the two show the same in the same colours, the same way round.
         changed_share: Share of the overlap that differs by more than saving anew explains.
+        largest_change: Share of the largest region that does.
+        toned: Grey levels by which the colours of the one were changed as a whole in the other.
+        edges: Strength of b's hardest edges over a's: saving spares them, a blur does not. None where
+            their fine structure could not be compared.
+        coarse: Whether b was saved so coarsely that this explains a loss of detail and colour.
     """
 
     against_a: Mapping[Clue, float] = field(default_factory=dict)
     against_b: Mapping[Clue, float] = field(default_factory=dict)
     alike: bool = False
     changed_share: float = 0.0
+    largest_change: float = 0.0
+    toned: float = 0.0
+    edges: float | None = None
+    coarse: bool = False
 
     @property
     def margin(self) -> float:
         """How clearly b was made from a; negative the other way round."""
         return sum(self.against_b.values()) - sum(self.against_a.values())
-
-    def reversed(self) -> "Verdict":
-        """Return the verdict of (b, a)."""
-        return Verdict(self.against_b, self.against_a, self.alike, self.changed_share)
 
     def weight(self, *clues: Clue) -> float:
         """Return how much the clues weigh against b, less what they weigh against a."""

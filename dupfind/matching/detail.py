@@ -4,7 +4,6 @@ In:  two looks and the quarter turn between them. Out: votes. No disk, database 
 """
 
 import math
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -12,9 +11,8 @@ from numpy.typing import NDArray
 
 from dupfind.matching.clues import Clue, Votes
 from dupfind.matching.quality import Look, carries
-from dupfind.matching.sharpness import Sharpness, sharpness
-
-_Value = TypeVar("_Value", np.uint8, np.float32)
+from dupfind.matching.sharpness import Sharpness, hardest_edges, sharpness
+from dupfind.matching.turning import turned
 
 RESIZED = 1.015
 BLUR_LIKE = 0.72  # of what is lost of the finest structure, also lost of the next
@@ -23,8 +21,13 @@ BLURRED = 5.0  # weight
 
 def vote_detail(
     votes: Votes, a: Look, b: Look, turn: NDArray[np.float64], *, same_tones: bool
-) -> float:
-    """Vote by the fine structure of two whole pictures; return how much softer a is (logarithm)."""
+) -> tuple[float, float | None]:
+    """Vote by the fine structure of two whole pictures.
+
+    Returns:
+        How much softer a is (logarithm), and the strength of b's hardest edges over a's (None
+        where nothing tells).
+    """
     grey_a, grey_b = turned(a.grey, turn), b.grey
     wide, high = grey_b.shape[1] / grey_a.shape[1], grey_b.shape[0] / grey_a.shape[0]
     sizes = (max(wide, 1 / wide), max(high, 1 / high))
@@ -40,25 +43,12 @@ def vote_detail(
     levelled = _levelled(grey_b, grey_a)
     found = sharpness(grey_a.astype(np.float32), levelled)
     if found is None:
-        return 0.0
+        return 0.0, None
     same_size = max(sizes) <= 1
     _vote_sharpness(votes, found, same_size=same_size, same_tones=same_tones)
     if same_size:
         _vote_saving(votes, a, b, turn)
-    return found.finest
-
-
-def turned(grey: NDArray[_Value], turn: NDArray[np.float64]) -> NDArray[_Value]:
-    """Return a picture turned by quarters and mirrored as ``turn`` (3 x 3, in shares) says."""
-    linear = np.rint(turn[:2, :2]).astype(int)
-    if linear[0, 0] == 0:
-        grey = grey.T
-        linear = linear[:, ::-1]
-    if linear[0, 0] < 0:
-        grey = grey[:, ::-1]
-    if linear[1, 1] < 0:
-        grey = grey[::-1]
-    return np.ascontiguousarray(grey)
+    return found.finest, hardest_edges(grey_a, levelled)
 
 
 def _levelled(grey: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> NDArray[np.float32]:

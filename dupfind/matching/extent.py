@@ -47,8 +47,8 @@ class Extent:
 def extent_of(a: NDArray[np.uint8], b: NDArray[np.uint8], matrix: NDArray[np.float64]) -> Extent:
     """Compare what two pictures show; ``matrix`` leads from shares of a to shares of b."""
     back = np.asarray(np.linalg.inv(matrix), np.float64)
-    quad_b = _project(matrix, CORNERS)  # of a, in b
-    quad_a = _project(back, CORNERS)
+    quad_b = project(matrix, CORNERS)  # of a, in b
+    quad_a = project(back, CORNERS)
     turn = whole_turn(quad_b)
     tilted = _tilted(quad_b)
     if turn is not None:
@@ -106,7 +106,7 @@ def _tilted(quad: NDArray[np.float64]) -> bool:
     return bool(smaller.max() > 0.025)
 
 
-def _project(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+def project(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     mapped = np.hstack([points, np.ones((len(points), 1))]) @ matrix.T
     depth = np.where(np.abs(mapped[:, 2:]) < 1e-6, 1e-6, mapped[:, 2:])
     return np.asarray(mapped[:, :2] / depth)

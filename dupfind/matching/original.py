@@ -18,9 +18,11 @@ from dupfind.matching.detail import vote_detail
 from dupfind.matching.extent import Extent, extent_of
 from dupfind.matching.overlay import changed_in, changed_mask, written_over
 from dupfind.matching.quality import Look
-from dupfind.matching.tones import Tones, tones
+from dupfind.matching.tones import Tones, toned, tones
 
 SAME_TONES = 5.0  # grey levels that the colours of re-encoded copies differ by at most
+COARSE_STEPS = 40.0  # mean step of a JPEG's luma: a quality of about 65
+COARSE_BYTES = 0.05  # for a pixel of a WebP or AVIF
 UNTOLD_STEPS = 2.6  # logarithm of the steps of a good JPEG
 
 
@@ -47,10 +49,11 @@ def judge(
         _vote_tones(votes, found, a, b)
         alike = alike and found.changed < SAME_TONES
     changed = changed_mask(colour_a, b.colour, seen)
-    softness = 0.0
+    softness: float = 0.0
+    edges: float | None = None
     if extent.turn is not None:
         same_tones = found is None or found.changed < SAME_TONES
-        softness = vote_detail(votes, a, b, extent.turn, same_tones=same_tones)
+        softness, edges = vote_detail(votes, a, b, extent.turn, same_tones=same_tones)
     if abs(softness) < 0.5 and Clue.ONE_TONE not in votes.against_a | votes.against_b:
         score = written_over(colour_a, b.colour, seen, changed)
         votes.add(Clue.WRITTEN, float(np.clip(2.5 * score, -4, 4)) * (1 - abs(softness) / 0.5))
@@ -58,8 +61,17 @@ def judge(
         votes.add(Clue.COARSE, _coarser(a, b))
     votes.add(Clue.EDITOR, 1.1 * (float(b.edited) - float(a.edited)))
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
-    changed_share = changed_in(changed, seen)
-    return Verdict(votes.against_a, votes.against_b, alike, changed_share)
+    changed_share, largest_change = changed_in(changed, seen)
+    return Verdict(
+        votes.against_a,
+        votes.against_b,
+        alike,
+        changed_share=changed_share,
+        largest_change=largest_change,
+        toned=toned(colour_a, b.colour, seen),
+        edges=edges,
+        coarse=_is_coarse(b),
+    )
 
 
 def _laid(
@@ -126,3 +138,10 @@ def _coarser(a: Look, b: Look) -> float:
     untold = UNTOLD_STEPS if (a.table is None) != (b.table is None) else 0.7
     coarser = math.copysign(max(0.0, abs(coarser) - untold), coarser)
     return float(np.clip(coarser, -3, 3))
+
+
+def _is_coarse(look: Look) -> bool:
+    """Say whether a picture was saved with a loss that is plain to see."""
+    if look.table is not None:
+        return float(look.table.mean()) >= COARSE_STEPS
+    return look.modern and look.bytes_per_pixel < COARSE_BYTES

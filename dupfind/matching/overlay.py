@@ -11,11 +11,16 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
+CHANGED_LEVELS = 16.0
+_BESIDE = np.ones((3, 3), np.uint8)
 TONE_PIXELS = 20_000  # looked at for a curve of tone
 
 
 def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
-    """Return where two pictures differ by more than one curve of tone a channel explains."""
+    """Return where two pictures differ by more than one curve of tone a channel explains.
+
+    A difference that a pixel beside it explains is none: saving, scaling and laying move edges.
+    """
     blur_a, blur_b = (cv2.GaussianBlur(p, (0, 0), 1.0).astype(np.float32) for p in (a, b))
     difference = np.zeros(a.shape[:2], np.float32)
     for channel in range(3):
@@ -24,10 +29,12 @@ def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
         if curve is None:
             continue
         mapped = curve[np.clip(x, 0, 255).astype(np.int64)]
-        difference = np.maximum(difference, np.abs(mapped - y))
+        for one, two in ((mapped, y), (y, mapped)):
+            low, high = cv2.erode(one, _BESIDE), cv2.dilate(one, _BESIDE)
+            difference = np.maximum(difference, np.maximum(low - two, two - high))
     difference[~seen] = 0
     usual = float(np.median(difference[seen])) if seen.any() else 0.0
-    return np.asarray(difference > max(16.0, 5 * usual))
+    return np.asarray(difference > max(CHANGED_LEVELS, 5 * usual))
 
 
 def _curve(values_a: Floats, values_b: Floats) -> Floats | None:
@@ -45,14 +52,20 @@ def _curve(values_a: Floats, values_b: Floats) -> Floats | None:
     return np.asarray(np.interp(np.arange(256), known * 8 + 4, middles), np.float32)
 
 
-def changed_in(changed: Mask, seen: Mask) -> float:
-    """Return the share of what both show that differs by more than saving anew explains."""
+def changed_in(changed: Mask, seen: Mask) -> tuple[float, float]:
+    """Return the share of what both show that differs, and the share of its largest region."""
     opened = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    return float(opened.sum() / max(1, int(seen.sum())))
+    _count, _labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    largest = int(stats[1:, cv2.CC_STAT_AREA].max()) if len(stats) > 1 else 0
+    shown = max(1, int(seen.sum()))
+    return float(opened.sum() / shown), largest / shown
 
 
-def written_over(a: Pixels, b: Pixels, seen: Mask, changed: Mask) -> float:
-    """Return how clearly b was written over where they differ: positive for b, negative for a."""
+def written_over(a: Pixels, b: Pixels, seen: Mask, changed: Mask, *, moved: bool = True) -> float:
+    """Return how clearly b was written over where they differ: positive for b, negative for a.
+
+    ``moved`` also asks whether what stands there was copied from elsewhere in the picture.
+    """
     mask = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
     share = mask.mean()
@@ -67,7 +80,9 @@ def written_over(a: Pixels, b: Pixels, seen: Mask, changed: Mask) -> float:
         if area < 20:
             continue
         region = (labels == label).astype(np.uint8)
-        score = _region(slopes, region, mask, seen) + _moved(a, b, stats[label])
+        score = _region(slopes, region, mask, seen)
+        if moved:
+            score += _moved(a, b, stats[label])
         total += score * area**0.5
         weight += area**0.5
     return total / weight if weight else 0.0

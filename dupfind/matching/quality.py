@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 COLOUR_PX = 384  # long side of the reduced picture that colours are compared in
-_SAMPLES = 160_000  # pixels that tones are counted over
+_SAMPLES = 40_000  # pixels that tones are counted over
 _BLACK, _WHITE = 2, 253
 _BLOCK = 8  # of JPEG
-_SOME_BLOCKS = 3000
+_SOME_BLOCKS = 1500
+_GRID_PX = 512  # of the picture's middle, that a grid of blocks is looked for in
 _SMALLEST_STEP = 3.0  # of a quantisation that can be told from the noise of another saving
+
+Grey = NDArray[np.uint8] | NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Look:
             None for other files.
         camera: Whether EXIF names a camera.
         edited: Whether a tag names an editor, a messenger or a screenshot.
+        native_pixels: Pixels of the file; more than were read of a very large one.
+        bytes_per_pixel: Size of the file over them.
+        lossless: Whether the format loses nothing (PNG, TIFF, GIF, ...).
+        modern: Whether the format is one that photos are made into rather than taken in (WebP, AVIF) or
+            that phones take (HEIC).
     """
 
     grey: NDArray[np.uint8]
@@ -38,6 +46,10 @@ class Look:
     table: NDArray[np.float32] | None = None
     camera: bool = False
     edited: bool = False
+    native_pixels: int = 1
+    bytes_per_pixel: float = 1.0
+    lossless: bool = False
+    modern: bool = False
 
     @property
     def width(self) -> int:
@@ -68,9 +80,12 @@ class Look:
 
     @cached_property
     def colours(self) -> int:
-        """How many different colours the sample has."""
-        packed = self.sample.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-        return len(np.unique(packed))
+        """About how many different colours the sample has."""
+        red, green, blue = self.sample.astype(np.uint32).T
+        packed = (red << 16 | green << 8 | blue) * np.uint32(2654435761) >> 14  # spread evenly
+        seen = np.zeros(1 << 18, bool)
+        seen[packed] = True
+        return int(seen.sum())
 
     @cached_property
     def off_line(self) -> float:
@@ -86,7 +101,9 @@ class Look:
     @cached_property
     def blocked(self) -> float:
         """How much harsher the grey changes across a grid of 8 pixels than beside it; 1 is not at all."""
-        return max(_blocked(self.grey), _blocked(self.grey.T))
+        top, left = (max(0, side - _GRID_PX) // 16 * 8 for side in self.grey.shape)
+        middle = self.grey[top : top + _GRID_PX, left : left + _GRID_PX]
+        return max(_blocked(middle), _blocked(middle.T))
 
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -123,7 +140,7 @@ def off_line(colour: NDArray[np.uint8]) -> float:
     return float(total**0.5)
 
 
-def carries(grey: NDArray[np.floating], table: NDArray[np.float32]) -> float | None:
+def carries(grey: Grey, table: NDArray[np.float32]) -> float | None:
     """Return how far a picture's 8 x 8 frequencies lie from the steps of a JPEG's table.
 
     Args:
@@ -134,28 +151,29 @@ def carries(grey: NDArray[np.floating], table: NDArray[np.float32]) -> float | N
         Mean distance to the nearest step in steps: about 0.25 of a picture that never went
         through the JPEG, near 0 of one made from it. None where the steps are too fine to tell.
     """
-    coarse = table >= _SMALLEST_STEP
-    coarse[0, 0] = False
-    blocks = _dct_blocks(grey)
+    steps = table.ravel()
+    coarse = steps >= _SMALLEST_STEP
+    coarse[0] = False
+    blocks = _blocks(grey)
     if not coarse.any() or len(blocks) < 16:
         return None
-    steps = blocks[:, coarse] / table[coarse]
-    nearest = np.rint(steps)
-    told = np.abs(nearest) >= 1
+    counted = (blocks @ _FREQUENCIES[:, coarse]) / steps[coarse]
+    nearest = np.rint(counted)
+    told = nearest != 0
     if told.sum() < 60:
         return None
-    off = np.abs(steps - nearest)
     # Weigh the coarse steps: what was saved again blurs the fine ones.
-    weight = np.broadcast_to(table[coarse], off.shape)[told]
-    return float((off[told] * weight).sum() / weight.sum())
+    weight = told * steps[coarse]
+    return float((np.abs(counted - nearest) * weight).sum() / weight.sum())
 
 
-def _dct_blocks(grey: NDArray[np.floating]) -> NDArray[np.float32]:
+def _blocks(grey: Grey) -> NDArray[np.float32]:
+    """Return blocks of 8 x 8 spread over a picture, (blocks, 64)."""
     height, width = (side // _BLOCK * _BLOCK for side in grey.shape)
-    cut = grey[:height, :width].astype(np.float32) - 128
-    blocks = cut.reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2).reshape(-1, 8, 8)
-    blocks = blocks[:: max(1, len(blocks) // _SOME_BLOCKS)]
-    return np.asarray(_BASIS @ blocks @ _BASIS.T, np.float32)
+    blocks = grey[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2)
+    step = max(1, height * width // 64 // _SOME_BLOCKS)
+    rows, columns = np.divmod(np.arange(0, height * width // 64, step), max(1, width // 8))
+    return np.asarray(blocks[rows, columns].reshape(-1, 64), np.float32) - 128
 
 
 def _basis() -> NDArray[np.float32]:
@@ -165,7 +183,7 @@ def _basis() -> NDArray[np.float32]:
     return np.asarray(basis, np.float32)
 
 
-_BASIS = _basis()
+_FREQUENCIES = np.ascontiguousarray(np.kron(_basis(), _basis()).T)
 
 
 def _comb(values: NDArray[np.uint8]) -> float:
@@ -176,8 +194,8 @@ def _comb(values: NDArray[np.uint8]) -> float:
 
 
 def _blocked(grey: NDArray[np.uint8]) -> float:
-    steps = np.abs(np.diff(grey.astype(np.int16), axis=1)).clip(0, 40)
-    columns = steps.mean(axis=0)
+    steps = cv2.absdiff(np.ascontiguousarray(grey[:, 1:]), np.ascontiguousarray(grey[:, :-1]))
+    columns = np.minimum(steps, 40).mean(axis=0, dtype=np.float32)
     if len(columns) < 32:
         return 1.0
     whole = columns[: len(columns) // 8 * 8].reshape(-1, 8)

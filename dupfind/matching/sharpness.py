@@ -20,6 +20,7 @@ _SIGMAS_PX = (0.5, 1.0, 2.0, 4.0)  # what lies between two of them is a band, fr
 _BLOCK_PX = 17
 _STEP_PX = 8
 _SOME_BLOCKS = 12
+_HARDEST, _HARD_LEVELS, _SOME_PIXELS = 97.0, 4.0, 40  # percentile, grey levels, pixels
 Grey = NDArray[np.float32]
 
 
@@ -88,6 +89,19 @@ def sharpness(a: Grey, b: Grey) -> Sharpness | None:
         _flat(a),
         _flat(b),
     )
+
+
+def hardest_edges(a: NDArray[np.uint8], b: Grey) -> float:
+    """Return the strength of b's edges over a's where a's are hardest; 1 where a has none."""
+    fine_a, fine_b = (
+        window - cv2.GaussianBlur(window, (0, 0), 1.0)
+        for window in (_window(a.astype(np.float32)), _window(b))
+    )
+    strength = np.abs(fine_a)
+    hard = strength >= max(_HARD_LEVELS, float(np.percentile(strength, _HARDEST)))
+    if hard.sum() < _SOME_PIXELS:
+        return 1.0
+    return float((fine_a[hard] * fine_b[hard]).sum() / (fine_a[hard] ** 2).sum())
 
 
 def _window(grey: Grey) -> Grey:

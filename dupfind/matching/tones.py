@@ -22,6 +22,7 @@ _DIMMED = 8.0  # grey levels that a dimmed white lies below the end
 _LEAST_SHARE = 0.004
 _TEXTURE = 2.0
 _TILES = 7
+_GRID = 24
 
 Colours = NDArray[np.float32]
 
@@ -155,3 +156,35 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]
     x, y = x - x.mean(), y - y.mean()
     slope = float((x * y).sum() / max((x * x).sum(), 1e-9))
     return slope, float(1 - ((y - slope * x) ** 2).sum() / max((y * y).sum(), 1e-9))
+
+
+def toned(a: NDArray[np.uint8], b: NDArray[np.uint8], seen: NDArray[np.bool_]) -> float:
+    """Return by how many grey levels the colours of b were changed as a whole; saving changes hardly any.
+
+    Args:
+        a, b: (height, width, 3), laid on each other.
+        seen: Where both show something.
+    """
+    size = (_GRID, _GRID)
+    weight = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA).ravel()
+    used = weight > 0.9
+    if used.sum() < 40:
+        return 0.0
+    one, two = (
+        cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        .reshape(-1, 3)[used]
+        .astype(np.float64)
+        for picture in (a, b)
+    )
+    terms = np.hstack([one, np.ones((len(one), 1))])
+    kept = np.ones(len(one), bool)
+    mapped = one
+    for _ in range(2):
+        ridge = np.diag([400.0, 400.0, 400.0, 0.1])
+        part = terms[kept]
+        # Towards no change where the colours do not tell.
+        fit = np.linalg.solve(part.T @ part + ridge, part.T @ (two - one)[kept])
+        mapped = one + terms @ fit
+        off = np.abs(two - mapped).max(axis=1)
+        kept = off <= max(4.0, 2.5 * float(np.median(off)))
+    return float(np.sqrt(((mapped - one)[kept] ** 2).mean(axis=0).max()))
