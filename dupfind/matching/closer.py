@@ -18,6 +18,7 @@ from dupfind.matching.align import transform
 from dupfind.matching.disagree import Disagreement, disagreement
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
 from dupfind.matching.motion import Patches, find_patches, fit_motion
+from dupfind.matching.sizes import stretch
 
 COARSE_PX = 400
 MIN_OVERLAP_PIXELS = 400
@@ -127,17 +128,22 @@ def _realigned(frame: Frame) -> Frame:
     motion = fit_motion(patches, clear, small.shape, tolerance_px=2.5, bent=False)
     if motion is None:
         return frame
-    moved = _as_matrix(patches, motion.inside)
+    moved = _as_matrix(patches, motion.inside, flat=stretch(small.shape) > 1)
     if moved is None:
         return frame
     scale = np.diag([frame.shape[1] / small.shape[1], frame.shape[0] / small.shape[0], 1.0])
     return frame.moved(scale @ moved @ np.linalg.inv(scale))
 
 
-def _as_matrix(patches: Patches, inside: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Return the homography, or with few patches the affine map, of the patches' motion."""
+def _as_matrix(
+    patches: Patches, inside: NDArray[np.bool_], *, flat: bool
+) -> NDArray[np.float64] | None:
+    """Return the homography of the patches' motion; with few patches, or ``flat``, the affine map.
+
+    Across a strip there is too little to measure a perspective by.
+    """
     start, end = patches.places[inside], patches.places[inside] + patches.shifts[inside]
-    if len(start) < FEW_FOR_HOMOGRAPHY:
+    if flat or len(start) < FEW_FOR_HOMOGRAPHY:
         affine, _ = cv2.estimateAffine2D(start, end, method=cv2.LMEDS)
         return None if affine is None else np.vstack([affine, [0, 0, 1.0]])
     matrix, _ = cv2.findHomography(start, end, cv2.LMEDS)

@@ -66,11 +66,12 @@ def _turn_matrix(
 
 def _part(a: LocalFeatures, b: LocalFeatures) -> NDArray[np.float64] | None:
     """Search the whole of a as a part of b; its share of b's long side is one of the scales."""
-    scene = b.grey(SCENE_PX)
+    scene_px = round(SCENE_PX * b.stretch)
+    scene = b.grey(scene_px)
     height, width = scene.shape
     best, found = PART_CORRELATION, None
     for scale in PART_SCALES:
-        tile = a.grey(round(scale * SCENE_PX))
+        tile = a.grey(round(scale * scene_px))
         if tile.shape[0] > height or tile.shape[1] > width or tile.std() < 8:
             continue
         scores = cv2.matchTemplate(scene, tile, cv2.TM_CCOEFF_NORMED)
@@ -89,10 +90,13 @@ def _refined(
     a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Let ECC improve an affine map at ``REFINE_PX``; the map as given when it does not converge."""
-    grey_a, grey_b = a.grey(REFINE_PX), b.grey(REFINE_PX)
+    side_a, side_b = round(REFINE_PX * a.stretch), round(REFINE_PX * b.stretch)
+    grey_a, grey_b = a.grey(side_a), b.grey(side_b)
     # OpenCV counts pixels from the middle of the first one.
-    scale = np.array([[REFINE_PX, 0, -0.5], [0, REFINE_PX, -0.5], [0, 0, 1.0]])
-    pixels = scale @ matrix @ np.linalg.inv(scale)
+    scale_a, scale_b = (
+        np.array([[side, 0, -0.5], [0, side, -0.5], [0, 0, 1.0]]) for side in (side_a, side_b)
+    )
+    pixels = scale_b @ matrix @ np.linalg.inv(scale_a)
     start = np.linalg.inv(pixels)[:2].astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 25, 1e-3)
     try:
@@ -102,4 +106,4 @@ def _refined(
     inverse = np.vstack([warp.astype(np.float64), [0, 0, 1]])
     if abs(np.linalg.det(inverse)) < 1e-4 or np.abs(warp - start)[:, 2].max() > 0.15 * REFINE_PX:
         return matrix
-    return np.asarray(np.linalg.inv(scale) @ np.linalg.inv(inverse) @ scale)
+    return np.asarray(np.linalg.inv(scale_b) @ np.linalg.inv(inverse) @ scale_a)

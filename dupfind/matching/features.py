@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import DescriptorError
+from dupfind.matching.sizes import long_side, stretch
 
-WORKING_PX = (
-    400  # long side for keypoints: larger costs time, smaller loses crops and collage tiles
-)
-COMPARE_PX = 224  # long side of the picture that is compared block by block after alignment
+# Long sides; of very wide and tall pictures they are longer (``sizes``).
+WORKING_PX = 400  # for keypoints: larger costs time, smaller loses crops and collage tiles
+COMPARE_PX = 224  # of the picture that is compared block by block after alignment
 MAX_KEYPOINTS = 400
+MOST_TIMES_KEYPOINTS = 4  # so many times as many in very wide and tall pictures, at most
 VARIANT_PX = 24
 CONTRAST_THRESHOLD = (
     0.02  # half of OpenCV's default: soft and dim photos have few keypoints otherwise
@@ -45,7 +46,8 @@ class LocalFeatures:
         sizes: (n,) float32, keypoint diameters as fractions of the long side.
         angles: (n,) float32, degrees, clockwise from the x axis as OpenCV gives them.
         descriptors: (n, 128) uint8, SIFT.
-        picture: (height, width, 3) uint8 sRGB, long side ``COMPARE_PX``.
+        picture: (height, width, 3) uint8 sRGB, long side ``COMPARE_PX``, or more in very wide and tall
+            ones.
     """
 
     points: NDArray[np.float32]
@@ -56,6 +58,11 @@ class LocalFeatures:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @property
+    def stretch(self) -> float:
+        """How much longer than ``COMPARE_PX`` the long side of ``picture`` is; 1 for most photos."""
+        return max(1.0, max(self.picture.shape[:2]) / COMPARE_PX)
 
     @cached_property
     def root(self) -> NDArray[np.float32]:
@@ -157,10 +164,10 @@ def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
 
     Small pictures are enlarged to ``WORKING_PX``: a thumbnail has the keypoints of its original.
     """
-    working = _resize(pixels, WORKING_PX)
+    working = _resize(pixels, long_side(pixels.shape, WORKING_PX))
     grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
     detector = cv2.SIFT.create(
-        nfeatures=MAX_KEYPOINTS,
+        nfeatures=round(MAX_KEYPOINTS * times_keypoints(pixels.shape)),
         contrastThreshold=CONTRAST_THRESHOLD,
         enable_precise_upscale=True,  # else all points lie a quarter of a pixel too far
     )
@@ -170,15 +177,19 @@ def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
     side = float(max(grey.shape))
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
     # OpenCV counts from the middle of the first pixel; the sides of the two sizes are rounded.
-    picture = _resize(working, COMPARE_PX)
-    long_side = max(picture.shape[:2])
-    stretch = np.array(picture.shape[1::-1]) / np.array(working.shape[1::-1]) / long_side
-    points = ((points + 0.5) * stretch).astype(np.float32)
+    picture = _resize(working, long_side(pixels.shape, COMPARE_PX))
+    scale = np.array(picture.shape[1::-1]) / np.array(working.shape[1::-1])
+    points = ((points + 0.5) * (scale / max(picture.shape[:2]))).astype(np.float32)
     sizes = np.array([keypoint.size for keypoint in keypoints], np.float32) / side
     angles = np.array([keypoint.angle for keypoint in keypoints], np.float32)
     order = np.argsort(-sizes, kind="stable")
     sift = descriptors.astype(np.uint8)[order]
     return LocalFeatures(points[order], sizes[order], angles[order], sift, picture)
+
+
+def times_keypoints(shape: tuple[int, ...]) -> float:
+    """Return how many times as many keypoints a picture has than an ordinary one, by its shape."""
+    return min(stretch(shape), MOST_TIMES_KEYPOINTS)
 
 
 def empty_features() -> LocalFeatures:
