@@ -40,7 +40,7 @@ MOSTLY_HELD = 0.6  # share of one photo that the other must show to be in one gr
 class Scored:
     """Pairs of distinct pictures with their probability and cosine similarity, all of one length.
 
-    ``apart`` are the pairs that a closer look told apart: they are never in one group.
+    ``apart`` are the pairs that a closer look or a person told apart: they are never in one group.
     """
 
     pairs: list[Proven]
@@ -160,6 +160,7 @@ def _edges(scored: Scored, level: Level, vectors: NDArray[np.float16]) -> Edges:
             [(pair.evidence.inliers or 0) >= SIMILAR_INLIERS for pair in pairs], bool
         )
         joined |= aligned | (scored.similarity >= similar_cut(vectors))
+    joined &= np.array([(pair.a, pair.b) not in scored.apart for pair in pairs], bool)
     return edges.select(joined)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dupfind.copies.calibration import find_calibration
 from dupfind.copies.candidates import candidate_table
-from dupfind.copies.contents import Contents, load_contents, relation_of_same
+from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.local_index import collect_local, keep_local
 from dupfind.copies.proving import Prover, open_prover
@@ -140,7 +140,8 @@ class _Search:
             cut = self.verdicts.cut(self.options.precision)
         probability = self.verdicts.probability
         proven = self.verdicts.named(mark_collages(proven, probability >= cut), cut)
-        return Scored(proven, probability, similarity, cut, self.verdicts.apart(proven))
+        apart = self.verdicts.apart(proven) | told_apart(self.store, self.contents.photos)
+        return Scored(proven, probability, similarity, cut, apart)
 
     def promises(self) -> list[dict[str, float]]:
         """Return the cut for each of ``PRECISIONS`` and what it promises, JSON-ready."""
