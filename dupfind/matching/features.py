@@ -62,7 +62,7 @@ class LocalFeatures:
     @property
     def stretch(self) -> float:
         """How much longer than ``COMPARE_PX`` the long side of ``picture`` is; 1 for most photos."""
-        return max(1.0, max(self.picture.shape[:2]) / COMPARE_PX)
+        return max(1.0, float(max(self.picture.shape[:2])) / COMPARE_PX)
 
     @cached_property
     def root(self) -> NDArray[np.float32]:
