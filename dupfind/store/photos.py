@@ -101,6 +101,11 @@ class PhotoTables:
         )
         return (row_to_photo(row) for row in rows)
 
+    def contents(self) -> set[str]:
+        """Return the SHA-256 of all photos that are there, or only away for now."""
+        rows = self.db.execute("SELECT DISTINCT sha256 FROM photos WHERE NOT is_missing OR is_away")
+        return {row[0] for row in rows}
+
     def count_photos(self) -> int:
         """Return how many photos there are, without the missing ones."""
         count: int = self.db.execute("SELECT count(*) FROM photos WHERE NOT is_missing").fetchone()[

@@ -22,6 +22,7 @@ from dupfind.store.connection import (
 from dupfind.store.decisions import DecisionTables
 from dupfind.store.lock import WriterLock
 from dupfind.store.models import ModelTables
+from dupfind.store.pair_cache import PairCache
 from dupfind.store.photos import PhotoTables
 from dupfind.store.results import ResultTables
 from dupfind.store.runs import RunTables
@@ -139,6 +140,10 @@ class Store(
     def features(self) -> BlobCache:
         """Open the cache of local features."""
         return BlobCache(self.paths.cache / "features.db")
+
+    def proofs(self) -> PairCache:
+        """Open the cache of what is proven of pairs."""
+        return PairCache(self.paths.cache / "proofs.db")
 
 
 def _bring_up_to_date(paths: LibraryPaths) -> None:
