@@ -8,7 +8,7 @@ on each other at up to ``frame.FRAME_PX``, aligned anew by patches to a fraction
 window by window, pixel by pixel, and in the motion that is left.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from dupfind.matching.align import transform
 from dupfind.matching.disagree import Disagreement, disagreement
+from dupfind.matching.features import lifted
+from dupfind.matching.fine import compare_fine, correlation
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.sizes import stretch
@@ -25,8 +27,8 @@ MIN_OVERLAP_PIXELS = 400
 SOFTEN_PX = 0.8
 SOFTER_PX = (1.2, 1.7, 2.4, 3.3)  # how much the sharper one is softened, step by step
 SHARPER = 1.25  # more fine structure than the other by this factor wants softening
-FINE_PX = (1.0, 2.0, 4.0, 8.0)  # borders of the bands whose pixels are correlated
 FEW_FOR_HOMOGRAPHY = 16
+FOUND_AGAIN = 0.5  # share of the patches that must be clear, and of these explained, to go by it
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class CloserLook:
         moved_share: Share of these that are more than a pixel from it.
         fine: Correlation of the pixels in four bands, the finest first; noise of its own has none.
         side_px: Long side of the frame.
+        grain: Correlation of the grain where nothing else is to be seen (``fine.Fine``).
     """
 
     windows: int
@@ -72,6 +75,7 @@ class CloserLook:
     moved_share: float
     fine: tuple[float, float, float, float]
     side_px: int
+    grain: float = 1.0
 
 
 def look_closer(
@@ -92,9 +96,25 @@ def look_closer(
     if frame is None:
         return None
     frame = _upright(frame)
-    frame = _realigned(frame)
-    laid = _settled(frame)
-    return None if laid is None else _measured(laid, max(frame.shape))
+    laid = _settled(_realigned(frame))
+    if laid is None:
+        return None
+    look = _measured(laid, max(frame.shape))
+    return look if look.windows else _faint_look(frame) or look
+
+
+def _faint_look(frame: Frame) -> CloserLook | None:
+    """Lay two soft pictures on each other by their faint structure; None where that is not found again.
+
+    What is measured are the pictures as they are: with their noise lifted no two would agree.
+    """
+    faint = replace(frame, target=lifted(frame.target), source=lifted(frame.source))
+    aligned = _realigned(faint)
+    laid = _settled(aligned)
+    if laid is None or min(laid.clear_share, laid.explained_share) < FOUND_AGAIN:
+        return None
+    drawn, _ = replace(frame, matrix=aligned.matrix).draw(laid.motion)
+    return _measured(replace(laid, drawn=drawn, target=frame.target), max(frame.shape))
 
 
 @dataclass(frozen=True)
@@ -104,6 +124,7 @@ class _Laid:
     drawn: NDArray[np.float32]
     target: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    motion: NDArray[np.float32]
     clear_share: float
     explained_share: float
     apart_px: float
@@ -114,7 +135,7 @@ def _upright(frame: Frame) -> Frame:
     """Turn the source of a negative about."""
     small = frame.reduced(COARSE_PX // 2)
     drawn, mask = small.draw()
-    if int(mask.sum()) < 50 or _correlation(drawn[mask], small.target[mask]) > -0.3:
+    if int(mask.sum()) < 50 or correlation(drawn[mask], small.target[mask]) > -0.3:
         return frame
     return Frame(frame.target, 255 - frame.source, frame.matrix, frame.swapped)
 
@@ -182,10 +203,11 @@ def _settled(frame: Frame) -> _Laid | None:
     mask = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
     if int(mask.sum()) < MIN_OVERLAP_PIXELS:
         return None
-    return _Laid(drawn, frame.target, np.asarray(mask), *figures)
+    return _Laid(drawn, frame.target, np.asarray(mask), total, *figures)
 
 
 def _measured(laid: _Laid, side_px: int) -> CloserLook:
+    fine = compare_fine(laid.drawn, laid.target, laid.mask)
     noise = noise_of(laid.drawn, laid.mask), noise_of(laid.target, laid.mask)
     soft_a, soft_b = _equally_sharp(laid)
     found = disagreement(soft_a, soft_b, laid.mask, noise=noise)
@@ -217,8 +239,9 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         explained_share=laid.explained_share,
         apart_px=laid.apart_px,
         moved_share=laid.moved_share,
-        fine=_fine(laid),
+        fine=fine.bands,
         side_px=side_px,
+        grain=fine.grain,
     )
 
 
@@ -251,35 +274,6 @@ def _equally_sharp(laid: _Laid) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 def _detail(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     return float(np.abs(picture - _soften(picture, 1.6))[mask].mean()) + 1e-3
-
-
-def _fine(laid: _Laid) -> tuple[float, float, float, float]:
-    """Correlate the pixels of the two pictures band by band, strong edges held down.
-
-    In a soft or dark picture single windows show nothing; but what little there is agrees in
-    hundreds of thousands of pixels of a copy, and in no other picture.
-    """
-    mask = cv2.erode(laid.mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
-    if int(mask.sum()) < MIN_OVERLAP_PIXELS:
-        return (0.0, 0.0, 0.0, 0.0)
-    found, wider = [], (laid.drawn, laid.target)
-    for sigma in FINE_PX:
-        softer = _soften(laid.drawn, sigma), _soften(laid.target, sigma)
-        bands = [_limited((one - other)[mask]) for one, other in zip(wider, softer, strict=True)]
-        found.append(_correlation(*bands))
-        wider = softer
-    return found[0], found[1], found[2], found[3]
-
-
-def _limited(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    limit = 2 * float(np.median(np.abs(values[::3]))) + 0.3
-    return np.clip(values, -limit, limit)
-
-
-def _correlation(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> float:
-    a, b = values_a - values_a.mean(), values_b - values_b.mean()
-    length = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / length if length > 1e-3 else 0.0
 
 
 def _ground(values: NDArray[np.float32]) -> float:
