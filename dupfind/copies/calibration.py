@@ -6,6 +6,8 @@ from dupfind.errors import CalibrationError
 from dupfind.matching.calibrate import Calibration, shipped_calibration
 from dupfind.store.store import Store
 
+GROWN = 1.5  # times the photos that a calibration was made on, from which on it is out of date
+
 
 @dataclass(frozen=True)
 class Found:
@@ -21,6 +23,14 @@ def find_calibration(store: Store, model_id: int) -> Found:
     if stored is None:
         return Found(shipped_calibration())
     try:
-        return Found(Calibration.from_json(stored))
+        calibration = Calibration.from_json(stored)
     except CalibrationError as error:  # of another version, or damaged
         return Found(shipped_calibration(), str(error))
+    photos = store.count_photos()
+    if photos > GROWN * calibration.photos:
+        return Found(
+            shipped_calibration(),
+            f"the stored calibration was made on {calibration.photos or 'fewer'} photos and there are "
+            f"{photos} now; run `dupfind calibrate` again",
+        )
+    return Found(calibration)
