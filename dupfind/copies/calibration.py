@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dupfind.errors import CalibrationError
-from dupfind.matching.calibrate import Calibration, shipped_calibration
+from dupfind.matching.calibrate import Calibration, check_proven, shipped_calibration
 from dupfind.store.store import Store
 
 GROWN = 1.5  # times the photos that a calibration was made on, from which on it is out of date
@@ -24,7 +24,8 @@ def find_calibration(store: Store, model_id: int) -> Found:
         return Found(shipped_calibration())
     try:
         calibration = Calibration.from_json(stored)
-    except CalibrationError as error:  # of another version, or damaged
+        check_proven(calibration.copy_scores)
+    except CalibrationError as error:  # of another version, damaged, or of flat pictures only
         return Found(shipped_calibration(), str(error))
     photos = store.count_photos()
     if photos > GROWN * calibration.photos:

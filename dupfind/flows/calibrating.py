@@ -18,12 +18,10 @@ from dupfind.matching.calibrate import (
     Calibration,
     Examples,
     adapt,
-    cut_for,
-    expect,
-    recall_by_kind,
     shipped_calibration,
     signals_of,
 )
+from dupfind.matching.expect import cut_for, expect, recall_by_kind
 from dupfind.matching.features import extract
 from dupfind.matching.verify import verify
 from dupfind.options import CalibrateOptions

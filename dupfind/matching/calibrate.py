@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import beta
 
 from dupfind.errors import CalibrationError
 from dupfind.matching.verify import Proof
@@ -41,6 +40,7 @@ PRIOR = 0.05  # share of candidate pairs that are copies, where nothing is known
 CLEAR_COPY = 0.9  # pairs of at least this probability count when that share is estimated
 LOWEST_CUT = 0.5
 MIN_EXAMPLES = 150
+MIN_PROVEN = 50  # copies that align at all: flat pictures are recognised by nothing
 MIN_PHOTOS = 30
 CONFIDENCE = 0.95
 
@@ -100,8 +100,8 @@ class Calibration:
 
         ``prior`` is the share of copies among the candidate pairs; see ``estimate_prior``.
         """
-        moved = self.log_odds(signals) + _logit(prior) - _logit(PRIOR)
-        return np.where(np.isfinite(moved), _logistic(moved), 0.0)
+        moved = self.log_odds(signals) + logit(prior) - logit(PRIOR)
+        return np.where(np.isfinite(moved), logistic(moved), 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready values; scores to three digits."""
@@ -250,7 +250,7 @@ def estimate_prior(calibration: Calibration, signals: NDArray[np.float64]) -> fl
     """
     if not len(signals):
         return PRIOR
-    score = _logit(CLEAR_COPY)
+    score = logit(CLEAR_COPY)
     found, wrong = (
         float((np.asarray(scores) >= score).mean()) if len(scores) else float(default)
         for scores, default in ((calibration.copy_scores, 1), (calibration.other_scores, 0))
@@ -258,53 +258,6 @@ def estimate_prior(calibration: Calibration, signals: NDArray[np.float64]) -> fl
     counted = float((calibration.log_odds(signals) >= score).mean())
     least = 0.5 / len(signals)  # one pair in two such collections
     return float(np.clip((counted - wrong) / max(found - wrong, 0.1), least, 0.6))
-
-
-def expect(calibration: Calibration, cut: float, *, prior: float = PRIOR) -> Expectation:
-    """Return the precision and recall to expect when pairs of probability ``cut`` or more are taken."""
-    score = _logit(cut) - _logit(prior) + _logit(PRIOR)
-    copies = np.asarray(calibration.copy_scores)
-    others = np.asarray(calibration.other_scores)
-    found, wrong = int((copies >= score).sum()), int((others >= score).sum())
-    recall = found / max(1, len(copies))
-    low, high = _interval(wrong, len(others))
-    if calibration.lookalike_scores:
-        # Nobody knows how many look-alikes a collection has: at worst all that is no copy is one.
-        alike = np.asarray(calibration.lookalike_scores)
-        high = max(high, _interval(int((alike >= score).sum()), len(alike))[1])
-    precision = [
-        _precision(recall, rate, prior) for rate in ((wrong + 0.5) / (len(others) + 1), high, low)
-    ]
-    return Expectation(cut, precision[0], precision[1], precision[2], recall)
-
-
-def cut_for(calibration: Calibration, precision: float, *, prior: float = PRIOR) -> float:
-    """Return the lowest cut on the probability that promises ``precision``.
-
-    The last pair taken may be a mistake ten times as often as the average one, not more; where the
-    examples are too few to promise so much, the cut that promises most is taken. Whoever asks for
-    more is never promised less.
-    """
-    lowest = max(LOWEST_CUT, 1 - 10 * (1 - precision))
-    cuts = _logistic(np.linspace(_logit(LOWEST_CUT), _logit(0.9999), 400))
-    expected = [expect(calibration, float(cut), prior=prior) for cut in cuts]
-    below = [found.precision for found in expected if found.cut < lowest]
-    wanted = max([precision, *below])
-    promised = [f.cut for f in expected if f.cut >= lowest and f.precision >= wanted]
-    if promised:
-        return promised[0]
-    return max(expected, key=lambda found: (found.precision, -found.cut)).cut
-
-
-def recall_by_kind(
-    calibration: Calibration, cut: float, *, prior: float = PRIOR
-) -> dict[str, float]:
-    """Return for each kind of edit the share of its copies that a cut finds."""
-    score = _logit(cut) - _logit(prior) + _logit(PRIOR)
-    return {
-        kind: float((np.asarray(scores) >= score).mean())
-        for kind, scores in calibration.scores_by_kind.items()
-    }
 
 
 @cache
@@ -319,8 +272,24 @@ def _check_enough(examples: Examples) -> None:
     others = len(examples.is_copy) - copies
     if copies < MIN_EXAMPLES or others < MIN_EXAMPLES:
         raise CalibrationError(
-            f"there are {copies} copies and {others} other pairs to calibrate on, and "
-            f"{MIN_EXAMPLES} of each are needed; the shipped calibration stays in use"
+            f"{MIN_EXAMPLES} copies and as many other pairs are needed to calibrate on, and there are "
+            f"{copies} and {others}; the shipped calibration stays in use"
+        )
+    check_proven(examples.signals[examples.is_copy].sum(axis=1))
+
+
+def check_proven(scores: Sequence[float] | NDArray[np.float64]) -> None:
+    """Refuse copies of which hardly any can be proven: they say nothing of photos that can.
+
+    Raises:
+        CalibrationError: Too few of the scores are finite.
+    """
+    proven = int(np.isfinite(np.asarray(scores)).sum())
+    if proven < MIN_PROVEN:
+        raise CalibrationError(
+            f"only {proven} of the {len(scores)} copies made to calibrate on can be proven, and "
+            f"{MIN_PROVEN} are needed: the photos are flat, or hardly larger than a thumbnail; the "
+            "shipped calibration is used"
         )
 
 
@@ -365,31 +334,20 @@ def _logistic_fit(
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         odds = full @ values
         cost = sample @ (np.logaddexp(0, odds) - labels * odds) + pull @ (values - middle) ** 2
-        slope = full.T @ (sample * (_logistic(odds) - labels)) + 2 * pull * (values - middle)
+        slope = full.T @ (sample * (logistic(odds) - labels)) + 2 * pull * (values - middle)
         return float(cost), slope
 
     return np.asarray(minimize(loss, middle, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
-def _precision(recall: float, false_rate: float, prior: float) -> float:
-    right, wrong = prior * recall, (1 - prior) * false_rate
-    return right / (right + wrong) if right + wrong > 0 else 1.0
-
-
-def _interval(count: int, total: int) -> tuple[float, float]:
-    """Return the Clopper-Pearson interval of a rate at ``CONFIDENCE``."""
-    tail = (1 - CONFIDENCE) / 2
-    low = float(beta.ppf(tail, count, total - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
-    return low, high
-
-
-def _logit(probability: float) -> float:
+def logit(probability: float) -> float:
+    """Return the log odds of a probability; at 0 and 1 those of a hair less."""
     clipped = min(max(probability, 1e-9), 1 - 1e-9)
     return float(np.log(clipped / (1 - clipped)))
 
 
-def _logistic(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+def logistic(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities of log odds."""
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -60, 60))))
 
 

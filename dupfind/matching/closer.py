@@ -54,6 +54,9 @@ class CloserLook:
         fine: Correlation of the pixels in four bands, the finest first; noise of its own has none.
         side_px: Long side of the frame.
         grain: Correlation of the grain where nothing else is to be seen (``fine.Fine``).
+        two_sided_texture: ``two_sided`` without what is a flat thing over the other's texture.
+        overlaid: Share of the overlap where one shows such a thing: writing, a bar, a sticker.
+        sound: ``fine`` where the windows do not disagree: the picture beneath what was laid over it.
     """
 
     windows: int
@@ -75,6 +78,9 @@ class CloserLook:
     moved_share: float
     fine: tuple[float, float, float, float]
     side_px: int
+    two_sided_texture: float
+    overlaid: float
+    sound: tuple[float, float, float, float]
     grain: float = 1.0
 
 
@@ -207,7 +213,6 @@ def _settled(frame: Frame) -> _Laid | None:
 
 
 def _measured(laid: _Laid, side_px: int) -> CloserLook:
-    fine = compare_fine(laid.drawn, laid.target, laid.mask)
     noise = noise_of(laid.drawn, laid.mask), noise_of(laid.target, laid.mask)
     soft_a, soft_b = _equally_sharp(laid)
     found = disagreement(soft_a, soft_b, laid.mask, noise=noise)
@@ -215,7 +220,10 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
     both = [region.share * min(region.own_a, region.own_b) for region in regions]
     one = [region.share * abs(region.own_a - region.own_b) for region in regions]
     plain = np.array([region.on_plain for region in regions])
-    seen = found or Disagreement(0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
+    laid_over = np.array([region.laid_over for region in regions])
+    nowhere = np.zeros_like(laid.mask)
+    seen = found or Disagreement(0, 0.0, 0.0, 0.0, 0.0, 0.0, (), nowhere)
+    fine = compare_fine(laid.drawn, laid.target, laid.mask, seen.is_wrong)
     return CloserLook(
         windows=seen.windows,
         textured_share=seen.textured_share,
@@ -241,6 +249,9 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         moved_share=laid.moved_share,
         fine=fine.bands,
         side_px=side_px,
+        two_sided_texture=float(np.dot(both, 1 - laid_over)) if both else 0.0,
+        overlaid=float(sum(r.share * over for r, over in zip(regions, laid_over, strict=True))),
+        sound=fine.sound,
         grain=fine.grain,
     )
 

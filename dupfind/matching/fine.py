@@ -4,6 +4,7 @@ In:  two grey pictures of one shape and where both have pixels. Out: ``Fine``. N
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -17,44 +18,66 @@ GRAIN_LEAST = 0.2  # grey levels in the second band, from which on there is grai
 GRAIN_ALIKE = 1.6  # how much stronger the grain of one may be: else one was smoothed, or got noise
 
 
+Bands = tuple[float, float, float, float]
+
+
 @dataclass(frozen=True)
 class Fine:
     """How the pixels of two pictures agree.
 
     Attributes:
         bands: Correlation in four bands, the finest first, strong edges held down.
+        sound: The same where the windows do not disagree: the picture beneath what was laid over it.
         grain: Correlation of the grain where nothing else is to be seen: that of a picture saved again
             is the same, that of the next frame of the same scene is not. 1 where there is none to
             compare.
     """
 
-    bands: tuple[float, float, float, float]
+    bands: Bands
+    sound: Bands
     grain: float
 
 
-NOTHING = Fine((0.0, 0.0, 0.0, 0.0), 1.0)
-
-
 def compare_fine(
-    drawn: NDArray[np.float32], target: NDArray[np.float32], mask: NDArray[np.bool_]
+    drawn: NDArray[np.float32],
+    target: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    is_wrong: NDArray[np.bool_],
 ) -> Fine:
-    """Correlate the pixels of two pictures band by band.
+    """Correlate the pixels of two pictures band by band: all of them, and those that do not disagree.
 
     In a soft or dark picture single windows show nothing; but what little there is agrees in
     hundreds of thousands of pixels of a copy, and in no other picture.
+
+    Args:
+        drawn, target: (height, width) float32 grey.
+        mask: Where both have pixels.
+        is_wrong: Where their windows disagree.
     """
     mask = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
-    if int(mask.sum()) < MIN_PIXELS:
-        return NOTHING
-    softer = [[_soften(picture, sigma)[mask] for sigma in FINE_PX] for picture in (drawn, target)]
-    steps = [
-        [wide - narrow for wide, narrow in zip([picture[mask], *levels], levels, strict=False)]
-        for picture, levels in zip((drawn, target), softer, strict=True)
+    sound = mask & ~is_wrong
+    levels = [
+        [picture, *(_soften(picture, sigma) for sigma in FINE_PX)] for picture in (drawn, target)
     ]
-    found = [correlation(_limited(one), _limited(other)) for one, other in zip(*steps, strict=True)]
-    structure = [np.abs(levels[1] - levels[3]) for levels in softer]
-    grain = _grain((steps[0][1], steps[1][1]), structure)
-    return Fine((found[0], found[1], found[2], found[3]), grain)
+    one, other = ([wide - soft for wide, soft in pairwise(steps)] for steps in levels)
+    structure = [np.abs(steps[2] - steps[4])[mask] for steps in levels]
+    return Fine(
+        bands=_bands(one, other, mask),
+        sound=_bands(one, other, sound),
+        grain=_grain((one[1][mask], other[1][mask]), structure),
+    )
+
+
+def _bands(
+    one: list[NDArray[np.float32]], other: list[NDArray[np.float32]], where: NDArray[np.bool_]
+) -> Bands:
+    if int(where.sum()) < MIN_PIXELS:
+        return (0.0, 0.0, 0.0, 0.0)
+    a, b, c, d = (
+        correlation(_limited(band[where]), _limited(beside[where]))
+        for band, beside in zip(one, other, strict=True)
+    )
+    return a, b, c, d
 
 
 def correlation(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> float:
@@ -67,6 +90,8 @@ def correlation(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) ->
 def _grain(
     bands: tuple[NDArray[np.float32], NDArray[np.float32]], structure: list[NDArray[np.float32]]
 ) -> float:
+    if len(bands[0]) < CALM_PIXELS:
+        return 1.0
     calm = np.ones(len(bands[0]), bool)
     for values in structure:
         calm &= values <= CALM * float(np.median(values[::3])) + 0.1
