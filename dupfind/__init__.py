@@ -8,9 +8,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dupfind.decisions import (
+        CameBack,
+        Choice,
+        DecidedContent,
+        Decision,
+        GroupDecisions,
+        GroupState,
+        Imported,
+        Removal,
+        Verb,
+    )
     from dupfind.errors import (
         CalibrationError,
         CollapseError,
+        DecisionError,
         DescriptorError,
         DupfindError,
         LibraryError,
@@ -73,6 +85,16 @@ _HOMES: dict[str, str] = {
     "TrainCallbacks": "flows.training",
     "TrainProgress": "flows.training",
     "TrainSummary": "flows.training",
+    # What a person decided.
+    "CameBack": "decisions",
+    "Choice": "decisions",
+    "DecidedContent": "decisions",
+    "Decision": "decisions",
+    "GroupDecisions": "decisions",
+    "GroupState": "decisions",
+    "Imported": "decisions",
+    "Removal": "decisions",
+    "Verb": "decisions",
     # What a library holds.
     "FileError": "records",
     "Group": "records",
@@ -84,6 +106,7 @@ _HOMES: dict[str, str] = {
     # What goes wrong.
     "CalibrationError": "errors",
     "CollapseError": "errors",
+    "DecisionError": "errors",
     "DescriptorError": "errors",
     "DupfindError": "errors",
     "LibraryError": "errors",
@@ -99,9 +122,14 @@ __all__ = [
     "AttentionOptions",
     "CalibrateOptions",
     "CalibrationError",
+    "CameBack",
+    "Choice",
     "ClusterOptions",
     "ClusterSummary",
     "CollapseError",
+    "DecidedContent",
+    "Decision",
+    "DecisionError",
     "DescriptorError",
     "DupfindError",
     "EpochMetrics",
@@ -109,6 +137,9 @@ __all__ = [
     "Evaluation",
     "FileError",
     "Group",
+    "GroupDecisions",
+    "GroupState",
+    "Imported",
     "IndexOptions",
     "IndexSummary",
     "KnownModel",
@@ -126,6 +157,7 @@ __all__ = [
     "Photo",
     "PhotoError",
     "Relation",
+    "Removal",
     "ReportError",
     "ReportFormat",
     "ReportOptions",
@@ -137,6 +169,7 @@ __all__ = [
     "TrainSummary",
     "TrainingError",
     "TruthError",
+    "Verb",
     "__version__",
 ]
 

@@ -39,9 +39,13 @@ class LibraryPaths:
 
 
 def find_library(start: Path) -> Path:
-    """Return the nearest ``.dupfind`` from ``start`` upwards, else a new one to make in ``start``."""
+    """Return the nearest ``.dupfind`` from ``start`` upwards, else a new one to make in ``start``.
+
+    A link that leads nowhere counts: its disk is not there, and no other library stands for it.
+    """
     start = Path(os.path.abspath(start))  # noqa: PTH100 - resolve() would follow symbolic links
     for folder in (start, *start.parents):
-        if (folder / LIBRARY_FOLDER).is_dir():
-            return folder / LIBRARY_FOLDER
+        library = folder / LIBRARY_FOLDER
+        if os.path.isdir(library) or os.path.islink(library):  # noqa: PTH112, PTH114 - never raise
+            return library
     return start / LIBRARY_FOLDER

@@ -10,6 +10,7 @@
     ├── TrainingError           training cannot start or go on
     │   └── CollapseError       the features collapsed
     ├── CalibrationError        too little to calibrate on
+    ├── DecisionError           a decision makes no sense, or there is none to take back
     ├── TruthError              labels cannot be used for an evaluation
     └── ReportError             a report, figure or page cannot be written
 
@@ -56,6 +57,10 @@ class CollapseError(TrainingError):
 
 class CalibrationError(DupfindError):
     """There is too little to calibrate on, or a calibration does not fit the model."""
+
+
+class DecisionError(DupfindError):
+    """A decision about photos cannot be taken, taken back or read from a file."""
 
 
 class TruthError(DupfindError):

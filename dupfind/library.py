@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dupfind.config import LibraryPaths
+from dupfind.library_decisions import DecisionMethods
 from dupfind.options import (
     DEFAULT_MATCHES,
     AttentionOptions,
@@ -48,12 +49,13 @@ AnyPath = str | PathLike[str]
 _Options = TypeVar("_Options", AttentionOptions, EvaluateOptions, IndexOptions, TrainOptions)
 
 
-class Library:
+class Library(DecisionMethods):
     """The photos of some folders, their descriptors and what was found among them.
 
     Nothing stays open between calls: each opens the database, does its work and closes it. Only
     ``index``, ``cluster``, ``calibrate`` and ``train`` write, one process at a time; all others
-    may run beside them.
+    may run beside them (``decide``, ``undo_decision`` and ``import_decisions`` write too, but only
+    add rows).
 
     Args:
         root: The library folder, usually ``.dupfind``; made by the first ``index``.

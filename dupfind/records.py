@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dupfind.decisions import GroupState, Verb
 from dupfind.evidence import Evidence
 from dupfind.evidence import Relation as Relation  # part of Pair: read from here by all
 
@@ -185,6 +186,8 @@ class Member:
     """A photo of a group, with its relation to the photo that is kept (``original`` for that one).
 
     ``evidence`` describes it as made from the kept photo; ``reasons`` say why the ``advice``.
+    ``decision`` is what a person decided (``keep`` or ``remove``, since ``decided_at``), None where
+    nobody did; ``removed_at`` is when a person removed this content, which is there again.
     """
 
     photo_id: int
@@ -195,6 +198,16 @@ class Member:
     evidence: Evidence = field(default_factory=Evidence)
     advice: Advice = Advice.LOOK
     reasons: tuple[Reason, ...] = ()
+    decision: Verb | None = None
+    decided_at: str | None = None
+    removed_at: str | None = None
+
+    @property
+    def may_go(self) -> bool:
+        """Whether a person decided so, or the advice says so and nobody decided otherwise."""
+        if self.keep or self.decision is Verb.KEEP:
+            return False
+        return self.decision is Verb.REMOVE or self.advice is Advice.REMOVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +215,8 @@ class Group:
     """A set of proven copies: the kept photo first. ``lowest_similarity`` is over all its pairs.
 
     ``bridges`` are the ids of its collages that show photos of other groups as well; ``also_in``
-    those of collages in other groups that show a photo of this one. Only members with the advice
-    ``remove`` count as reclaimable.
+    those of collages in other groups that show a photo of this one. Only members that ``may_go``
+    count as reclaimable. ``state`` says what a person decided of it.
     """
 
     id: int
@@ -212,6 +225,7 @@ class Group:
     reclaimable_bytes: int
     bridges: tuple[int, ...] = ()
     also_in: tuple[int, ...] = ()
+    state: GroupState = GroupState.OPEN
 
     @property
     def keep(self) -> Member:

@@ -370,8 +370,7 @@ def test_a_query_leaves_nothing_of_a_photo_outside_the_library(
 
 
 def cached(library: Library) -> set[str]:
-    (file,) = (library.paths.root / "cache").glob("*.db")
-    connection = sqlite3.connect(file)
+    connection = sqlite3.connect(library.paths.root / "cache" / "features.db")
     found = {row[0] for row in connection.execute("SELECT sha256 FROM blobs")}
     connection.close()
     return found

@@ -18,7 +18,7 @@ def test_a_photo_replaced_before_cluster_leaves_no_features_of_the_new_one(
     file = known["coffee"].path
     kept = tmp_path / "kept"
     shutil.copy2(file, kept)
-    for cached in (library.paths.cache).glob("features*"):
+    for cached in library.paths.cache.iterdir():
         cached.unlink()
     Image.fromarray(photo("rocket.jpg")).save(file)
     summary = library.cluster()

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
+from dupfind.copies.kept import Kept
 from dupfind.copies.originals import Lineage, lineage_of, with_pairs
+from dupfind.copies.proving import Prover
 from dupfind.evidence import QUORUM, Evidence
 from dupfind.matching.advice import HARMLESS, advise, more_exif, more_inside
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
@@ -40,7 +42,7 @@ MOSTLY_HELD = 0.6  # share of one photo that the other must show to be in one gr
 class Scored:
     """Pairs of distinct pictures with their probability and cosine similarity, all of one length.
 
-    ``apart`` are the pairs that a closer look told apart: they are never in one group.
+    ``apart`` are the pairs that a closer look or a person told apart: they are never in one group.
     """
 
     pairs: list[Proven]
@@ -51,14 +53,18 @@ class Scored:
 
 
 def make_groups(
-    scored: Scored, contents: Contents, source: FeatureSource, level: Level, rules: Sequence[Rule]
+    scored: Scored,
+    contents: Contents,
+    prover: Prover,
+    level: Level,
+    rules: Sequence[Rule],
 ) -> Iterator[Group]:
     """Yield the groups of photos, each with the photo to keep first."""
     contents = Contents(
         contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
     )
     edges = _edges(scored, level, contents.vectors)
-    first = _without_frames(contents, _shown(scored, edges, source))
+    first = _without_frames(contents, _shown(scored, edges, prover.source))
     preference = _ranks(first, rules)
     stars = group(edges, photos=len(contents.photos), preference=preference, apart=scored.apart)
     taken = {row for star in stars for row in star.members}
@@ -68,7 +74,7 @@ def make_groups(
         if len(photos) > 1 and row not in taken
     ]
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
-    builder = _Builder(scored, contents, known)
+    builder = _Builder(scored, contents, known, prover.kept)
     judged = [_judged(star, edges, first, rules, builder) for star in stars]
     judged += [(star, Lineage()) for star in alone]
     also_in = _appearances([star for star, _ in judged], edges)
@@ -86,13 +92,14 @@ def _judged(
         for row in star.members
     }
     ranked = sorted(star.members, key=lambda row: (row in star.bridges, -degree[row]))
-    lineage = lineage_of(ranked, ranked[0], builder.contents.first, builder.proven)
+    photos, kept = builder.contents.first, builder.kept
+    lineage = lineage_of(ranked, ranked[0], photos, builder.proven, kept)
     tiers = {first[row].id: lineage.of(row) for row in star.members}
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
     star = recentred(star, edges, [place[photo.id] for photo in ordered])
     waiting = [row for row in star.members if builder.may_go(star.centre, row)]
-    return star, with_pairs(lineage, star.centre, waiting, builder.contents.first, builder.proven)
+    return star, with_pairs(lineage, star.centre, waiting, photos, builder.proven, kept)
 
 
 def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:
@@ -160,6 +167,7 @@ def _edges(scored: Scored, level: Level, vectors: NDArray[np.float16]) -> Edges:
             [(pair.evidence.inliers or 0) >= SIMILAR_INLIERS for pair in pairs], bool
         )
         joined |= aligned | (scored.similarity >= similar_cut(vectors))
+    joined &= np.array([(pair.a, pair.b) not in scored.apart for pair in pairs], bool)
     return edges.select(joined)
 
 
@@ -191,9 +199,13 @@ class _Builder:
     """Turns stars of rows into groups of photos."""
 
     def __init__(
-        self, scored: Scored, contents: Contents, known: dict[tuple[int, int], int]
+        self,
+        scored: Scored,
+        contents: Contents,
+        known: dict[tuple[int, int], int],
+        kept: Kept | None,
     ) -> None:
-        self.scored, self.contents, self.known = scored, contents, known
+        self.scored, self.contents, self.known, self.kept = scored, contents, known, kept
         self._beside: dict[Path, frozenset[str]] = {}
 
     def build(self, number: int, star: Star, lineage: Lineage, also_in: Sequence[int]) -> Group:

@@ -1,7 +1,7 @@
 """Look closer at the proven pairs of a library, in parallel: those that hold its groups together."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from dupfind.copies.kept import Kept
 from dupfind.errors import PhotoError
 from dupfind.matching.calibrate import SIGNALS, shipped_calibration
 from dupfind.matching.closer import CloserLook, look_closer
@@ -30,6 +31,7 @@ from dupfind.records import Photo
 
 NEEDED_PX = 450  # half the shorter side at least: a frame of 800 px and a little more
 SMALL_PART, NEEDED_FOR_PARTS_PX = 0.3, 900  # a part of so little is looked at in more detail
+_CHUNK = 64  # looks that are kept together
 IN_MEMORY = 40  # decoded photos that are held: about 4 MB each
 
 
@@ -49,10 +51,13 @@ class Judged:
 
 
 class Looker:
-    """Looks closer at pairs of photos given by row."""
+    """Looks closer at pairs of photos given by row; what ``kept`` knows is not looked at again."""
 
-    def __init__(self, photos: Sequence[Photo], *, workers: int = 2) -> None:
+    def __init__(
+        self, photos: Sequence[Photo], *, kept: Kept | None = None, workers: int = 2
+    ) -> None:
         self.photos = photos
+        self.kept = kept
         self._limits = threadpool_limits(1)
         self._pool = ThreadPoolExecutor(workers, "look", initializer=use_one_thread)
         self._held: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
@@ -86,17 +91,40 @@ class Looker:
         return Judged(settling.scores, settling.is_looked, looks)
 
     def _look(self, pairs: Sequence[Proven]) -> list[CloserLook | None]:
-        return list(self._pool.map(self._look_at, pairs))
+        looks = self.kept.looks(pairs) if self.kept else {}
+        # Those of the same photos one after the other: each is decoded once.
+        todo = sorted(set(range(len(pairs))) - looks.keys(), key=lambda p: (pairs[p].a, pairs[p].b))
+        for start in range(0, len(todo), _CHUNK):
+            looks |= self._look_anew(
+                {place: pairs[place] for place in todo[start : start + _CHUNK]}
+            )
+        return [looks.get(place) for place in range(len(pairs))]
+
+    def _look_anew(self, pairs: Mapping[int, Proven]) -> dict[int, CloserLook | None]:
+        """Look at pairs by place and keep what is found; without those that cannot be read."""
+        found = zip(pairs, self._pool.map(self._try, pairs.values()), strict=True)
+        looks = {place: look for place, (is_read, look) in found if is_read}
+        if self.kept:
+            self.kept.keep_looks([(pairs[place], look) for place, look in looks.items()])
+        return looks
+
+    def _try(self, pair: Proven) -> tuple[bool, CloserLook | None]:
+        try:
+            return True, self._look_at(pair)
+        except PhotoError:  # it cannot be read any more, or is another: nothing is known
+            return False, None
 
     def _look_at(self, pair: Proven) -> CloserLook | None:
+        """Look at one pair; None where there is too little to see.
+
+        Raises:
+            PhotoError: A photo cannot be read any more, or is another.
+        """
         if pair.matrix is None:
             return None
         small = (pair.evidence.crop_share or 1.0) < SMALL_PART
         needed_px = NEEDED_FOR_PARTS_PX if small else NEEDED_PX
-        try:
-            a, b = (self._pixels(row, needed_px) for row in (pair.a, pair.b))
-        except PhotoError:  # it cannot be read any more, or is another: nothing is known
-            return None
+        a, b = (self._pixels(row, needed_px) for row in (pair.a, pair.b))
         return look_closer(a, b, pair.matrix)
 
     def _pixels(self, row: int, needed_px: int) -> NDArray[np.uint8]:

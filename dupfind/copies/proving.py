@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from dupfind.copies.features import FeatureSource
+from dupfind.copies.kept import Kept
 from dupfind.matching.calibrate import signals_of
 from dupfind.matching.features import LocalFeatures, use_one_thread
 from dupfind.matching.proven import UNALIGNED, Job, Proven, Via
@@ -25,11 +26,19 @@ _CHUNK = 64
 
 
 class Prover:
-    """Proves pairs of photos given by row."""
+    """Proves pairs of photos given by row; what ``kept`` knows is not proven again."""
 
-    def __init__(self, photos: list[Photo], source: FeatureSource, *, workers: int = 2) -> None:
+    def __init__(
+        self,
+        photos: list[Photo],
+        source: FeatureSource,
+        *,
+        kept: Kept | None = None,
+        workers: int = 2,
+    ) -> None:
         self.photos = photos
         self.source = source
+        self.kept = kept
         # Each pair has a core to itself: BLAS and OpenCV must not start threads of their own.
         self._limits = threadpool_limits(1)
         self._pool = ThreadPoolExecutor(workers, "prove", initializer=use_one_thread)
@@ -56,12 +65,29 @@ class Prover:
     ) -> Iterator[Proven]:
         waiting, done = iter(jobs), 0
         while chunk := list(islice(waiting, _CHUNK)):
-            rows = sorted({row for a, b, via in chunk for row in (a, b, *(via[:1] if via else ()))})
-            held = dict(zip(rows, self.source.load(rows), strict=True))
-            yield from self._pool.map(lambda job, held=held: self._prove_one(held, *job), chunk)
+            known = self.kept.proofs(chunk) if self.kept else [None] * len(chunk)
+            todo = [job for job, found in zip(chunk, known, strict=True) if found is None]
+            fresh = iter(self._prove(todo))
+            # Kept before they are given away: whoever asked may be stopped.
+            yield from [next(fresh) if found is None else found for found in known]
             done += len(chunk)
             if on_done:
                 on_done(done, total)
+
+    def _prove(self, jobs: list[Job]) -> list[Proven]:
+        rows = sorted({row for a, b, via in jobs for row in (a, b, *(via[:1] if via else ()))})
+        held = dict(zip(rows, self.source.load(rows), strict=True))
+        outcomes = list(self._pool.map(lambda job: self._prove_one(held, *job), jobs))
+        if self.kept:
+            done = zip(jobs, outcomes, strict=True)
+            self.kept.keep_proofs(
+                [(job, pair) for job, pair in done if self._were_read(job)],
+            )
+        return outcomes
+
+    def _were_read(self, job: Job) -> bool:
+        a, b, via = job
+        return self.source.unreadable.isdisjoint((a, b) if via is None else (a, b, via[0]))
 
     def _prove_one(self, held: dict[int, LocalFeatures], a: int, b: int, via: Via | None) -> Proven:
         features_a, features_b = held[a], held[b]
@@ -89,12 +115,14 @@ class Prover:
 
 
 @contextmanager
-def open_prover(store: Store, photos: list[Photo], *, workers: int = 0) -> Iterator[Prover]:
+def open_prover(
+    store: Store, photos: list[Photo], *, kept: Kept, workers: int = 0
+) -> Iterator[Prover]:
     """Open the feature cache of a library and a prover of these photos; ``workers`` 0: one a core."""
     workers = workers or usable_cores()
     with (
         store.features() as cache,
         closing(FeatureSource(photos, cache, workers=workers)) as source,
-        closing(Prover(photos, source, workers=workers)) as prover,
+        closing(Prover(photos, source, kept=kept, workers=workers)) as prover,
     ):
         yield prover

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.copies.kept import Kept
 from dupfind.copies.looking import Judged, Looker
 from dupfind.matching.calibrate import SIGNALS, UNPROVEN, Calibration, Expectation, estimate_prior
 from dupfind.matching.judge import shipped_judge
@@ -81,6 +82,7 @@ def reach_verdicts(
     calibration: Calibration,
     *,
     workers: int,
+    kept: Kept | None = None,
     share: float | None = None,
     on_done: OnDone | None = None,
 ) -> Verdicts:
@@ -92,13 +94,14 @@ def reach_verdicts(
         similarity: (pairs,) cosine similarity of their descriptors.
         calibration: Of the proofs.
         workers: Threads.
+        kept: What earlier runs saw of these photos.
         share: Share of copies among the pairs looked at; None to estimate it from these.
         on_done: Called with (pairs settled, pairs that may be copies).
     """
     signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
     prior = estimate_prior(calibration, signals)
     likely = calibration.probability(signals, prior=prior)
-    with closing(Looker(photos, workers=workers)) as looker:
+    with closing(Looker(photos, kept=kept, workers=workers)) as looker:
         judged = looker.judge(proven, on_done)
     # Those that their proof does not let pass are another crowd, with fewer copies among them.
     passes = likely >= PROOF_PASSES

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dupfind.copies.candidates import candidate_table
 from dupfind.copies.contents import load_contents
 from dupfind.copies.features import FeatureSource
+from dupfind.copies.kept import open_kept
 from dupfind.copies.local_index import collect_local
 from dupfind.copies.proving import open_prover
 from dupfind.errors import CalibrationError, PhotoError
@@ -102,7 +103,8 @@ def calibrate_library(
     contents = load_contents(store)
     with (
         store.run("calibrate", asdict(options), model_id=contents.model.id) as run,
-        open_prover(store, contents.first) as prover,
+        open_kept(store, contents.first) as kept,
+        open_prover(store, contents.first, kept=kept) as prover,
     ):
         source = prover.source
         local = collect_local(source, stage(on_progress, "features"))

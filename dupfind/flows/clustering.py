@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from dupfind.copies.calibration import find_calibration
 from dupfind.copies.candidates import candidate_table
-from dupfind.copies.contents import Contents, load_contents, relation_of_same
+from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
 from dupfind.copies.grouping import Scored, make_groups
+from dupfind.copies.kept import open_kept
+from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
 from dupfind.copies.local_index import collect_local, keep_local
 from dupfind.copies.proving import Prover, open_prover
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
@@ -35,10 +37,11 @@ MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it
 class ClusterSummary:
     """What a clustering did. ``calibration`` says whose probabilities were used, ``note`` why.
 
-    ``looks`` counts the members that want a look before anything is done with them. ``prior`` is the
-    estimated share of copies among the pairs that were looked at. ``expectation`` is None where so few
-    are copies that no example would reach the cut: nothing can be promised then. ``promises`` holds
-    ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
+    ``proven`` and ``looked`` count the pairs that were proven and looked at closer in this run: what
+    earlier runs found is kept. ``looks`` counts the members that want a look before anything is done
+    with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
+    ``expectation`` is None where so few are copies that no example would reach the cut: nothing can be
+    promised then. ``promises`` holds ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
     """
 
     photos: int
@@ -54,6 +57,8 @@ class ClusterSummary:
     note: str = ""
     unreadable: int = 0
     prior: float = 0.0
+    proven: int = 0
+    looked: int = 0
     promises: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -78,11 +83,13 @@ def cluster_photos(
     recorded = asdict(options) | {"level": str(options.level)}
     with (
         store.run("cluster", recorded, model_id=contents.model.id) as run,
-        open_prover(store, contents.first, workers=options.workers) as prover,
+        open_kept(store, contents.first) as kept,
+        open_prover(store, contents.first, kept=kept, workers=options.workers) as prover,
     ):
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
-        groups = list(make_groups(scored, contents, prover.source, options.level, rules))
+        kept.forget_others(store.contents())
+        groups = list(make_groups(scored, contents, prover, options.level, rules))
         written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         summary = ClusterSummary(
             photos=sum(map(len, contents.photos)),
@@ -98,6 +105,8 @@ def cluster_photos(
             note=found.note,
             unreadable=len(prover.source.unreadable),
             prior=found.verdicts.share,
+            proven=kept.made.proofs,
+            looked=kept.made.looks,
             promises=found.promises(),
         )
         run.summary = asdict(summary)
@@ -133,6 +142,7 @@ class _Search:
             similarity,
             self.calibration,
             workers=self.options.workers or usable_cores(),
+            kept=self.prover.kept,
             on_done=stage(self.on_progress, "look"),
         )
         cut = self.options.threshold
@@ -140,7 +150,8 @@ class _Search:
             cut = self.verdicts.cut(self.options.precision)
         probability = self.verdicts.probability
         proven = self.verdicts.named(mark_collages(proven, probability >= cut), cut)
-        return Scored(proven, probability, similarity, cut, self.verdicts.apart(proven))
+        apart = self.verdicts.apart(proven) | told_apart(self.store, self.contents.photos)
+        return Scored(proven, probability, similarity, cut, apart)
 
     def promises(self) -> list[dict[str, float]]:
         """Return the cut for each of ``PRECISIONS`` and what it promises, JSON-ready."""
@@ -153,12 +164,7 @@ class _Search:
         ]
 
     def _proven(self) -> list[Proven]:
-        local = collect_local(self.source, stage(self.on_progress, "features"))
-        contents = [photo.sha256 for photo in self.contents.first]
-        keep_local(self.store.paths.index, local, contents)
-        table = candidate_table(self.contents.vectors, local, k=self.options.candidates)
-        del local
-        pairs = unique_pairs(table)
+        pairs = unique_pairs(self._candidates())
         self.candidates = len(pairs)
         proven = list(self.prover.prove(pairs, stage(self.on_progress, "prove")))
         self._calibrate()
@@ -166,6 +172,21 @@ class _Search:
         more = follow_ups(proven, self.calibration, tried)
         proven.extend(self.prover.prove_through(more, stage(self.on_progress, "more")))
         return proven
+
+    def _candidates(self) -> NDArray[np.int64]:
+        """Return the candidates of each photo: those of the last run where nothing changed."""
+        folder = self.store.paths.index
+        contents = [photo.sha256 for photo in self.contents.first]
+        made_of = (self.contents.model.fingerprint, str(self.options.candidates), *contents)
+        table = kept_candidates(folder, made_of)
+        if table is not None:
+            return table
+        local = collect_local(self.source, stage(self.on_progress, "features"))
+        keep_local(folder, local, contents)
+        table = candidate_table(self.contents.vectors, local, k=self.options.candidates)
+        if not self.source.unreadable:
+            keep_candidates(folder, table, made_of)
+        return table
 
     def _calibrate(self) -> None:
         """Use the library's calibration of proofs, or the shipped one where there is none."""

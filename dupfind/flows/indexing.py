@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from dupfind.errors import LibraryError
 from dupfind.flows.indexing_state import IndexRun, IndexSummary
 from dupfind.flows.known import as_known, names_of
-from dupfind.flows.models import identify_model, model_to_index, open_model
+from dupfind.flows.models import identify_model, model_to_index, open_model, take_over
 from dupfind.flows.reading import Reading, is_same
 from dupfind.options import IndexOptions
 from dupfind.photos.scan import ScanOptions, scan
@@ -68,8 +68,8 @@ def index_photos(
             _compare(run, roots)
             Reading(run).go()
             _settle_unseen(run, roots)
-            store.set_active_model(run.model_id)
-            store.set_next_model(None)
+            store.refresh_verdicts()
+            run.summary.undescribed = take_over(store, run.model_id, run.summary.model)
             run.summary.photos = store.count_photos()
             run.summary.seconds = round(time.monotonic() - run.started, 3)
         finally:

@@ -22,6 +22,8 @@ class IndexSummary:
     decoded and described: copies of known bytes need neither. ``photos`` is how many the library
     holds at the end, those of folders that this run did not scan too. ``away`` counts the photos of
     ``away_folders``, in which not one of them is left: a disk that is not there, most likely.
+    ``undescribed`` counts the photos (of other folders) that ``model`` has not described: while there
+    are any, the model before stays the active one.
     """
 
     found: int = 0
@@ -34,6 +36,7 @@ class IndexSummary:
     away_folders: tuple[str, ...] = ()
     errors: int = 0
     described: int = 0
+    undescribed: int = 0
     photos: int = 0
     seconds: float = 0.0
     model: str = ""

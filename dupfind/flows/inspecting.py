@@ -12,6 +12,7 @@ import dupfind
 from dupfind.config import LibraryPaths
 from dupfind.descriptors.spec import BUILTIN_FOLDER, UNTRAINED
 from dupfind.photos.decode import FORMATS
+from dupfind.store.connection import is_there
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
@@ -93,7 +94,7 @@ def library_facts(paths: LibraryPaths) -> dict[str, Any] | None:
     Raises:
         LibraryError: It is damaged.
     """
-    if not paths.database.is_file():
+    if not is_there(paths.database):
         return None
     with Store.open(paths) as store:
         model = store.active_model()
@@ -113,7 +114,7 @@ def library_facts(paths: LibraryPaths) -> dict[str, Any] | None:
 def _described(
     paths: LibraryPaths,
 ) -> tuple[list[StoredModel], StoredModel | None, dict[int, int]]:
-    if not paths.database.is_file():
+    if not is_there(paths.database):
         return [], None, {}
     with Store.open(paths) as store:
         models = store.models()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dupfind.descriptors.layout import lay_out
 from dupfind.errors import ModelError
+from dupfind.flows.models import described_vectors
 from dupfind.flows.thumbnails import CACHE_FILE, make_thumbnails
 from dupfind.options import MapOptions
 from dupfind.progress import OnProgress, stage
@@ -72,7 +73,7 @@ def gather_map(store: Store, options: MapOptions | None = None) -> MapContents:
     model = store.active_model()
     if model is None:
         raise ModelError("the library holds no descriptors yet; run `dupfind index PHOTOS` first")
-    ids, vectors = store.vectors(model.id)
+    ids, vectors = described_vectors(store, model)
     groups = _group_of_content(store)
     most = (options or MapOptions()).most
     chosen = choose(_are_grouped(store, ids, groups), most)

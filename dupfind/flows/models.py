@@ -1,20 +1,33 @@
 """Find the model that a command wants: by name, the library's active one, or the default."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dupfind.config import DEFAULT_MODEL, LibraryPaths
-from dupfind.descriptors.spec import BUILTIN_FOLDER, SPEC_FILE, ModelIdentity, identify
+from dupfind.descriptors.spec import (
+    BUILTIN_FOLDER,
+    SPEC_FILE,
+    UNTRAINED,
+    ModelIdentity,
+    identify,
+)
 from dupfind.errors import ModelError
+from dupfind.reports.words import count
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 
 if TYPE_CHECKING:  # torch takes seconds to import, and many commands need no network
+    import numpy as np
+    from numpy.typing import NDArray
+
     from dupfind.descriptors.backbone import Model
 
 # Below a trained model's folder: the one of the same name before, until all is described anew.
 FORMER_FOLDER = "former"
+
+log = logging.getLogger(__name__)
 
 
 def open_model(name: str, paths: LibraryPaths) -> "Model":
@@ -63,11 +76,57 @@ def wanted_model(store: Store, name: str | None) -> str:
 
 
 def model_to_index(store: Store, name: str | None) -> str:
-    """Return the name that ``index`` loads: as ``wanted_model``, but a better trained one first."""
-    trained = store.next_model()
-    if name is None and trained and (store.paths.models / trained / SPEC_FILE).is_file():
-        return trained
+    """Return the name that ``index`` loads: as ``wanted_model``, but one that is to follow first."""
+    following = store.next_model()
+    if name is None and following and _is_there(following, store.paths):
+        return following
     return wanted_model(store, name)
+
+
+def take_over(store: Store, model_id: int, name: str) -> int:
+    """Make a model the active one if it has described all photos; return how many are left.
+
+    Until then the one before stays active, and the next ``index`` goes on with the new one.
+    """
+    left = store.count_undescribed(model_id)
+    active = store.active_model()
+    if not left:
+        store.set_active_model(model_id)
+        store.set_next_model(None)
+    elif active is not None and active.id != model_id:
+        store.set_next_model(name)
+        log.warning(
+            "'%s' has not described %s of other folders, so '%s' stays the active model; run "
+            "`dupfind index` with those folders too",
+            name,
+            count(left, "photo"),
+            active.name,
+        )
+    return left
+
+
+def described_vectors(
+    store: Store, model: StoredModel
+) -> "tuple[NDArray[np.int64], NDArray[np.float16]]":
+    """Return ids and descriptors as ``Store.vectors``, and say so where photos are left out.
+
+    Raises:
+        ModelError: Not one photo is described.
+    """
+    ids, vectors = store.vectors(model.id)
+    if not len(ids):
+        raise ModelError(
+            f"no photo is described by the model '{model.name}' yet; run `dupfind index PHOTOS` first"
+        )
+    left = store.count_undescribed(model.id)
+    if left:
+        log.warning(
+            "the model '%s' has not described %s yet, left out here; run `dupfind index` with all "
+            "their folders",
+            model.name,
+            count(left, "photo"),
+        )
+    return ids, vectors
 
 
 def open_active_model(store: Store) -> "tuple[Model, StoredModel]":
@@ -88,8 +147,10 @@ def open_active_model(store: Store) -> "tuple[Model, StoredModel]":
             f"the model '{stored.name}' is not the one that described this library any more; "
             "run `dupfind index PHOTOS` to describe the photos again"
         )
-    if not store.count_vectors(stored.id):
-        raise ModelError(
-            f"no photo is described by the model '{stored.name}' yet; run `dupfind index PHOTOS` first"
-        )
     return model, stored
+
+
+def _is_there(name: str, paths: LibraryPaths) -> bool:
+    if name in (DEFAULT_MODEL, UNTRAINED):
+        return True
+    return any((folder / SPEC_FILE).is_file() for folder in (paths.models / name, Path(name)))

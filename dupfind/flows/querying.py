@@ -16,7 +16,7 @@ from dupfind.copies.proving import Prover
 from dupfind.copies.verdicts import EVEN, reach_verdicts
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
-from dupfind.flows.models import open_active_model
+from dupfind.flows.models import described_vectors, open_active_model
 from dupfind.matching.proven import Proven, unjoined
 from dupfind.options import DEFAULT_MATCHES
 from dupfind.photos.decode import decode, pixels_sha256
@@ -137,7 +137,7 @@ def _shortlist(
     """
     from dupfind.index import load_or_build, search
 
-    ids, vectors = store.vectors(stored.id)
+    ids, vectors = described_vectors(store, stored)
     index = load_or_build(store.paths.index, ids, vectors, stored.fingerprint)
     similarity, neighbour = search(index, vector, count)
     rows = {

@@ -72,7 +72,7 @@ def group(
         edges: Pairs that are proven, all of the same level.
         photos: How many photos there are; rows are below it.
         preference: (photos,) rank of each photo by the keep rules, 0 the best to keep.
-        apart: Pairs (a, b) with a < b that a closer look told apart: never in one group, also where
+        apart: Pairs (a, b) with a < b that were told apart: never in one group, also where
             both are proven copies of a third (a crop of what they share).
 
     Returns:
@@ -84,7 +84,7 @@ def group(
     while (framed := contained & _holds_one(edges, contained, stars)).any():
         contained &= ~framed
         stars = _stars(edges.select(~contained), photos, preference, apart)
-    stars = _with_collages(stars, edges.select(contained))
+    stars = _with_collages(stars, edges.select(contained), apart)
     return sorted(stars, key=lambda star: int(preference[star.centre]))
 
 
@@ -125,7 +125,7 @@ def _without_rivals(
     kept = [centre]
     near = neighbours[centre]
     for row in sorted(members - {centre}, key=lambda row: (-near.get(row, 0.0), row)):
-        if not any((min(row, other), max(row, other)) in apart for other in kept):
+        if _fits(row, kept, apart):
             kept.append(row)
     return set(kept)
 
@@ -241,7 +241,7 @@ def _only_proven(
         doubtful.discard(worst)
 
 
-def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
+def _with_collages(stars: list[Star], edges: Edges, apart: Apart) -> list[Star]:
     """Let each collage join the group it is proven against most often, or pair up with one photo."""
     place = {row: index for index, star in enumerate(stars) for row in star.members}
     joined: dict[int, list[int]] = {}
@@ -252,6 +252,19 @@ def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
             continue
         mine = edges.select(edges.container == container)
         parts = np.where(mine.a == container, mine.b, mine.a)
+        open_to_it = np.array(
+            [
+                part not in place
+                or _fits(
+                    container, (*stars[place[part]].members, *joined.get(place[part], ())), apart
+                )
+                for part in parts.tolist()
+            ],
+            bool,
+        )
+        mine, parts = mine.select(open_to_it), parts[open_to_it]
+        if not len(parts):
+            continue
         home, homes = _home(place, parts, mine)
         if home >= 0:
             joined.setdefault(home, []).append(container)
@@ -266,11 +279,19 @@ def _with_collages(stars: list[Star], edges: Edges) -> list[Star]:
     taken = {row for star in grown for row in star.members}
     for part, containers in sorted(alone.items()):
         # A collage may itself be shown in another one: nothing is in two groups.
-        free = [row for row in containers if row not in taken]
+        free: list[int] = []
+        for row in containers:
+            if row not in taken and _fits(row, free, apart):
+                free.append(row)
         if part not in taken and free:
             grown.append(Star(part, (part, *free)))
             taken.update((part, *free))
     return grown
+
+
+def _fits(row: int, members: Sequence[int], apart: Apart) -> bool:
+    """Tell whether a photo was told apart from none of these."""
+    return not any((min(row, other), max(row, other)) in apart for other in members)
 
 
 def _home(place: dict[int, int], parts: NDArray[np.int64], mine: Edges) -> tuple[int, int]:

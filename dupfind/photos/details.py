@@ -6,13 +6,16 @@ In:  a path. Out: ``Details``. What it means is for ``matching.original`` to say
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-from dupfind.photos.decode import FULL_SIZE_PX, decode
+from dupfind.errors import PhotoError
+from dupfind.photos.decode import CHANGED_SINCE, FULL_SIZE_PX, decode
 from dupfind.photos.exif import orientation, read_exif
+from dupfind.photos.opening import open_photo
 from dupfind.photos.quiet import QUIET_PILLOW
 
 MOST_PIXELS = 16_000_000  # of larger photos a reduced picture tells enough
@@ -46,23 +49,32 @@ class Details:
     edited: bool
 
 
-def read_details(path: Path, *, width: int, height: int) -> Details:
+def read_details(path: Path, *, width: int, height: int, sha256: str = "") -> Details:
     """Read a photo of a known upright size.
 
+    Args:
+        path: The file.
+        width, height: In pixels.
+        sha256: What its bytes must have, in hex, so that what is found may be kept under it.
+
     Raises:
-        PhotoError: The file cannot be read as a photo.
+        PhotoError: The file cannot be read as a photo, or holds other bytes.
     """
     large = width * height > MOST_PIXELS
-    picture = decode(path, needed_px=1000 if large else FULL_SIZE_PX)
-    table, camera, edited = _header(path)
+    with open_photo(path) as opened:
+        if sha256 and opened.sha256 != sha256:
+            raise PhotoError(CHANGED_SINCE)
+        picture = decode(opened, needed_px=1000 if large else FULL_SIZE_PX)
+        table, camera, edited = _header(opened.file)
     if picture.pixels.shape[:2] != (height, width):
         table = None
     return Details(picture.pixels, table, camera, edited)
 
 
-def _header(path: Path) -> tuple[NDArray[np.float32] | None, bool, bool]:
+def _header(file: BinaryIO) -> tuple[NDArray[np.float32] | None, bool, bool]:
     try:
-        with QUIET_PILLOW, Image.open(path) as image:
+        file.seek(0)
+        with QUIET_PILLOW, Image.open(file) as image:
             exif = read_exif(image)
             table = _table(image, orientation(exif))
             texts = [str(exif.get(tag, "")) for tag in (_SOFTWARE, _DESCRIPTION)]

@@ -101,11 +101,21 @@ class PhotoTables:
         )
         return (row_to_photo(row) for row in rows)
 
+    def contents(self) -> set[str]:
+        """Return the SHA-256 of all photos that are there, or only away for now."""
+        rows = self.db.execute("SELECT DISTINCT sha256 FROM photos WHERE NOT is_missing OR is_away")
+        return {row[0] for row in rows}
+
     def count_photos(self) -> int:
         """Return how many photos there are, without the missing ones."""
         count: int = self.db.execute("SELECT count(*) FROM photos WHERE NOT is_missing").fetchone()[
             0
         ]
+        return count
+
+    def count_away(self) -> int:
+        """Return how many photos are kept as away: all of their folder is gone at once."""
+        count: int = self.db.execute("SELECT count(*) FROM photos WHERE is_away").fetchone()[0]
         return count
 
     def photos_by_id(self, photo_ids: Iterable[int]) -> dict[int, Photo]:
@@ -234,8 +244,15 @@ class PhotoTables:
             to_json(content.extras), file.device, file.inode, file.ctime_ns,
         )  # fmt: skip
         self.db.execute("DELETE FROM errors WHERE path = ?", [path])
+        self._note_picture(content)
         photo_id = self._row_to_replace(entry, path)
         if photo_id is not None:
+            # A disk that was away is no news, nor is a file whose picture is the same as before.
+            is_news = "is_missing AND NOT is_away OR sha256 <> ? AND pixels_sha256 <> ?"
+            self.db.execute(
+                f"UPDATE photos SET appeared_at = ? WHERE id = ? AND ({is_news})",
+                [now(), photo_id, content.sha256, content.pixels_sha256],
+            )
             self.db.execute(
                 "UPDATE photos SET path = ?, sha256 = ?, size_bytes = ?, mtime_ns = ?, width = ?, "
                 "height = ?, format = ?, taken_at = ?, exif_tags = ?, pixels_sha256 = ?, "
@@ -247,10 +264,20 @@ class PhotoTables:
         cursor = self.db.execute(
             "INSERT INTO photos (path, sha256, size_bytes, mtime_ns, width, height, format, "
             "taken_at, exif_tags, pixels_sha256, is_reference, frames, has_alpha, extras, device, "
-            f"inode, ctime_ns) VALUES ({marks(values)})",
-            values,
+            f"inode, ctime_ns, appeared_at) VALUES ({marks(values)}, ?)",
+            [*values, now()],
         )
         return int(cursor.lastrowid or 0)
+
+    def _note_picture(self, content: Content) -> None:
+        """Keep what a decided content looks like to this model: another one reads it at another size."""
+        if content.pixels_sha256:
+            self.db.execute(
+                "INSERT OR IGNORE INTO decided_pictures SELECT ?, ?, ?, ? WHERE EXISTS "
+                "(SELECT 1 FROM decided_contents WHERE sha256 = ?)",
+                [content.sha256, content.pixels_sha256, content.width, content.height,
+                 content.sha256],
+            )  # fmt: skip
 
     def _row_to_replace(self, entry: PhotoEntry, path: str | bytes) -> int | None:
         """Return the id of the row that this photo takes over: that of its path or its move."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dupfind.decisions import Verb
 from dupfind.evidence import Evidence
 from dupfind.records import Advice, Member, Pair, Photo, Reason, Relation
 
@@ -59,11 +60,19 @@ def row_to_pair(row: tuple[Any, ...]) -> Pair:
 
 
 def row_to_member(row: tuple[Any, ...]) -> Member:
-    """Make a member of (photo_id, keep, relation, similarity, probability, evidence, advice, reasons)."""
+    """Make a member of a row of ``group_members``.
+
+    Its columns: photo_id, keep, relation, similarity, probability, evidence, advice, reasons,
+    decision, decided_at, removed_at.
+    """
     known = set(Reason)
     reasons = tuple(Reason(name) for name in json.loads(row[7]) if name in known)
     evidence = _evidence(row[5])
-    return Member(row[0], bool(row[1]), row[2], row[3], row[4], evidence, Advice(row[6]), reasons)
+    decision = Verb(row[8]) if row[8] else None
+    return Member(
+        row[0], bool(row[1]), row[2], row[3], row[4], evidence, Advice(row[6]), reasons,
+        decision, row[9], row[10],
+    )  # fmt: skip
 
 
 def _evidence(text: str) -> Evidence:

@@ -109,7 +109,41 @@ UPDATE group_members SET advice = 'remove', reasons = '["same-pixels"]'
     WHERE NOT keep AND relation = 'same-pixels'
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _ADVICE)
+# The first table of decisions was never written to. Decisions are only ever added: an undo is one
+# more. What they make of the last groups stands beside these, for lists and for other tools.
+# appeared_at: since when the content of a photo is there, '' for what an older dupfind read.
+_DECISIONS = """
+DROP TABLE decisions;
+CREATE TABLE decisions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, batch INTEGER NOT NULL, verb TEXT NOT NULL,
+    decided_at TEXT NOT NULL, source TEXT NOT NULL, note TEXT NOT NULL DEFAULT '', undoes INTEGER
+);
+CREATE INDEX decisions_batch ON decisions(batch);
+CREATE INDEX decisions_undoes ON decisions(undoes);
+CREATE TABLE decided_contents (
+    decision_id INTEGER NOT NULL REFERENCES decisions(id), position INTEGER NOT NULL,
+    role TEXT NOT NULL, sha256 TEXT NOT NULL, path NOT NULL, photo_id INTEGER,
+    PRIMARY KEY (decision_id, position)
+) WITHOUT ROWID;
+CREATE INDEX decided_contents_sha256 ON decided_contents(sha256);
+CREATE TABLE decided_pictures (
+    sha256 TEXT NOT NULL, pixels_sha256 TEXT NOT NULL, width INTEGER NOT NULL,
+    height INTEGER NOT NULL, PRIMARY KEY (sha256, pixels_sha256, width, height)
+) WITHOUT ROWID;
+CREATE INDEX decided_pictures_pixels ON decided_pictures(pixels_sha256);
+CREATE VIEW live_decisions AS
+    SELECT * FROM decisions WHERE verb <> 'undo' AND NOT EXISTS
+        (SELECT 1 FROM decisions AS later WHERE later.undoes = decisions.batch);
+ALTER TABLE photos ADD COLUMN appeared_at TEXT NOT NULL DEFAULT '';
+ALTER TABLE duplicate_groups ADD COLUMN state TEXT NOT NULL DEFAULT 'open';
+ALTER TABLE group_members ADD COLUMN decision TEXT NOT NULL DEFAULT '';
+ALTER TABLE group_members ADD COLUMN decided_at TEXT;
+ALTER TABLE group_members ADD COLUMN is_apart INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE group_members ADD COLUMN removed_at TEXT;
+CREATE INDEX duplicate_groups_state ON duplicate_groups(state)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _ADVICE, _DECISIONS)
 
 
 def schema_version(db: Database) -> int:
@@ -130,6 +164,16 @@ def check_not_newer(db: Database) -> None:
             f"the library was written by a newer dupfind (database version {version}, this one "
             f"knows {len(MIGRATIONS)}); upgrade dupfind"
         )
+
+
+def is_up_to_date(db: Database) -> bool:
+    """Tell whether the tables are as this dupfind writes them.
+
+    Raises:
+        LibraryError: A newer dupfind made the database.
+    """
+    check_not_newer(db)
+    return schema_version(db) == len(MIGRATIONS)
 
 
 def migrate(db: Database) -> None:

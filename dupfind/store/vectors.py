@@ -60,6 +60,15 @@ class VectorTables:
         ).fetchone()[0]
         return count
 
+    def count_undescribed(self, model_id: int) -> int:
+        """Return how many photos that are there have no descriptor of this model."""
+        count: int = self.db.execute(
+            "SELECT count(*) FROM photos WHERE NOT is_missing AND NOT EXISTS "
+            "(SELECT 1 FROM vectors WHERE vectors.sha256 = photos.sha256 AND model_id = ?)",
+            [model_id],
+        ).fetchone()[0]
+        return count
+
     def has_vector(self, sha256: str, model_id: int) -> bool:
         """Tell whether a content has a descriptor of this model."""
         row = self.db.execute(

@@ -1,0 +1,57 @@
+"""The candidates that the last run found, kept for runs in which nothing changed.
+
+What is kept is a cache: missing, damaged or of other photos, the candidates are found anew.
+"""
+
+import hashlib
+import io
+import logging
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.copies.kept import code_version
+from dupfind.copies.local_index import KEPT_FOLDER
+from dupfind.system import write_whole
+
+FILE = "candidates.npz"
+_FINDERS = ("dupfind.matching", "dupfind.copies", "dupfind.index")
+
+log = logging.getLogger(__name__)
+
+
+def keep_candidates(folder: Path, table: NDArray[np.int64], made_of: Iterable[str]) -> None:
+    """Write a table of candidates; a folder that cannot be written just means none.
+
+    Args:
+        folder: ``.dupfind/index``.
+        table: (photos, k) rows, -1 padded.
+        made_of: What else than the code it depends on: the model, the photos in their order, options.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, made_of=_digest(made_of), table=table.astype(np.int32))
+    try:
+        write_whole(folder / KEPT_FOLDER / FILE, buffer.getvalue())
+    except OSError as error:
+        log.info("the candidates are not kept in %s (%s)", folder, error)
+
+
+def kept_candidates(folder: Path, made_of: Iterable[str]) -> NDArray[np.int64] | None:
+    """Return the table that ``keep_candidates`` wrote for the same ``made_of``; None without one."""
+    try:
+        with np.load(folder / KEPT_FOLDER / FILE, allow_pickle=False) as arrays:
+            if not np.array_equal(arrays["made_of"], _digest(made_of)):
+                return None
+            return np.asarray(arrays["table"], np.int64)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _digest(made_of: Iterable[str]) -> NDArray[np.uint8]:
+    digest = hashlib.sha256(code_version(*_FINDERS).encode())
+    for text in made_of:
+        digest.update(f"{len(text)} {text}".encode())
+    return np.frombuffer(digest.digest(), np.uint8)
