@@ -26,6 +26,7 @@ from scipy.optimize import minimize
 from dupfind import Library
 from dupfind.copies.candidates import pairs_of
 from dupfind.copies.contents import load_contents
+from dupfind.copies.kept import open_kept
 from dupfind.copies.local_index import index_local
 from dupfind.copies.proving import open_prover
 from dupfind.copies.sketches import load_sketches
@@ -143,8 +144,12 @@ def examples_of(album: Path) -> Examples:
         with library.store(write=True) as store:
             contents = load_contents(store)
             labels = [truth[str(photo.path)] for photo in contents.first]
-            with open_prover(store, contents.first) as prover, store.features() as cache:
-                local = index_local(load_sketches(contents.first, cache))
+            with (
+                open_kept(store, contents.first) as kept,
+                open_prover(store, contents.first, kept=kept) as prover,
+                store.features() as cache,
+            ):
+                local = index_local(load_sketches(contents.first, cache).table)
                 votes = local.votes()
                 _, near = self_join(contents.vectors, CANDIDATES)
                 pairs = pairs_of(votes, near, len(contents.first))

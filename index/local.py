@@ -5,6 +5,7 @@ lists are visited sparsely and the values are one byte each, which is how they c
 """
 
 import math
+from typing import Any
 
 import faiss
 import numpy as np
@@ -27,10 +28,7 @@ def build_local(codes: NDArray[np.int8]) -> VectorIndex:
     """
     _check(codes)
     count, dimensions = codes.shape
-    if count <= EXACT_UP_TO:
-        index = faiss.IndexFlatIP(dimensions)
-    else:
-        index = _trained(codes)
+    index = faiss.IndexFlatIP(dimensions) if count <= EXACT_UP_TO else _trained(codes)
     for start in range(0, count, BLOCK_ROWS):
         index.add(codes[start : start + BLOCK_ROWS].astype(np.float32))
     if index.ntotal != count:
@@ -38,7 +36,7 @@ def build_local(codes: NDArray[np.int8]) -> VectorIndex:
     return VectorIndex(index, "local", count, dimensions, probes=getattr(index, "nprobe", 0))
 
 
-def _trained(codes: NDArray[np.int8]) -> faiss.IndexIVFScalarQuantizer:
+def _trained(codes: NDArray[np.int8]) -> Any:
     count, dimensions = codes.shape
     lists = max(16, min(int(2 * math.sqrt(count)), 65_536))
     index = faiss.IndexIVFScalarQuantizer(

@@ -47,7 +47,7 @@ def find_candidates(
         return Candidates(none, none)
     votes = local.votes(on_done)
     _, near = self_join(vectors, min(k, photos - 1))
-    nearest = unique_pairs(interleave([_voted(votes, photos, k), near], k=k))
+    nearest = _nearest(votes, near, k)
     if photos < FEW:
         return Candidates(nearest, none)
     pairs = pairs_of(votes, near, photos)
@@ -60,9 +60,20 @@ def find_candidates(
     return Candidates(promising, _without(nearest, promising, photos))
 
 
-def _voted(votes: Votes, photos: int, k: int) -> NDArray[np.int64]:
-    """Return the photos that the keypoints of each photo vote for most, (photos, k), -1 padded."""
-    return strongest(votes.voter, votes.target, votes.weight, photos=photos, k=k)
+def nearest_pairs(
+    vectors: NDArray[np.float16], local: LocalIndex, *, k: int = CANDIDATES
+) -> NDArray[np.int64]:
+    """Return the pairs of each photo with its nearest by either source, promising or not."""
+    if len(vectors) < 2:
+        return np.zeros((0, 2), np.int64)
+    return _nearest(local.votes(), self_join(vectors, min(k, len(vectors) - 1))[1], k)
+
+
+def _nearest(votes: Votes, near: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Return the pairs of each photo with the k that most votes and descriptors name."""
+    photos = len(near)
+    voted = strongest(votes.voter, votes.target, votes.weight, photos=photos, k=k)
+    return unique_pairs(interleave([voted, near], k=k))
 
 
 def pairs_of(votes: Votes, near: NDArray[np.int64], photos: int) -> NDArray[np.int64]:
@@ -73,8 +84,6 @@ def pairs_of(votes: Votes, near: NDArray[np.int64], photos: int) -> NDArray[np.i
     return np.column_stack([keys // photos, keys % photos])
 
 
-def _without(
-    pairs: NDArray[np.int64], others: NDArray[np.int64], photos: int
-) -> NDArray[np.int64]:
+def _without(pairs: NDArray[np.int64], others: NDArray[np.int64], photos: int) -> NDArray[np.int64]:
     keys, taken = (some[:, 0] * photos + some[:, 1] for some in (pairs, others))
     return pairs[~np.isin(keys, taken)]

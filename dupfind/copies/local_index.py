@@ -86,7 +86,9 @@ def _ask(
         yield count_votes(asking, rows, (cosines(found[0]), found[1]), asked, view)
 
 
-def _nothing() -> "tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]":
+def _nothing() -> (
+    "tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]"
+):
     return np.zeros((0, NEIGHBOURS), np.float32), np.zeros((0, NEIGHBOURS), np.int64)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -35,40 +36,51 @@ def keypoints_per_photo(photos: int, budget: int = LOCAL_BUDGET) -> int:
     return int(np.clip(budget // max(1, photos), FEWEST, SKETCH_KEYPOINTS))
 
 
+@dataclass(frozen=True)
+class Sketches:
+    """The sketches of photos by row, and how many of the photos could not be read."""
+
+    table: SketchTable
+    unreadable: int
+
+
 def load_sketches(
     photos: Sequence[Photo], cache: BlobCache, *, workers: int = 2, on_done: OnDone | None = None
-) -> SketchTable:
+) -> Sketches:
     """Return the sketches of photos, by row; those that are not in the cache are drawn now, in threads.
 
     A photo that cannot be read any more has an empty one: it votes for nothing.
     """
     most = keypoints_per_photo(len(photos))
     table = SketchTable.empty(len(photos), len(photos) * most)
+    unreadable = 0
     with ThreadPoolExecutor(workers, "sketch", initializer=use_one_thread) as pool:
         for row, sketch in enumerate(_stream(photos, cache, pool)):
-            table.put(row, sketch, most)
+            unreadable += sketch is None
+            table.put(row, empty_sketch() if sketch is None else sketch, most)
             if on_done and (row + 1) % _BLOCK == 0:
                 on_done(row + 1, len(photos))
     table.cut()
     if on_done:
         on_done(len(photos), len(photos))
-    return table
+    return Sketches(table, unreadable)
 
 
 def _stream(
     photos: Sequence[Photo], cache: BlobCache, pool: ThreadPoolExecutor
-) -> Iterator[Sketch]:
+) -> Iterator[Sketch | None]:
     for start in range(0, len(photos), _BLOCK):
         block = photos[start : start + _BLOCK]
         blobs = cache.get_blobs(SKETCH_KIND, [photo.sha256 for photo in block])
         known = [_unpacked(blobs.get(photo.sha256)) for photo in block]
         missing = [photo for photo, sketch in zip(block, known, strict=True) if sketch is None]
-        drawn = dict(zip((photo.sha256 for photo in missing), pool.map(_draw, missing), strict=True))
+        drawn = dict(
+            zip((photo.sha256 for photo in missing), pool.map(_draw, missing), strict=True)
+        )
         cache.put_blobs(SKETCH_KIND, {sha256: data for sha256, data in drawn.items() if data})
         for photo, sketch in zip(block, known, strict=True):
             # Through the cache's rounding in every run: the first finds what the next ones find.
-            found = _unpacked(drawn.get(photo.sha256)) if sketch is None else sketch
-            yield empty_sketch() if found is None else found
+            yield _unpacked(drawn.get(photo.sha256)) if sketch is None else sketch
 
 
 def _draw(photo: Photo) -> bytes:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.copies.candidates import candidate_table
+from dupfind.copies.candidates import nearest_pairs
 from dupfind.copies.contents import load_contents
 from dupfind.copies.features import FeatureSource
 from dupfind.copies.kept import open_kept
-from dupfind.copies.local_index import collect_local
+from dupfind.copies.local_index import index_local
 from dupfind.copies.proving import open_prover
+from dupfind.copies.sketches import load_sketches
 from dupfind.errors import CalibrationError, PhotoError
 from dupfind.matching.calibrate import (
     MIN_PHOTOS,
@@ -29,7 +30,6 @@ from dupfind.matching.calibrate import (
     signals_of,
 )
 from dupfind.matching.features import extract
-from dupfind.matching.pairs import unique_pairs
 from dupfind.matching.proven import Proven
 from dupfind.matching.verify import verify
 from dupfind.options import CalibrateOptions
@@ -39,6 +39,7 @@ from dupfind.progress import OnDone, OnProgress, stage
 from dupfind.records import Photo
 from dupfind.reports.words import count
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 EDITED_PX = 640  # long side of the pictures that are edited: enough for 400 px features
 LIKELY_COPY = 0.5
@@ -107,8 +108,14 @@ def calibrate_library(
         open_prover(store, contents.first, kept=kept) as prover,
     ):
         source = prover.source
-        local = collect_local(source, stage(on_progress, "features"))
-        pairs = unique_pairs(candidate_table(contents.vectors, local))
+        with store.features() as cache:
+            sketches = load_sketches(
+                contents.first,
+                cache,
+                workers=usable_cores(),
+                on_done=stage(on_progress, "features"),
+            )
+        pairs = nearest_pairs(contents.vectors, index_local(sketches.table))
         chosen = np.random.default_rng(_SEED).permutation(len(pairs))[: options.pairs]
         proven = list(prover.prove(pairs[np.sort(chosen)], stage(on_progress, "prove")))
         calibration = calibrate_on(

@@ -175,4 +175,4 @@ def _correlations(pairs: NDArray[np.int64], thumbs: NDArray[np.uint8]) -> NDArra
 def _normal(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
     values = thumbs.astype(np.float32)
     values -= values.mean(axis=(1, 2), keepdims=True)
-    return values / np.maximum(values.std(axis=(1, 2), keepdims=True), np.float32(4))
+    return np.asarray(values / np.maximum(values.std(axis=(1, 2), keepdims=True), 4), np.float32)

@@ -72,7 +72,7 @@ class Sketch:
         geometry = np.column_stack([self.points, self.sizes, turns])
         packed = np.round(np.clip(geometry, 0, 1) * 65535).astype("<u2")
         header = _HEADER.pack(_MAGIC, len(self))
-        return header + packed.tobytes() + self.codes.tobytes() + self.thumb.tobytes()
+        return bytes(header + packed.tobytes() + self.codes.tobytes() + self.thumb.tobytes())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Sketch":
@@ -88,14 +88,14 @@ class Sketch:
         if magic != _MAGIC or len(data) != wanted:
             raise DescriptorError("the cached sketch is damaged or of another version")
         packed = np.frombuffer(data, "<u2", 4 * count, _HEADER.size).reshape(count, 4)
-        geometry = packed.astype(np.float32) / 65535
+        geometry = np.asarray(packed / 65535, np.float32)
         start = _HEADER.size + 8 * count
         codes = np.frombuffer(data, np.int8, DIMENSIONS * count, start).reshape(count, DIMENSIONS)
         thumb = np.frombuffer(data, np.uint8, THUMB_PX**2, start + DIMENSIONS * count)
         return cls(
             geometry[:, :2],
             geometry[:, 2],
-            geometry[:, 3] * np.float32(2 * np.pi),
+            np.asarray(geometry[:, 3] * 2 * np.pi, np.float32),
             codes,
             thumb.reshape(THUMB_PX, THUMB_PX),
         )
@@ -122,9 +122,9 @@ def draw_sketch(pixels: NDArray[np.uint8]) -> Sketch:
     ).reshape(-1, 4)
     # SIFT gives a few more than it was asked for, where several are equally strong.
     order = np.argsort(-geometry[:, 2], kind="stable")[:SKETCH_KEYPOINTS]
-    places = (geometry[order, :2] + 0.5) / SKETCH_PX
-    sizes = geometry[order, 2] / SKETCH_PX
-    angles = np.deg2rad(geometry[order, 3])
+    places = np.asarray((geometry[order, :2] + 0.5) / SKETCH_PX, np.float32)
+    sizes = np.asarray(geometry[order, 2] / SKETCH_PX, np.float32)
+    angles = np.asarray(np.deg2rad(geometry[order, 3]), np.float32)
     thumb = cv2.resize(grey, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
     return Sketch(places, sizes, angles, encode(descriptors.astype(np.uint8)[order]), thumb)
 
@@ -158,19 +158,22 @@ def encode(descriptors: NDArray[np.uint8]) -> NDArray[np.int8]:
     basis = shipped_basis()
     projected = (root_sift(descriptors) - basis.mean) @ basis.matrix
     length = np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-6)
-    return np.clip(np.round(projected * (UNIT / length)), -127, 127).astype(np.int8)
+    return np.asarray(np.clip(np.round(projected * (UNIT / length)), -127, 127), np.int8)
 
 
 def seen_as(codes: NDArray[np.int8], view: View) -> NDArray[np.int8]:
     """Return the codes that another view of the same photo has at the same keypoints."""
-    return codes * shipped_basis().signs[view]
+    return np.asarray(codes * shipped_basis().signs[view], np.int8)
 
 
 def learn_basis(descriptors: NDArray[np.uint8]) -> Basis:
     """Learn the main directions of SIFT descriptors, (n, 128), seen in all four views (PCA)."""
     values = root_sift(descriptors).astype(np.float64)
     rows = np.arange(128, dtype=np.uint8)[None]
-    mirror, negative = np.eye(128)[mirror_descriptors(rows)[0]], np.eye(128)[negative_descriptors(rows)[0]]
+    mirror, negative = (
+        np.eye(128)[mirror_descriptors(rows)[0]],
+        np.eye(128)[negative_descriptors(rows)[0]],
+    )
     views = [np.eye(128), mirror, negative, mirror @ negative]
     covariance = np.cov(values, rowvar=False)
     covariance = sum(view @ covariance @ view.T for view in views) / len(views)

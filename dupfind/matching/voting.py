@@ -124,7 +124,10 @@ class Votes:
     def join(cls, parts: "Sequence[Votes]") -> "Votes":
         """Put several together."""
         return cls(
-            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls))
+            *(
+                np.concatenate([getattr(part, field.name) for part in parts])
+                for field in fields(cls)
+            )
         )
 
 
@@ -225,9 +228,7 @@ def _agreement(
     places: NDArray[np.int64],
     valid: NDArray[np.bool_],
     view: View,
-) -> tuple[
-    NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]
-]:
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Return for each pair the best supported proposal: support, keypoints, mean cosine, area.
 
     ``places`` are the matches of each pair, (pairs, most), as far as they are ``valid``.
