@@ -2,12 +2,14 @@
 
     python benchmarks/fit_candidates.py basis PHOTOS
     python benchmarks/make_set.py PHOTOS ALBUM --originals 200 --edits 9 --distractors 800
-    python benchmarks/fit_candidates.py score ALBUM... [--cut-recall 0.999]
+    python benchmarks/fit_candidates.py examples ALBUM -o one.npz
+    python benchmarks/fit_candidates.py score one.npz two.npz [--cut-recall 0.999] [--measure]
 
-The first learns the main directions of keypoint descriptors (dupfind/matching/sketch.npz). The second proves the copies
-of made albums: those that a proof finds are examples of what is worth one, pairs of different photos are not. It
-prints for each album what share of the former the cut keeps and how many proofs a photo the latter cost, with
-folds by photo that the score was not learned on, and writes dupfind/matching/promise.json.
+The first learns the main directions of keypoint descriptors (dupfind/matching/sketch.npz). The third proves
+the copies of a made album: those that a proof finds are examples of what is worth one, pairs of different
+photos are not. The last learns the score (dupfind/matching/promise.json) and prints for each album, by folds
+of photos that it was not learned on, what share of the former the cut keeps and how many proofs a photo the
+latter cost.
 """
 
 import csv
@@ -35,7 +37,7 @@ from dupfind.index import self_join
 from dupfind.matching.calibrate import shipped_calibration
 from dupfind.matching.features import CONTRAST_THRESHOLD
 from dupfind.matching.pairs import CANDIDATES
-from dupfind.matching.promising import PROMISE_SIGNALS, Promise, promise_signals
+from dupfind.matching.promising import Promise, promise_signals, shipped_promise
 from dupfind.matching.sketch import SKETCH_KEYPOINTS, SKETCH_PX, learn_basis
 from dupfind.photos.decode import decode
 
@@ -49,10 +51,10 @@ PENALTY = 1e-3
 class Examples:
     """Candidate pairs of one album: signals, whether a copy that a proof finds, kind, and a photo's group."""
 
-    photos: int
+    photos: int | NDArray[np.int64]
     signals: NDArray[np.float32]
     is_copy: NDArray[np.bool_]
-    kinds: list[str]
+    kinds: NDArray[np.str_]
     fold: NDArray[np.int64]
 
 
@@ -93,37 +95,46 @@ def basis(photos: Path, count: int) -> None:
 
 
 @main.command()
-@click.argument("albums", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("album", type=click.Path(exists=True, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
+def examples(album: Path, output: Path) -> None:
+    """Prove the copies of an album."""
+    np.savez(output, **vars(examples_of(album)))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--cut-recall", default=0.999, help="Share of the proven copies that the cut keeps.")
-@click.option("--measure", is_flag=True, help="Write nothing: measure the shipped score.")
-def score(albums: tuple[Path, ...], cut_recall: float, measure: bool) -> None:
+@click.option("--measure", is_flag=True, help="Learn nothing: measure the shipped score.")
+def score(files: tuple[Path, ...], cut_recall: float, measure: bool) -> None:
     """Learn the score."""
-    examples = [examples_of(album) for album in albums]
-    signals = np.concatenate([album.signals for album in examples]).astype(np.float64)
-    is_copy = np.concatenate([album.is_copy for album in examples])
-    fold = np.concatenate([album.fold for album in examples])
-    odds = np.empty(len(signals))
-    for held_out in range(FOLDS):
-        out = fold == held_out
-        odds[out] = fit(signals[~out], is_copy[~out]).log_odds(signals[out].astype(np.float32))
-    learned = fit(signals, is_copy)
-    cut = float(np.quantile(odds[is_copy], 1 - cut_recall))
-    learned = Promise(learned.weights, learned.bias, cut)
+    albums = [Examples(**np.load(file)) for file in files]
+    signals = np.concatenate([album.signals for album in albums]).astype(np.float64)
+    is_copy = np.concatenate([album.is_copy for album in albums])
+    fold = np.concatenate([album.fold for album in albums])
+    learned = shipped_promise() if measure else fit(signals, is_copy)
+    odds = learned.log_odds(signals.astype(np.float32))
+    if not measure:
+        for held_out in range(FOLDS):
+            out = fold == held_out
+            odds[out] = fit(signals[~out], is_copy[~out]).log_odds(signals[out].astype(np.float32))
+        cut = float(np.quantile(odds[is_copy], 1 - cut_recall))
+        learned = Promise(learned.weights, learned.bias, cut)
+        text = json.dumps(learned.to_json(), indent=1) + "\n"
+        (HOME / "promise.json").write_text(text, encoding="utf-8")
+    print(json.dumps(learned.to_json(), indent=1))
     start = 0
-    for album, found in zip(albums, examples, strict=True):
+    for file, found in zip(files, albums, strict=True):
         rows = slice(start, start + len(found.is_copy))
         start = rows.stop
-        report(album, found, odds[rows], cut)
-    print(json.dumps(dict(zip(PROMISE_SIGNALS, learned.weights, strict=True)), indent=1), cut)
-    if not measure:
-        (HOME / "promise.json").write_text(json.dumps(learned.to_json(), indent=1) + "\n")
+        report(file.name, found, odds[rows], learned.cut)
 
 
-def report(album: Path, found: Examples, odds: NDArray[np.float64], cut: float) -> None:
+def report(name: str, found: Examples, odds: NDArray[np.float64], cut: float) -> None:
     """Print what the cut keeps of an album."""
     kept, copies = odds >= cut, found.is_copy
     print(
-        f"{album.name}: {kept[copies].mean() if copies.any() else 1:.4f} of {copies.sum()} proven copies kept, "
+        f"{name}: {kept[copies].mean() if copies.any() else 1:.4f} of {copies.sum()} proven copies kept, "
         f"{kept[~copies].sum() / found.photos:.3f} other proofs a photo"
     )
     lost = [kind for kind, keep in zip(found.kinds, kept, strict=True) if kind and not keep]
@@ -167,7 +178,11 @@ def examples_of(album: Path) -> Examples:
     ]
     kinds = [kind for kind, keep in zip(kinds, known, strict=True) if keep]
     return Examples(
-        len(contents.first), signals[known], is_copy[known], kinds, pairs[known, 0] % FOLDS
+        len(contents.first),
+        signals[known],
+        is_copy[known],
+        np.array(kinds),
+        pairs[known, 0] % FOLDS,
     )
 
 

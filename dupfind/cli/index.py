@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Photos of a folder that is all of a sudden empty were deleted: do not keep them as away.",
 )
+@click.option(
+    "--no-features",
+    is_flag=True,
+    help="Describe only, for queries by descriptor; `cluster` finds the local features then.",
+)
 @json_option
 @common_options
 def index(
@@ -53,6 +58,7 @@ def index(
     max_pixels: int,
     batch_size: int | None,
     forget: bool,
+    no_features: bool,
     as_json: bool,
 ) -> None:
     """Bring the library up to date with the photos in folders.
@@ -71,6 +77,7 @@ def index(
         max_pixels=max_pixels,
         batch_size=batch_size,
         forget=forget,
+        features=not no_features,
     )
     library = common.library()
     with ProgressDisplay(quiet=common.quiet or as_json) as display:

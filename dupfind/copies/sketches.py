@@ -9,7 +9,7 @@ import numpy as np
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import DescriptorError, PhotoError
 from dupfind.matching.features import use_one_thread
-from dupfind.matching.sketch import SKETCH_KEYPOINTS, SKETCH_PX, Sketch, draw_sketch, empty_sketch
+from dupfind.matching.sketch import NEEDED_PX, SKETCH_KEYPOINTS, Sketch, draw_sketch, empty_sketch
 from dupfind.matching.voting import SketchTable
 from dupfind.photos.decode import read_known
 from dupfind.progress import OnDone
@@ -28,7 +28,7 @@ def sketch_known(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Sketc
     Raises:
         PhotoError: The file cannot be read, or it holds other bytes than the library knows.
     """
-    return draw_sketch(read_known(photo, needed_px=SKETCH_PX, max_pixels=max_pixels).pixels)
+    return draw_sketch(read_known(photo, needed_px=NEEDED_PX, max_pixels=max_pixels).pixels)
 
 
 def keypoints_per_photo(photos: int, budget: int = LOCAL_BUDGET) -> int:

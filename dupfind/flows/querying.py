@@ -18,7 +18,7 @@ from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.flows.models import described_vectors, open_active_model
 from dupfind.matching.proven import Proven, unjoined
-from dupfind.matching.sketch import SKETCH_PX, Sketch, draw_sketch
+from dupfind.matching.sketch import NEEDED_PX, Sketch, draw_sketch
 from dupfind.options import DEFAULT_MATCHES
 from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
@@ -102,7 +102,7 @@ def _describe(
     view_px = model.spec.view_px
     try:
         sha256 = file_sha256(image)
-        picture = decode(image, needed_px=max(view_px, SKETCH_PX), max_pixels=max_pixels)
+        picture = decode(image, needed_px=max(view_px, NEEDED_PX), max_pixels=max_pixels)
     except PhotoError as error:
         raise PhotoError(f"cannot read {image}: {error}") from error
     found = image.stat()

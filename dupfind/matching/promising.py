@@ -3,10 +3,10 @@
 In:  votes of keypoints, thumbnails and descriptors of photos. Out: log odds that a proof would find a copy.
 No disk or database; the weights ship with dupfind.
 
-Three witnesses, each blind to some copies: keypoints that agree on a place (parts, turns), thumbnails that
-correlate (soft and flat pictures), and a descriptor that is nearer than the collection's own background (strong
-edits of the whole). A logistic regression weighs them; no weight is negative, so that more agreement never makes a
-pair less promising. ``benchmarks/fit_candidates.py`` learned it on edited copies of photos.
+Three witnesses, each blind to some copies: keypoints that agree on a place (parts, turns), thumbnails
+that correlate (soft and flat pictures), and a descriptor that is nearer than the collection's own
+background (strong edits of the whole). A logistic regression weighs them; no weight is negative, so that
+more agreement never makes a pair less promising. ``benchmarks/fit_candidates.py`` learned it on edited copies of photos.
 """
 
 import json
@@ -32,9 +32,11 @@ PROMISE_SIGNALS = (
     "near_and_supported",
     "thumb",
     "thumb_above",
+    "thumb_same",
 )
 BACKGROUND_PHOTOS = 512
-THUMB_FROM = 0.8  # correlation of thumbnails by chance
+THUMB_FROM = 0.8  # correlation of thumbnails that chance reaches
+THUMB_SAME = 0.95
 _BLOCK = 4096
 _SEED = 20210429
 
@@ -110,6 +112,7 @@ def promise_signals(
         supported * lower,
         -np.log(1.02 - thumb),
         np.maximum(thumb - THUMB_FROM, 0),
+        np.maximum(thumb - THUMB_SAME, 0),
     )
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -132,7 +135,7 @@ def _best_votes(
 def _nearness(
     pairs: NDArray[np.int64], vectors: NDArray[np.float16]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return by how many deviations each pair is nearer than other photos are: of its photos the lower, the higher.
+    """Return by how many deviations a pair is nearer than others: for either photo, lower then higher.
 
     Fog, sky and text are near to thousands of others; for them a high cosine says little.
     """

@@ -1,11 +1,12 @@
-"""Sketch a photo: what is cheap to find and to keep of every photo, to say which pairs are worth a proof.
+"""Sketch a photo: what is cheap to find and to keep, to say which pairs of photos are worth a proof.
 
-In:  an upright sRGB picture. Out: a few SIFT keypoints of a small picture of it, each in 64 bytes, and a thumbnail.
-No disk (but the shipped basis), database or model.
+In:  an upright sRGB picture. Out: a few SIFT keypoints of a small picture of it, each in 64 bytes, and
+a thumbnail. No disk (but the shipped basis), database or model.
 
-The descriptors are rotated to their main directions (PCA). A mirrored patch swaps values of its SIFT descriptor,
-and so does a negative one; the basis was learned on patches in all four such views, so each of its directions
-keeps its value or changes its sign. What the mirrored photo would give is thus known without looking at it.
+The descriptors are rotated to their main directions (PCA). A mirrored patch swaps values of its SIFT
+descriptor, and so does a negative one; the basis was learned on patches in all four such views, so each
+of its directions keeps its value or changes its sign. What the mirrored photo would give is thus known
+without looking at it.
 
 Sources: SIFT (Lowe 2004), RootSIFT (Arandjelović and Zisserman 2012).
 """
@@ -30,9 +31,10 @@ from dupfind.matching.features import (
 
 SKETCH_PX = 160  # long side for keypoints: on pairs of copies no worse than 192 or 400 to find them
 SKETCH_KEYPOINTS = 128
+NEEDED_PX = 128  # what to ask of the decoder: half the shorter side, as the builtin model does
 THUMB_PX = 24
 DIMENSIONS = 64
-UNIT = 254.0  # the code of 1.0; what is above one half is cut
+UNIT = 180.0  # the code of 1.0; no value of a descriptor exceeds 0.7
 _HEADER = struct.Struct("<4sH")
 _MAGIC = b"skt1"
 
