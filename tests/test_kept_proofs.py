@@ -6,15 +6,17 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from cluster_helpers import cluster_album, groups_of, save_album
-from library_helpers import save_small_model
+from library_helpers import save_small_model, unprivileged
 from matching_helpers import FILLERS, edited, photo
 
 from dupfind import Library
 from dupfind.options import ClusterOptions, IndexOptions
 from dupfind.records import Level
+from dupfind.store.pair_cache import PairCache
 
 # The process kills itself once it has kept the proofs of its second batch.
 DYING = """
@@ -135,12 +137,29 @@ def test_a_damaged_cache_of_proofs_is_made_anew(library: Library, damage: str) -
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
     else:
         connection = sqlite3.connect(file)
-        connection.execute("UPDATE blobs SET data = substr(data, 1, 12) || '{\"relation\":'")
+        connection.execute("UPDATE blobs SET data = CAST(substr(data, 1, 20) || '{' AS BLOB)")
         connection.commit()
         connection.close()
     library.cluster()
     assert (library.groups(), library.pairs()) == before
     assert library.cluster().proven == 0
+
+
+def test_a_cache_that_cannot_be_written_is_used() -> None:
+    one, other = ("a" * 64, "b" * 64), ("b" * 64, "c" * 64)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        with PairCache(folder / "proofs.db") as cache:
+            cache.put("proof", {one: b"known"})
+        (folder / "proofs.db").chmod(0o444)
+        folder.chmod(0o555)
+        with unprivileged(folder), PairCache(folder / "proofs.db") as cache:
+            cache.put("proof", {other: b"new"})
+            cache.keep_only(["proof"], ["a" * 64])
+            assert cache.get("proof", [one, other]) == {one: b"known", other: b"new"}
+        folder.chmod(0o755)
+        with PairCache(folder / "proofs.db") as cache:
+            assert cache.get("proof", [one, other]) == {one: b"known"}
 
 
 def test_nothing_is_kept_of_a_photo_that_could_not_be_read(

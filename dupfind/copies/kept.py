@@ -137,8 +137,7 @@ class Kept:
 @contextmanager
 def open_kept(store: Store, photos: Sequence[Photo]) -> Iterator[Kept]:
     """Open what a library keeps about pairs of these photos."""
-    cache = store.proofs()
-    with cache:
+    with store.proofs() as cache:
         yield Kept(cache, photos)
 
 

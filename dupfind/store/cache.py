@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from dupfind.store.connection import connect_for_reading, is_damage
 
@@ -38,7 +39,7 @@ class BlobCache:
         self._is_writable = False
         self._open()
 
-    def __enter__(self) -> "BlobCache":
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 
