@@ -3,7 +3,7 @@
     python benchmarks/fit_candidates.py basis PHOTOS
     python benchmarks/make_set.py PHOTOS ALBUM --originals 200 --edits 9 --distractors 800
     python benchmarks/fit_candidates.py examples ALBUM -o one.npz
-    python benchmarks/fit_candidates.py score one.npz two.npz [--cut-recall 0.999] [--measure]
+    python benchmarks/fit_candidates.py score one.npz two.npz [--cut-recall 0.9983] [--measure]
 
 The first learns the main directions of keypoint descriptors (dupfind/matching/sketch.npz). The third proves
 the copies of a made album: those that a proof finds are examples of what is worth one, pairs of different
@@ -104,7 +104,7 @@ def examples(album: Path, output: Path) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--cut-recall", default=0.999, help="Share of the proven copies that the cut keeps.")
+@click.option("--cut-recall", default=0.9983, help="Share of the proven copies that the cut keeps.")
 @click.option("--measure", is_flag=True, help="Learn nothing: measure the shipped score.")
 def score(files: tuple[Path, ...], cut_recall: float, measure: bool) -> None:
     """Learn the score."""

@@ -137,7 +137,7 @@ def test_signals_are_those_of_a_loop() -> None:
             np.log1p(votes.support[named].max(initial=0)), abs=1e-5
         )
         far = [(cosine[a, b] - cosine[x].mean()) / max(cosine[x].std(), 0.02) for x in (a, b)]
-        assert signals[row, 5:7] == pytest.approx([max(min(far), 0), max(*far, 0)], abs=0.02)
+        assert signals[row, 6:8] == pytest.approx([max(min(far), 0), max(*far, 0)], abs=0.02)
         turned = [np.rot90(t, n) for t in (thumbs[a], thumbs[a][:, ::-1]) for n in range(4)]
         best = max(abs(float(np.corrcoef(t.ravel(), thumbs[b].ravel())[0, 1])) for t in turned)
-        assert signals[row, 8] == pytest.approx(-np.log(1.02 - best), abs=0.02)
+        assert signals[row, 9] == pytest.approx(-np.log(1.02 - best), abs=0.02)

@@ -119,7 +119,8 @@ def test_keypoints_that_lie_in_one_place_agree_and_others_do_not(view: View) -> 
     neighbour = np.column_stack([np.arange(30, 60), np.zeros(30, np.int64)])
     cosine = np.tile(np.array([0.95, 0.1], np.float32), (30, 1))
     votes = count_votes(table, np.arange(30), (cosine, neighbour), table, view)
-    by_chance = int((np.linalg.norm(there[20:] - (points * [1, sign] @ linear.T + shift)[20:], axis=1) < LOOSE).sum())  # fmt: skip
+    wanted = points * [1, sign] @ linear.T + shift
+    by_chance = int((np.linalg.norm(there[20:] - wanted[20:], axis=1) < LOOSE).sum())
     assert votes.agreeing.tolist() == [20 + by_chance]
     assert votes.closeness[0] == pytest.approx(0.95)
     assert votes.support[0] == pytest.approx(votes.weight[0] * votes.agreeing[0] / 30, rel=1e-4)

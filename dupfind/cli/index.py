@@ -69,6 +69,7 @@ def index(
     Example: dupfind index ~/Pictures --exclude '*.gif'
     """
     from dupfind.cli.progress import ProgressDisplay
+    from dupfind.cli.time_left import INDEX
 
     options = IndexOptions(
         model=model,
@@ -80,7 +81,7 @@ def index(
         features=not no_features,
     )
     library = common.library()
-    with ProgressDisplay(quiet=common.quiet or as_json) as display:
+    with ProgressDisplay(quiet=common.quiet or as_json, phases=INDEX) as display:
         summary = library.index(photos, options, on_progress=display)
     if as_json:
         print_json({"library": str(library.paths.root), **asdict(summary)})

@@ -71,7 +71,7 @@ def cluster_photos(
         store: Open for writing.
         options: See ``ClusterOptions``.
         on_progress: Called with how far it is; the phases are ``features``, ``votes``,
-            ``prove``, ``more`` and ``look``.
+            ``prove``, ``more``, ``look`` and ``group``.
 
     Raises:
         LibraryError: Nothing is indexed yet, or the database cannot be written.
@@ -89,7 +89,8 @@ def cluster_photos(
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
         kept.forget_others(store.contents())
-        groups = list(make_groups(scored, contents, prover, options.level, rules))
+        told = stage(on_progress, "group")
+        groups = list(make_groups(scored, contents, prover, options.level, rules, told))
         written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         summary = ClusterSummary(
             photos=sum(map(len, contents.photos)),

@@ -6,7 +6,8 @@ No disk or database; the weights ship with dupfind.
 Three witnesses, each blind to some copies: keypoints that agree on a place (parts, turns), thumbnails
 that correlate (soft and flat pictures), and a descriptor that is nearer than the collection's own
 background (strong edits of the whole). A logistic regression weighs them; no weight is negative, so that
-more agreement never makes a pair less promising. ``benchmarks/fit_candidates.py`` learned it on edited copies of photos.
+more agreement never makes a pair less promising. ``benchmarks/fit_candidates.py`` learned it on edited
+copies of photos.
 """
 
 import json
@@ -26,6 +27,7 @@ PROMISE_SIGNALS = (
     "support_squared",
     "agreeing",
     "closeness",
+    "closeness_above",
     "span",
     "nearness",
     "one_sided_nearness",
@@ -35,6 +37,7 @@ PROMISE_SIGNALS = (
     "thumb_same",
 )
 BACKGROUND_PHOTOS = 512
+CLOSE_FROM = 0.9  # cosine of keypoints that agree by chance
 THUMB_FROM = 0.8  # correlation of thumbnails that chance reaches
 THUMB_SAME = 0.95
 _BLOCK = 4096
@@ -106,6 +109,7 @@ def promise_signals(
         supported**2,
         np.log1p(agreeing),
         closeness,
+        np.maximum(closeness - CLOSE_FROM, 0),
         np.sqrt(area),
         lower,
         higher,
