@@ -1,6 +1,8 @@
 """Which pairs are worth a proof: votes of sketches, and what they promise."""
 
 from collections.abc import Callable
+from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from dupfind.copies.candidates import find_candidates, nearest_pairs
 from dupfind.copies.local_index import index_local
 from dupfind.errors import CalibrationError
 from dupfind.matching.promising import Promise, promise_signals, shipped_promise
-from dupfind.matching.sketch import draw_sketch, empty_sketch
+from dupfind.matching.sketch import Sketch, draw_sketch, empty_sketch
 from dupfind.matching.voting import SketchTable
 
 NAMES = (
@@ -68,26 +70,45 @@ def test_an_altered_copy_votes_for_its_photo(name: str, alter: Callable[[Pixels]
 
 
 @ALTERATIONS
-def test_of_all_pairs_only_that_of_a_copy_is_worth_a_proof(
-    alter: Callable[[Pixels], Pixels], monkeypatch: pytest.MonkeyPatch
+def test_a_copy_is_worth_a_proof_and_few_other_pairs_are(
+    alter: Callable[[Pixels], Pixels],
 ) -> None:
-    monkeypatch.setattr(candidates, "FEW", 2)
-    local = index_local(with_copy(alter(photo("coffee.png"))))
-    vectors = unrelated(COPY + 1)
+    asked = photo("coffee.png")
+    copy = np.ascontiguousarray(alter(asked))
+    local = index_local(SketchTable.of([*parts(), draw_sketch(asked), draw_sketch(copy)]))
+    photos = local.table.photos
+    vectors = unrelated(photos)
     found = find_candidates(vectors, local)
-    assert found.promising.tolist() == [[NAMES.index("coffee.png"), COPY]]
+    promising = {tuple(pair) for pair in found.promising.tolist()}
+    assert (photos - 2, photos - 1) in promising
+    assert 2 * len(promising) < len(nearest_pairs(vectors, local))
     nearest = {tuple(pair) for pair in nearest_pairs(vectors, local).tolist()}
-    assert {tuple(pair) for pair in found.other.tolist()} == nearest - {(4, COPY)}
+    assert {tuple(pair) for pair in found.other.tolist()} == nearest - promising
 
 
-def test_soft_copies_are_promising_by_their_thumbnails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "FEW", 2)
+def test_soft_copies_are_promising_by_their_thumbnails() -> None:
     x, y = np.meshgrid(np.linspace(0, 1, 200), np.linspace(0, 1, 150))
     sky = np.stack([200 * x, 120 + 80 * y, 255 * (1 - x * y)], axis=-1).astype(np.uint8)
-    local = index_local(SketchTable.of([*(draw_sketch(photo(n)) for n in NAMES),
-                                        draw_sketch(sky), draw_sketch(sky[:, ::-1].copy())]))  # fmt: skip
-    found = find_candidates(unrelated(len(NAMES) + 2), local)
-    assert [COPY, COPY + 1] in found.promising.tolist()
+    skies = [draw_sketch(sky), draw_sketch(np.ascontiguousarray(sky[:, ::-1]))]
+    local = index_local(SketchTable.of([*parts(), *skies]))
+    photos = local.table.photos
+    vectors = unrelated(photos)
+    vectors[-1] = vectors[-2]  # neighbours by descriptor
+    assert [photos - 2, photos - 1] in find_candidates(vectors, local).promising.tolist()
+
+
+@cache
+def parts() -> tuple[Sketch, ...]:
+    """Return sketches of a hundred pictures, no two of them copies."""
+    found = []
+    for name in NAMES:
+        if name != "coffee.png":
+            pixels = photo(name)
+            height, width = (side // 3 for side in pixels.shape[:2])
+            for row, column in product(range(3), range(3)):
+                cut = pixels[row * height :, column * width :][:height, :width]
+                found.append(draw_sketch(np.ascontiguousarray(cut)))
+    return tuple(found)
 
 
 def test_in_a_small_album_all_neighbours_are_proven() -> None:
@@ -102,8 +123,7 @@ def test_a_photo_has_no_more_partners_than_asked_for(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(candidates, "FEW", 2)
     local = index_local(SketchTable.of([draw_sketch(photo("coffee.png"))] * 9))
     found = find_candidates(unrelated(9), local, k=2)
-    assert len(found.promising) <= 2 * 9
-    assert set(found.promising.ravel().tolist()) == set(range(9))
+    assert 0 < len(found.promising) <= 2 * 9
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
