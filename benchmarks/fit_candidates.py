@@ -7,7 +7,7 @@
 
 The first learns the main directions of keypoint descriptors (dupfind/matching/sketch.npz). The third proves
 the copies of a made album: those that a proof finds are examples of what is worth one, pairs of different
-photos are not. The last learns the score (dupfind/matching/promise.json) and prints for each album, by folds
+photos are not. The last learns the score (dupfind/matching/worth.json) and prints for each album, by folds
 of photos that it was not learned on, what share of the former the cut keeps and how many proofs a photo the
 latter cost.
 """
@@ -37,8 +37,8 @@ from dupfind.index import self_join
 from dupfind.matching.calibrate import shipped_calibration
 from dupfind.matching.features import CONTRAST_THRESHOLD
 from dupfind.matching.pairs import CANDIDATES
-from dupfind.matching.promising import Promise, promise_signals, shipped_promise
 from dupfind.matching.sketch import SKETCH_KEYPOINTS, SKETCH_PX, learn_basis
+from dupfind.matching.worth import Worth, shipped_worth, worth_signals
 from dupfind.photos.decode import decode
 
 HOME = Path(__file__).parent.parent / "dupfind" / "matching"
@@ -112,16 +112,16 @@ def score(files: tuple[Path, ...], cut_recall: float, measure: bool) -> None:
     signals = np.concatenate([album.signals for album in albums]).astype(np.float64)
     is_copy = np.concatenate([album.is_copy for album in albums])
     fold = np.concatenate([album.fold for album in albums])
-    learned = shipped_promise() if measure else fit(signals, is_copy)
+    learned = shipped_worth() if measure else fit(signals, is_copy)
     odds = learned.log_odds(signals.astype(np.float32))
     if not measure:
         for held_out in range(FOLDS):
             out = fold == held_out
             odds[out] = fit(signals[~out], is_copy[~out]).log_odds(signals[out].astype(np.float32))
         cut = float(np.quantile(odds[is_copy], 1 - cut_recall))
-        learned = Promise(learned.weights, learned.bias, cut)
+        learned = Worth(learned.weights, learned.bias, cut)
         text = json.dumps(learned.to_json(), indent=1) + "\n"
-        (HOME / "promise.json").write_text(text, encoding="utf-8")
+        (HOME / "worth.json").write_text(text, encoding="utf-8")
     print(json.dumps(learned.to_json(), indent=1))
     start = 0
     for file, found in zip(files, albums, strict=True):
@@ -164,7 +164,7 @@ def examples_of(album: Path) -> Examples:
                 votes = local.votes()
                 _, near = self_join(contents.vectors, CANDIDATES)
                 pairs = pairs_of(votes, near, len(contents.first))
-                signals = promise_signals(pairs, votes, local.table.thumbs, contents.vectors)
+                signals = worth_signals(pairs, votes, local.table.thumbs, contents.vectors)
                 same = np.array([labels[a]["group_id"] == labels[b]["group_id"] for a, b in pairs])
                 shown = np.array([_shown(labels[a], labels[b], neutral) for a, b in pairs])
                 proven = list(prover.prove(pairs[same]))
@@ -190,7 +190,7 @@ def _shown(a: dict[str, str], b: dict[str, str], neutral: set[frozenset[str]]) -
     return frozenset((a["path"], b["path"])) in neutral
 
 
-def fit(signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Promise:
+def fit(signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Worth:
     """Fit a logistic regression without negative weights; copies and others weigh alike."""
     deviation = np.maximum(signals.std(axis=0), 1e-6)
     design = np.column_stack([signals / deviation, np.ones(len(signals))])
@@ -205,7 +205,7 @@ def fit(signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Promise:
 
     bounds: Sequence[tuple[float | None, None]] = [*[(0.0, None)] * signals.shape[1], (None, None)]
     found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Promise(tuple((found[:-1] / deviation).tolist()), float(found[-1]), 0.0)
+    return Worth(tuple((found[:-1] / deviation).tolist()), float(found[-1]), 0.0)
 
 
 if __name__ == "__main__":

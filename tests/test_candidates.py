@@ -1,4 +1,4 @@
-"""Which pairs are worth a proof: votes of sketches, and what they promise."""
+"""Which pairs are worth a proof: votes of sketches, and the first score."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,9 +13,9 @@ from dupfind.copies import candidates
 from dupfind.copies.candidates import find_candidates, nearest_pairs
 from dupfind.copies.local_index import index_local
 from dupfind.errors import CalibrationError
-from dupfind.matching.promising import Promise, promise_signals, shipped_promise
 from dupfind.matching.sketch import Sketch, draw_sketch, empty_sketch
 from dupfind.matching.voting import SketchTable
+from dupfind.matching.worth import Worth, shipped_worth, worth_signals
 
 NAMES = (
     "astronaut.png",
@@ -133,20 +133,20 @@ def test_photos_without_keypoints_are_no_trouble(count: int) -> None:
 
 
 def test_no_sign_of_a_copy_makes_a_pair_less_promising() -> None:
-    assert min(shipped_promise().weights) >= 0
+    assert min(shipped_worth().weights) >= 0
 
 
 def test_a_score_of_another_version_is_refused() -> None:
-    values = shipped_promise().to_json() | {"signals": ["other"]}
+    values = shipped_worth().to_json() | {"signals": ["other"]}
     with pytest.raises(CalibrationError, match="another version"):
-        Promise.from_json(values)
+        Worth.from_json(values)
 
 
 def test_signals_are_those_of_a_loop() -> None:
     table = with_copy(photo("coffee.png")[:, ::-1])
     votes, vectors = index_local(table).votes(), unrelated(COPY + 1)
     pairs = np.array([(a, b) for a in range(COPY + 1) for b in range(a + 1, COPY + 1)])
-    signals = promise_signals(pairs, votes, table.thumbs, vectors)
+    signals = worth_signals(pairs, votes, table.thumbs, vectors)
     cosine = vectors.astype(float) @ vectors.astype(float).T
     thumbs = table.thumbs.astype(float) - table.thumbs.mean(axis=(1, 2), keepdims=True)
     for row, (a, b) in enumerate(pairs.tolist()):

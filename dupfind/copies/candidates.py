@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from dupfind.copies.local_index import LocalIndex
 from dupfind.index import self_join
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
-from dupfind.matching.promising import promise_signals, shipped_promise
 from dupfind.matching.voting import Votes
+from dupfind.matching.worth import shipped_worth, worth_signals
 from dupfind.progress import OnDone
 
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
@@ -51,9 +51,9 @@ def find_candidates(
     if photos < FEW:
         return Candidates(nearest, none)
     pairs = pairs_of(votes, near, photos)
-    promise = shipped_promise()
-    odds = promise.log_odds(promise_signals(pairs, votes, local.table.thumbs, vectors))
-    keep = odds >= promise.cut
+    worth = shipped_worth()
+    odds = worth.log_odds(worth_signals(pairs, votes, local.table.thumbs, vectors))
+    keep = odds >= worth.cut
     kept, scores = pairs[keep], odds[keep].astype(np.float32)
     table = strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k)
     promising = unique_pairs(table)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from dupfind.errors import CalibrationError
 from dupfind.matching.voting import Votes
 
-PROMISE_SIGNALS = (
+WORTH_SIGNALS = (
     "support",
     "support_squared",
     "agreeing",
@@ -45,8 +45,8 @@ _SEED = 20210429
 
 
 @dataclass(frozen=True)
-class Promise:
-    """A logistic regression: ``weights`` of ``PROMISE_SIGNALS``, ``bias``, and the log odds ``cut``."""
+class Worth:
+    """A logistic regression: ``weights`` of ``WORTH_SIGNALS``, ``bias``, and the log odds ``cut``."""
 
     weights: tuple[float, ...]
     bias: float
@@ -60,39 +60,39 @@ class Promise:
         """Return JSON-ready values."""
         return {
             "version": 1,
-            "signals": list(PROMISE_SIGNALS),
+            "signals": list(WORTH_SIGNALS),
             "weights": [round(weight, 4) for weight in self.weights],
             "bias": round(self.bias, 4),
             "cut": round(self.cut, 4),
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Promise":
+    def from_json(cls, values: dict[str, Any]) -> "Worth":
         """Read what ``to_json`` made.
 
         Raises:
             CalibrationError: It was made for other signals.
         """
-        if values.get("version") != 1 or values.get("signals") != list(PROMISE_SIGNALS):
+        if values.get("version") != 1 or values.get("signals") != list(WORTH_SIGNALS):
             raise CalibrationError("the first score is of another version; install dupfind anew")
         weights = tuple(float(weight) for weight in values["weights"])
         return cls(weights, float(values["bias"]), float(values["cut"]))
 
 
 @cache
-def shipped_promise() -> Promise:
+def shipped_worth() -> Worth:
     """Return the score that comes with dupfind, made by ``benchmarks/fit_candidates.py``."""
-    file = resources.files("dupfind.matching") / "promise.json"
-    return Promise.from_json(json.loads(file.read_text(encoding="utf-8")))
+    file = resources.files("dupfind.matching") / "worth.json"
+    return Worth.from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
-def promise_signals(
+def worth_signals(
     pairs: NDArray[np.int64],
     votes: Votes,
     thumbs: NDArray[np.uint8],
     vectors: NDArray[np.float16],
 ) -> NDArray[np.float32]:
-    """Return the numbers that ``Promise`` weighs, (pairs, signals).
+    """Return the numbers that ``Worth`` weighs, (pairs, signals).
 
     Args:
         pairs: (pairs, 2) rows of photos, a < b, sorted by a and then b, each once.
