@@ -4,25 +4,28 @@
     python benchmarks/fit_judge.py others PAIRS.csv -o others.npz
     python benchmarks/fit_judge.py fit one.npz others.npz
 
-The first makes edited copies of the photos (one to three edits at once) and look-alikes of every kind, and
+The first makes edited copies of the photos (one to four edits at once) and look-alikes of every kind, and
 looks closer at each. The second takes the pairs of an album without copies (``dupfind report --format pairs``):
 ordinary other photos. The third grows the trees, with folds apart to score them.
 """
 
 import csv
 import json
+from collections.abc import Sequence
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import click
 import cv2
 import numpy as np
+from make_chains import chain_of
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import cross_val_predict
 
 from dupfind.errors import PhotoError
 from dupfind.matching.calibrate import shipped_calibration, signals_of
-from dupfind.matching.closer import look_closer
+from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.features import extract
 from dupfind.matching.judge import LOOK_FROM, LOOK_SIGNALS, Judge, look_signals
 from dupfind.matching.verify import verify
@@ -38,6 +41,19 @@ SEEN, MOVED = 0.0008, 0.03
 MAY_BE_COPIES = 0.9
 HALFWAY = 0.35  # how far towards a copy an example between the two may lie
 STRANGERS = 6  # one pair of strangers for so many examples
+CHAINS = 0.4  # share of copies that are strong chains of edits
+PAGES = 0.25  # share of copies whose original is a made page or screen
+EDITED_TOO = 0.3  # share of look-alikes one of which is edited besides
+MILD = (
+    "jpeg_medium",
+    "shrink_half",
+    "brighter",
+    "darker",
+    "crop_95",
+    "messenger",
+    "webp",
+    "sharpen",
+)
 SOFT = ("gradient", "landscape")
 NO_OTHER = ("pan",)  # two crops of one picture: told by what each lacks, not by a look
 
@@ -70,7 +86,7 @@ class Source:
 
 
 def measure(a: Pixels, b: Pixels) -> NDArray[np.float64] | None:
-    """Return the signals of a pair; None when it has no alignment or its proof rules it out."""
+    """Return what was found of a pair; None when it has no alignment or its proof rules it out."""
     proof = verify(extract(a), extract(b))
     if proof.matrix is None:
         return None
@@ -79,48 +95,82 @@ def measure(a: Pixels, b: Pixels) -> NDArray[np.float64] | None:
     if first.probability(signals[None])[0] < LOOK_FROM:
         return None
     look = look_closer(a, b, proof.matrix)
-    return None if look is None else look_signals(look, float(first.log_odds(signals[None])[0]))
+    return None if look is None else as_row(look, float(first.log_odds(signals[None])[0]))
+
+
+def as_row(look: CloserLook, proof_log_odds: float) -> NDArray[np.float64]:
+    """Return a look and the log odds of its proof as one row, so that signals can be thought of anew."""
+    found = [np.ravel(np.array(value, np.float64)) for value in astuple(look)]
+    return np.concatenate([*found, [proof_log_odds]])
+
+
+def signals_of_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the judge's signals of rows that ``as_row`` made."""
+    bands = {"fine": 4, "sound": 4}
+    made = []
+    for row in rows:
+        values, place = {}, 0
+        for field in fields(CloserLook):
+            width = bands.get(field.name, 0)
+            part = row[place : place + max(1, width)].tolist()
+            values[field.name] = tuple(part) if width else part[0]
+            place += max(1, width)
+        made.append(look_signals(CloserLook(**values), float(row[-1])))
+    return np.array(made).reshape(-1, len(LOOK_SIGNALS))
 
 
 def copy_of(source: Source, generator: np.random.Generator) -> tuple[str, Pixels, Pixels]:
-    """Return the edits, a picture and a copy of it with one to three edits; a fourth are pages."""
+    """Return the edits, a picture and a copy of it with one to four edits."""
     made = names_of("made")
     original = source()
-    if generator.random() < 0.25:
+    if generator.random() < PAGES:
         pair = make_pair(made[generator.integers(len(made))], generator)
         original = original if pair is None else pair[0]
     names = list(EDITS)
     chosen = [names[i] for i in generator.integers(len(names), size=generator.choice([1, 1, 2, 3]))]
-    copy = original
-    for name in chosen:
+    if generator.random() < CHAINS:
+        chosen = chain_of(generator)
+    return "+".join(chosen), original, edited(original, chosen, source, generator)
+
+
+def edited(
+    pixels: Pixels, names: list[str], source: Source, generator: np.random.Generator
+) -> Pixels:
+    """Return a picture after these edits."""
+    for name in names:
         others = [source() for _ in range(EDITS[name].others)]
-        copy = np.ascontiguousarray(apply_edit(name, copy, generator, other=others).pixels)
-    return "+".join(chosen), original, copy
+        pixels = np.ascontiguousarray(apply_edit(name, pixels, generator, other=others).pixels)
+    return pixels
 
 
 def lookalike_of(
-    source: Source, generator: np.random.Generator
+    source: Source, generator: np.random.Generator, only: Sequence[str] = ()
 ) -> tuple[str, Pixels, Pixels] | None:
     """Return the kind and two look-alikes; None where the drawn photo has nothing to change."""
-    names = [name for name in LOOKALIKES if name not in NO_OTHER]
+    names = list(only) or [name for name in LOOKALIKES if name not in NO_OTHER]
     name = names[generator.integers(len(names))]
     start = None if LOOKALIKES[name].family == "made" else source()
     pair = make_pair(name, generator, start, other=[source(), source()])
-    return None if pair is None else (name, *pair)
+    if pair is None:
+        return None
+    first, second = pair
+    if generator.random() < EDITED_TOO:
+        second = edited(second, [str(generator.choice(MILD))], source, generator)
+    return name, first, second
 
 
 def strangers(source: Source, generator: np.random.Generator) -> NDArray[np.float64] | None:
-    """Return the signals of two photos laid on each other anyhow, as if a proof had let them pass.
+    """Return what is found of two photos laid on each other anyhow, as if a proof had let them pass.
 
     Chance alignments of other photos are rare among made pairs, and all that many an album has.
     """
     look = look_closer(source(), source(), np.eye(3))
-    return None if look is None else look_signals(look, float(generator.uniform(-3, 4)))
+    return None if look is None else as_row(look, float(generator.uniform(-3, 4)))
 
 
-def is_seen(name: str, signals: NDArray[np.float64]) -> bool:
+def is_seen(name: str, row: NDArray[np.float64]) -> bool:
     """Say whether something of a look-alike's difference is to be seen at all."""
-    found = dict(zip(LOOK_SIGNALS, signals.tolist(), strict=True))
+    found = dict(zip(LOOK_SIGNALS, signals_of_rows(row[None])[0].tolist(), strict=True))
     if name in SOFT:
         return True  # little is to be seen in any of them: that is what they are for
     wrong = float(np.exp(found["wrong"])) - 0.003
@@ -137,27 +187,34 @@ def main() -> None:
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--count", default=2000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
+@click.option("--only", multiple=True, help="kinds of look-alikes to make; no copies then")
 @click.option("-o", "output", required=True, type=click.Path(path_type=Path))
-def examples(folders: tuple[Path, ...], count: int, seed: int, output: Path) -> None:
+def examples(
+    folders: tuple[Path, ...], count: int, seed: int, only: tuple[str, ...], output: Path
+) -> None:
     """Make copies and look-alikes and look closer at each."""
     generator = np.random.default_rng(seed)
     source = Source(folders, generator)
     rows, labels, kinds = [], [], []
     for number in range(count):
-        is_copy = number % 2 == 0
-        drawn = copy_of(source, generator) if is_copy else lookalike_of(source, generator)
+        is_copy = number % 2 == 0 and not only
+        drawn = copy_of(source, generator) if is_copy else lookalike_of(source, generator, only)
         if drawn is None or max(drawn[2].shape[:2]) > LARGEST_PX:
             continue
-        signals = measure(drawn[1], drawn[2])
-        if signals is not None and (is_copy or is_seen(drawn[0], signals)):
-            rows.append(signals)
+        row = measure(drawn[1], drawn[2])
+        if row is not None and (is_copy or is_seen(drawn[0], row)):
+            rows.append(row)
             labels.append(is_copy)
             kinds.append(drawn[0])
-        if number % STRANGERS == 0 and (apart := strangers(source, generator)) is not None:
+        if (
+            not only
+            and number % STRANGERS == 0
+            and (apart := strangers(source, generator)) is not None
+        ):
             rows.append(apart)
             labels.append(False)
             kinds.append("strangers")
-    np.savez(output, signals=np.array(rows), is_copy=np.array(labels), kinds=np.array(kinds))
+    np.savez(output, rows=np.array(rows), is_copy=np.array(labels), kinds=np.array(kinds))
     print(f"{len(rows)} examples, {sum(labels)} of them copies")
 
 
@@ -174,11 +231,11 @@ def others(pairs: Path, most: int, output: Path) -> None:
         a, b = (
             decode(Path(row[name]), needed_px=NEEDED_PX).pixels for name in ("path_a", "path_b")
         )
-        signals = measure(a, b)
-        if signals is not None:
-            found.append(signals)
+        row = measure(a, b)
+        if row is not None:
+            found.append(row)
     kinds = np.array(["ordinary"] * len(found))
-    np.savez(output, signals=np.array(found), is_copy=np.zeros(len(found), bool), kinds=kinds)
+    np.savez(output, rows=np.array(found), is_copy=np.zeros(len(found), bool), kinds=kinds)
     print(f"{len(found)} pairs of other photos")
 
 
@@ -188,9 +245,10 @@ def others(pairs: Path, most: int, output: Path) -> None:
 def fit(files: tuple[Path, ...], output: str) -> None:
     """Grow the trees and print what held-out folds say of them."""
     parts = [np.load(file) for file in files]
-    signals, is_copy, kinds = (
-        np.concatenate([part[name] for part in parts]) for name in ("signals", "is_copy", "kinds")
+    rows, is_copy, kinds = (
+        np.concatenate([part[name] for part in parts]) for name in ("rows", "is_copy", "kinds")
     )
+    signals = signals_of_rows(rows)
     between = halfway(signals[is_copy], signals[kinds == "strangers"])
     signals = np.concatenate([signals, between])
     is_copy = np.concatenate([is_copy, np.zeros(len(between), bool)])

@@ -8,6 +8,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dupfind.acts import (
+        Action,
+        ActSummary,
+        LeftAlone,
+        PastRun,
+        Plan,
+        PlannedRemoval,
+        PlanOptions,
+    )
     from dupfind.decisions import (
         CameBack,
         Choice,
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
         Verb,
     )
     from dupfind.errors import (
+        ActionError,
         CalibrationError,
         CollapseError,
         DecisionError,
@@ -52,6 +62,7 @@ if TYPE_CHECKING:
         MapOptions,
         ReportFormat,
         ReportOptions,
+        ReviewOptions,
         TrainOptions,
     )
     from dupfind.progress import Step
@@ -72,6 +83,7 @@ _HOMES: dict[str, str] = {
     "MapOptions": "options",
     "ReportFormat": "options",
     "ReportOptions": "options",
+    "ReviewOptions": "options",
     "TrainOptions": "options",
     # What they return and report.
     "ClusterSummary": "flows.clustering",
@@ -85,6 +97,14 @@ _HOMES: dict[str, str] = {
     "TrainCallbacks": "flows.training",
     "TrainProgress": "flows.training",
     "TrainSummary": "flows.training",
+    # What is planned, done and undone.
+    "Action": "acts",
+    "ActSummary": "acts",
+    "LeftAlone": "acts",
+    "PastRun": "acts",
+    "Plan": "acts",
+    "PlanOptions": "acts",
+    "PlannedRemoval": "acts",
     # What a person decided.
     "CameBack": "decisions",
     "Choice": "decisions",
@@ -104,6 +124,7 @@ _HOMES: dict[str, str] = {
     "Photo": "records",
     "Relation": "records",
     # What goes wrong.
+    "ActionError": "errors",
     "CalibrationError": "errors",
     "CollapseError": "errors",
     "DecisionError": "errors",
@@ -119,6 +140,9 @@ _HOMES: dict[str, str] = {
     "TruthError": "errors",
 }
 __all__ = [
+    "ActSummary",
+    "Action",
+    "ActionError",
     "AttentionOptions",
     "CalibrateOptions",
     "CalibrationError",
@@ -144,6 +168,7 @@ __all__ = [
     "IndexSummary",
     "KnownModel",
     "LabelLayout",
+    "LeftAlone",
     "Level",
     "Library",
     "LibraryError",
@@ -154,13 +179,18 @@ __all__ = [
     "Member",
     "ModelError",
     "Pair",
+    "PastRun",
     "Photo",
     "PhotoError",
+    "Plan",
+    "PlanOptions",
+    "PlannedRemoval",
     "Relation",
     "Removal",
     "ReportError",
     "ReportFormat",
     "ReportOptions",
+    "ReviewOptions",
     "SearchError",
     "Step",
     "TrainCallbacks",

@@ -12,6 +12,7 @@
     ├── CalibrationError        too little to calibrate on
     ├── DecisionError           a decision makes no sense, or there is none to take back
     ├── TruthError              labels cannot be used for an evaluation
+    ├── ActionError             nothing can be planned, applied or undone
     └── ReportError             a report, figure or page cannot be written
 
 The command line prints ``Error: <message>`` for each and exits with status 1, so a message
@@ -65,6 +66,10 @@ class DecisionError(DupfindError):
 
 class TruthError(DupfindError):
     """A file of labels cannot be used for an evaluation."""
+
+
+class ActionError(DupfindError):
+    """A plan cannot be made or applied, or there is nothing to undo."""
 
 
 class ReportError(DupfindError):

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dupfind.config import LibraryPaths
+from dupfind.library_acting import ActingMethods
 from dupfind.library_decisions import DecisionMethods
 from dupfind.options import (
     DEFAULT_MATCHES,
@@ -26,6 +27,7 @@ from dupfind.options import (
     IndexOptions,
     MapOptions,
     ReportOptions,
+    ReviewOptions,
     TrainOptions,
 )
 from dupfind.records import FileError, Group, Pair, Photo
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from dupfind.flows.inspecting import KnownModel
     from dupfind.flows.map import MapSummary
     from dupfind.flows.querying import Match
+    from dupfind.flows.reviewing import OnReady
     from dupfind.flows.sample_album import SampleAlbum
     from dupfind.flows.training import TrainCallbacks, TrainSummary
     from dupfind.matching.calibrate import Calibration
@@ -49,13 +52,13 @@ AnyPath = str | PathLike[str]
 _Options = TypeVar("_Options", AttentionOptions, EvaluateOptions, IndexOptions, TrainOptions)
 
 
-class Library(DecisionMethods):
+class Library(DecisionMethods, ActingMethods):
     """The photos of some folders, their descriptors and what was found among them.
 
     Nothing stays open between calls: each opens the database, does its work and closes it. Only
-    ``index``, ``cluster``, ``calibrate`` and ``train`` write, one process at a time; all others
-    may run beside them (``decide``, ``undo_decision`` and ``import_decisions`` write too, but only
-    add rows).
+    ``index``, ``cluster``, ``calibrate``, ``train``, ``apply`` and ``undo`` write, one process at a
+    time; all others may run beside them (``decide``, ``undo_decision`` and ``import_decisions``
+    write too, but only add rows).
 
     Args:
         root: The library folder, usually ``.dupfind``; made by the first ``index``.
@@ -246,6 +249,23 @@ class Library(DecisionMethods):
 
         with self.store() as store:
             write_report(store, _path(output), options, on_progress)
+
+    def review(
+        self, options: ReviewOptions | None = None, *, on_ready: "OnReady | None" = None
+    ) -> None:
+        """Serve the page to look and decide, at this machine only, until Ctrl-C.
+
+        Args:
+            options: Where to listen.
+            on_ready: Called with the address to open first, and how many groups there are.
+
+        Raises:
+            LibraryError: There is no library, or ``cluster`` has not been run.
+            ReportError: ``dupfind[review]`` is not installed, or the port is taken.
+        """
+        from dupfind.flows.reviewing import serve_review
+
+        serve_review(self.paths, options or ReviewOptions(), on_ready, device=self.device)
 
     def map(
         self,

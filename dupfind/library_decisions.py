@@ -1,6 +1,8 @@
 """The part of `Library` that a person's decisions go through."""
 
 from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from dupfind.config import LibraryPaths
@@ -70,6 +72,17 @@ class DecisionMethods:
         """Return the photos that are there again after a person removed their content."""
         with Store.open(self.paths) as store:
             return store.came_back()
+
+    def removed_on(self, image: str | PathLike[str]) -> str | None:
+        """Return when a person last decided to remove the bytes of a file; None for never.
+
+        Raises:
+            PhotoError: The image cannot be read.
+        """
+        from dupfind.flows.querying import removed_on
+
+        with Store.open(self.paths) as store:
+            return removed_on(store, Path(image))
 
     def export_decisions(self) -> dict[str, Any]:
         """Return the decisions that hold, JSON-ready; ``import_decisions`` takes them."""

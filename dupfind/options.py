@@ -92,12 +92,20 @@ class ReportOptions:
     """How to report.
 
     ``limit``: groups on the terminal, 0 for all; ``pictures``: the most photos that the HTML page
-    shows as pictures.
+    shows as pictures; ``settled``: show the groups too of which a person keeps all.
     """
 
     format: ReportFormat = ReportFormat.TERMINAL
     limit: int = 30
     pictures: int = 8000
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOptions:
+    """How to serve the page: ``port`` of the loopback address, 0 for a free one."""
+
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def written_whole(target: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(target))
     # Each thread of each process has its own: two may write the same cache at once.
     draft = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_native_id()}.new")
-    _remove_left_over(target)
+    remove_left_over(target.parent, target.name, exact=True)
     try:
         yield draft
         _flush(draft)
@@ -48,21 +48,27 @@ def write_whole(target: Path, data: bytes) -> None:
         draft.write_bytes(data)
 
 
+def remove_left_over(folder: Path, name: str, *, exact: bool = False) -> None:
+    """Remove what killed writers of files in ``folder`` left half written.
+
+    Args:
+        folder: What cannot be removed from it stays.
+        name: What the names of those files begin with, or the whole of it if ``exact``.
+        exact: Whether ``name`` is all of a file's name.
+    """
+    pattern = re.compile(rf"\.{re.escape(name)}{'' if exact else '.*'}\.(\d+)-(\d+)\.new")
+    with suppress(OSError):
+        for entry in folder.iterdir():
+            writer = pattern.fullmatch(entry.name)
+            if writer and not _is_writing(int(writer[1]), int(writer[2])):
+                _remove(entry)
+
+
 def _flush(draft: Path) -> None:
     """Have the data on the disk before the name: else a power cut leaves the name without them."""
     for file in filter(Path.is_file, (draft, *draft.rglob("*"))):
         with file.open("rb+") as stream:  # Windows flushes only what may be written
             os.fsync(stream.fileno())
-
-
-def _remove_left_over(target: Path) -> None:
-    """Remove the drafts of ``target`` whose writers are gone; what cannot be removed stays."""
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)-(\d+)\.new")
-    with suppress(OSError):
-        for entry in target.parent.iterdir():
-            writer = pattern.fullmatch(entry.name)
-            if writer and not _is_writing(int(writer[1]), int(writer[2])):
-                _remove(entry)
 
 
 def _is_writing(process: int, thread: int) -> bool:

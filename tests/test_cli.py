@@ -112,7 +112,7 @@ def test_query_prints_a_line_or_an_object_a_photo(album: Path) -> None:
     found = json.loads(run(*words, "--json").stdout)
     assert found["query"] == str(album / "photos" / "0.jpg")
     assert [set(match) for match in found["matches"]] == [
-        {"path", "similarity", "probability", "relation", "evidence"}
+        {"path", "similarity", "probability", "relation", "evidence", "told_apart"}
     ] * 2
     for line, match in zip(lines, found["matches"], strict=True):
         assert line.endswith(match["path"])

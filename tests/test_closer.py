@@ -12,9 +12,10 @@ from dupfind.matching.cluster import Edges, group
 from dupfind.matching.features import extract
 from dupfind.matching.frame import make_frame
 from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals, shipped_judge
-from dupfind.matching.motion import find_patches, fit_motion
-from dupfind.matching.promise import choose_cut, estimate_share, probabilities, promise
+from dupfind.matching.motion import Patches, find_patches, fit_motion
+from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
 from dupfind.matching.settle import Looked, Settling
+from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_photo
 from dupfind.matching.verify import verify
 from dupfind.photos.edits import apply_edit
 from dupfind.photos.lookalikes import make_pair
@@ -95,6 +96,18 @@ def test_a_shift_is_found_to_a_fraction_of_a_pixel() -> None:
     assert np.allclose(middle, [3.5, 2.0], atol=0.2)
 
 
+def test_a_motion_that_few_patches_follow_in_the_end_is_none() -> None:
+    """In a small corner a steep motion is pulled towards none, and leaves its own patches behind."""
+    generator = np.random.default_rng(3)
+    places = np.array([200.0, 150.0]) + generator.uniform(-60, 60, (7, 2))
+    shifts = (places - [200, 150]) * 0.9
+    patches = Patches(places, shifts, np.full(7, 0.9), np.zeros(7))
+    use = np.ones(7, bool)
+    assert fit_motion(patches, use, (300, 400), tolerance_px=2.5, bent=False) is None
+    gentle = Patches(places, shifts / 20, patches.scores, patches.rivals)
+    assert fit_motion(gentle, use, (300, 400), tolerance_px=2.5, bent=False) is not None
+
+
 def test_what_speaks_against_a_copy_never_helps() -> None:
     judge, generator = shipped_judge(), np.random.default_rng(0)
     signals = np.array([look_signals(looked(*lookalikes("form", 1)), 4.0)] * 64)
@@ -159,26 +172,58 @@ def test_photos_told_apart_share_no_group_though_both_are_copies_of_a_third() ->
     assert [star.members for star in stars] == [(0, 1)]
 
 
+def even(scores: NDArray[np.float64]) -> Crowd:
+    return Crowd(scores, np.full(len(scores), 0.5))
+
+
 def test_refused_look_alikes_lower_the_promise() -> None:
     judge = shipped_judge()
-    alone = promise(judge, np.full(20, 6.0), cut=0.9, share=0.5)
-    among = promise(
-        judge, np.concatenate([np.full(20, 6.0), np.full(100, -3.0)]), cut=0.9, share=0.5
-    )
+    alone = promise(judge, even(np.full(20, 6.0)), cut=0.9)
+    among = promise(judge, even(np.repeat([6.0, -3.0], [20, 100])), cut=0.9)
     assert alone.precision_low == alone.precision > 0.99
-    assert among.precision_low < 0.9 < among.precision
+    assert among.precision_low < 0.95 < among.precision
 
 
 def test_asking_for_more_never_promises_less() -> None:
     judge = shipped_judge()
     scores = np.concatenate([judge.copy_scores[::5], judge.other_scores])
-    share = estimate_share(judge, scores)
-    odds = scores + np.log(share / (1 - share))
+    crowd = Crowd(scores, np.full(len(scores), estimate_share(scores)))
     asked = (0.9, 0.97, 0.99, 0.999)
-    cuts = [choose_cut(judge, odds, precision, share=share) for precision in asked]
-    promised = [promise(judge, odds, cut=cut, share=share).precision for cut in cuts]
+    cuts = [choose_cut(judge, crowd, precision) for precision in asked]
+    promised = [promise(judge, crowd, cut=cut).precision for cut in cuts]
     assert promised == sorted(promised)
-    assert (np.diff(probabilities(np.sort(odds))) >= 0).all()
+    assert (np.diff(probabilities(np.sort(crowd.odds))) >= 0).all()
+
+
+def test_the_share_of_copies_is_found_from_the_scores_alone() -> None:
+    generator = np.random.default_rng(5)
+    for share in (0.1, 0.5, 0.9):
+        copies = int(400 * share)
+        # Of two normal crowds around 1 and -1 the log odds are twice the value.
+        values = np.concatenate(
+            [generator.normal(1, 1, copies), generator.normal(-1, 1, 400 - copies)]
+        )
+        assert abs(estimate_share(2 * values) - share) < 0.08
+
+
+def test_pairs_that_their_proof_doubted_do_not_lower_the_others() -> None:
+    scores = np.repeat([3.0, -4.0], [20, 60])
+    likely, doubted = shares_by_crowd(scores, scores > 0)[[0, -1]]
+    assert likely > 0.9
+    assert doubted < 0.1
+
+
+def test_few_pairs_say_little_of_the_share() -> None:
+    assert estimate_share(np.zeros(0)) == 0.5
+    assert estimate_share(np.array([3.0])) < 0.75
+
+
+def test_a_photo_of_which_others_were_refused_needs_more_evidence() -> None:
+    rows = np.array([(0, 1), (0, 2), (0, 3), (0, 4), (5, 6)])
+    scores = np.array([1.0, -6.0, -6.0, -6.0, 1.0])
+    in_series, alone = shares_by_photo(scores, rows, np.full(5, 0.8))[[0, 4]]
+    assert in_series < 0.6
+    assert alone == pytest.approx(0.8)
 
 
 def page(lines: int) -> Pixels:

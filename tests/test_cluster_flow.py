@@ -19,7 +19,8 @@ from matching_helpers import FILLERS, edited, photo
 from dupfind import Library
 from dupfind.cli import cli
 from dupfind.copies.features import FeatureSource
-from dupfind.errors import DupfindError
+from dupfind.errors import DupfindError, LibraryError
+from dupfind.matching.calibrate import shipped_calibration
 from dupfind.options import ClusterOptions, IndexOptions
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Level, Photo
@@ -148,20 +149,46 @@ def test_a_deleted_photo_leaves_its_group(tmp_path: Path, small_model: Path) -> 
     assert sorted_groups(library) == [["c", "d"]]
 
 
-@pytest.mark.parametrize("loss", ["gone", "damaged"])
-def test_a_photo_that_cannot_be_read_any_more_stops_nothing(
-    tmp_path: Path, small_model: Path, loss: str
+@pytest.mark.parametrize("is_cached", [False, True])
+@pytest.mark.parametrize("loss", ["gone", "damaged", "cut", "pipe"])
+def test_a_photo_that_cannot_be_read_any_more_is_named_and_stops_nothing(
+    tmp_path: Path,
+    small_model: Path,
+    loss: str,
+    is_cached: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     library = own_album(tmp_path, small_model)
-    shutil.rmtree(tmp_path / ".dupfind" / "cache")
-    if loss == "gone":
-        (tmp_path / "album" / "b.jpg").unlink()
-    else:
-        (tmp_path / "album" / "b.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    if not is_cached:
+        shutil.rmtree(tmp_path / ".dupfind" / "cache")
+    photo_b = tmp_path / "album" / "b.jpg"
+    data = photo_b.read_bytes()
+    photo_b.unlink()
+    if loss == "damaged":
+        photo_b.write_bytes(b"\xff\xd8\xff no picture")
+    elif loss == "cut":
+        photo_b.write_bytes(data[: len(data) // 2])
+    elif loss == "pipe":
+        os.mkfifo(photo_b)
     summary = library.cluster()
     assert summary.unreadable == 1
+    assert "1 photo could not be compared: gone, damaged or changed" in caplog.text
+    assert str(photo_b) in caplog.text
     assert summary.photos == 4
     assert sorted_groups(library) == [["c", "d"]]
+
+
+def test_groups_stay_when_no_photo_is_there_any_more(tmp_path: Path, small_model: Path) -> None:
+    library = own_album(tmp_path, small_model)
+    before = sorted_groups(library)
+    (tmp_path / "album").rename(tmp_path / "unplugged")
+    with pytest.raises(LibraryError, match="not one photo is where it was"):
+        library.cluster()
+    assert sorted_groups(library) == before
+    (tmp_path / "unplugged").rename(tmp_path / "album")
+    (tmp_path / "album" / "a.jpg").touch()  # the same bytes: no other photo
+    assert library.cluster().unreadable == 0
+    assert sorted_groups(library) == before
 
 
 @pytest.mark.parametrize("damage", ["deleted", "text", "cut", "rows"])
@@ -278,16 +305,26 @@ def test_a_query_names_the_relation_from_the_photo_asked_for(
     )
 
 
-def test_a_query_goes_on_when_the_stored_calibration_is_of_another_version(
-    library: Library,
+@pytest.mark.parametrize(
+    ("stored", "note"),
+    [
+        ({"version": 99}, "another version"),
+        # Made of black photos only, by an older dupfind.
+        (shipped_calibration().to_json() | {"copy_scores": [None] * 200}, "only 0 of the 200"),
+    ],
+)
+def test_a_stored_calibration_that_is_of_no_use_is_not_used(
+    library: Library, stored: dict[str, object], note: str
 ) -> None:
     with library.store(write=True) as store:
         model = store.active_model()
         assert model is not None
-        store.save_calibration(model.id, {"version": 99})
+        store.save_calibration(model.id, stored)
     asked = library.photos()[0].path
     assert library.query(asked, k=2)
-    assert "another version" in library.cluster().note
+    found = library.cluster()
+    assert note in found.note
+    assert found.calibration == "shipped"
 
 
 def test_a_query_of_a_flat_picture_claims_nothing(library: Library, tmp_path: Path) -> None:

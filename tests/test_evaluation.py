@@ -248,7 +248,7 @@ def test_pair_files_are_checked_against_the_truth(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="'zzz' is not in the truth file"):
         read_truth(truth, neutral=unknown)
     copies = write(tmp_path / "hard.csv", "path_a,path_b\na,b\n")
-    with pytest.raises(TruthError, match="1 pairs are copies"):
+    with pytest.raises(TruthError, match=r"are copies in the truth file \(1 such in all\)"):
         read_truth(truth, hard_negatives=copies)
 
 

@@ -10,6 +10,7 @@ import dupfind
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {
+    "acts",
     "errors",
     "records",
     "config",
@@ -29,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "options": set(),
     "progress": set(),
     "system": set(),
+    "acts": set(),
     "photos": set(),
     "descriptors": set(),
     "index": set(),
@@ -37,6 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "evaluation": set(),
     "reports": set(),
+    "review": {"photos", "reports", "store"},
+    "actions": {"photos", "matching"},
     "copies": {"photos", "index", "matching", "store"},
     "flows": {
         "copies",
@@ -47,10 +51,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "matching",
         "store",
         "reports",
+        "review",
         "evaluation",
+        "actions",
     },
-    "library": {"library_decisions", "flows", "store", "matching", "descriptors"},
+    "library": {"library_acting", "library_decisions", "flows", "store", "matching", "descriptors"},
     "library_decisions": {"flows", "store"},
+    "library_acting": {"flows", "store"},
     "cli": {"library", "reports", *dupfind.__all__},
 }
 # Third-party library -> the only parts that may import it.
@@ -62,9 +69,12 @@ HOMES: dict[str, set[str]] = {
     "cv2": {"matching"},
     "timm": {"descriptors"},
     "pillow_heif": {"photos"},
-    "jinja2": {"reports"},
+    "jinja2": {"reports", "review"},
     "rich": {"reports", "cli"},
+    "starlette": {"review"},
+    "uvicorn": {"review"},
     "torch": {"descriptors", "training"},
+    "send2trash": {"actions"},
 }
 
 
@@ -94,6 +104,13 @@ def test_a_module_imports_only_what_its_part_may(part: str, path: Path) -> None:
     for name in imports(path):
         home = HOMES.get(name.split(".")[0])
         assert home is None or part in home, f"{path} imports {name}, whose home is {home}"
+
+
+def test_the_pages_server_is_loaded_by_who_serves_it_only() -> None:
+    flow = ROOT / "dupfind" / "flows" / "reviewing.py"
+    tree = ast.parse(flow.read_text(encoding="utf-8"))
+    at_the_top = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert "dupfind.review.server" not in at_the_top
 
 
 def test_no_module_is_longer_than_400_lines() -> None:

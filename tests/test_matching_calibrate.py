@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.stats import binomtest
 from dupfind.errors import CalibrationError
 from dupfind.matching.calibrate import (
     MIN_EXAMPLES,
+    MIN_PROVEN,
     PRIOR,
     SIGNALS,
     Calibration,
@@ -204,8 +206,19 @@ def test_too_few_examples_are_refused(copies: int, others: int) -> None:
     few = examples(1, copies, others, unaligned=1) if copies + others else None
     few = few or Examples(np.zeros((0, len(SIGNS))), np.zeros(0, bool), ())
     for make in (fit, lambda found: adapt(shipped_calibration(), found, source="test")):
-        with pytest.raises(CalibrationError, match=f"{copies} copies and {others} other pairs"):
+        with pytest.raises(CalibrationError, match=f"there are {copies} and {others};"):
             make(few)
+
+
+def test_copies_that_hardly_align_are_refused() -> None:
+    found = examples(1, 900, 900, unaligned=1)
+    flat = replace(found, signals=np.where(found.is_copy[:, None], np.nan, found.signals))
+    flat.signals[np.flatnonzero(found.is_copy)[: MIN_PROVEN - 1]] = 1.0
+    for make in (fit, lambda given: adapt(shipped_calibration(), given, source="test")):
+        with pytest.raises(CalibrationError, match=rf"only {MIN_PROVEN - 1} of the 900 copies"):
+            make(flat)
+    flat.signals[np.flatnonzero(found.is_copy)[MIN_PROVEN - 1]] = 1.0
+    assert len(adapt(shipped_calibration(), flat, source="test").copy_scores) == 900
 
 
 def test_adapting_to_what_is_known_already_changes_little(fitted: Calibration) -> None:

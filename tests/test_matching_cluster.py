@@ -159,6 +159,21 @@ def test_copies_of_a_collage_stay_apart_from_photos_of_two_groups() -> None:
     assert sorted(sorted(star.members) for star in stars) == [[0, 1], [2, 3], [4, 5]]
 
 
+def test_what_was_told_apart_is_in_no_group_with_it_be_it_a_collage() -> None:
+    peers = [(0, 1), (0, 2), (1, 2)]
+    framed = {(0, 5): 5, (1, 5): 5, (3, 5): 5, (4, 6): 6, (4, 7): 7}
+    found = edges(*peers, *framed, container=framed)
+
+    def groups(*apart: tuple[int, int]) -> list[set[int]]:
+        stars = group(found, photos=8, preference=np.arange(8), apart=frozenset(apart))
+        return [set(star.members) for star in stars]
+
+    assert groups() == [{0, 1, 2, 5}, {4, 6, 7}]
+    assert groups((1, 5)) == [{0, 1, 2}, {3, 5}, {4, 6, 7}]
+    assert groups((1, 2)) == [{0, 1, 5}, {4, 6, 7}]
+    assert groups((6, 7)) == [{0, 1, 2, 5}, {4, 6}]
+
+
 def test_a_collage_of_single_photos_pairs_with_one() -> None:
     contained = collage_of(3, 0, 1, 2)
     stars = group(edges(*contained, container=contained), photos=4, preference=np.arange(4))

@@ -39,13 +39,14 @@ def test_the_json_report_has_exactly_the_promised_keys() -> None:
         Group(7, (original(1), copy(2, "cropped", crop_share=0.5)), 0.71, 123),
         photos=[photo(1, "a.jpg"), photo(2, "b.png", format="PNG", taken_at=None)],
     )
-    first = {
+    undecided = {"decision": None, "decided_at": None, "removed_at": None}
+    first = undecided | {
         "path": f"{FOLDER}/a.jpg", "keep": True, "relation": "original", "similarity": 1.0,
         "probability": 1.0, "advice": "keep",
         "reason": "kept by the keep rules", "evidence": {}, "bytes": 4_000_000, "width": 4000, "height": 3000,
         "format": "JPEG", "taken_at": "2021-07-14T10:22:05",
     }  # fmt: skip
-    second = {
+    second = undecided | {
         "path": f"{FOLDER}/b.png", "keep": False, "relation": "cropped", "similarity": 0.8,
         "probability": 0.9987, "advice": "look",
         "reason": "", "evidence": {"crop_share": 0.5}, "bytes": 2_000_000, "width": 4000,
@@ -53,11 +54,11 @@ def test_the_json_report_has_exactly_the_promised_keys() -> None:
     }  # fmt: skip
     group = {
         "id": 7, "keep": f"{FOLDER}/a.jpg", "lowest_similarity": 0.71, "reclaimable_bytes": 123,
-        "also_in": [], "members": [first, second],
+        "also_in": [], "state": "open", "members": [first, second],
     }  # fmt: skip
     assert json.loads(as_json(report)) == {
         "version": 1, "library": f"{FOLDER}/.dupfind", "model": "builtin", "level": "copy",
-        "precision": 0.99, "groups": [group], "errors": [],
+        "precision": 0.99, "settled_groups": 0, "came_back": [], "groups": [group], "errors": [],
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dupfind.system import usable_cores, write_whole, written_whole
+from dupfind.system import remove_left_over, usable_cores, write_whole, written_whole
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -107,3 +107,16 @@ def test_there_is_at_least_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert usable_cores() == os.cpu_count()
+
+
+def test_what_is_left_of_files_with_other_numbers_is_found_by_how_they_begin(
+    tmp_path: Path,
+) -> None:
+    for name in (".step-7.4999999-1.new", ".stop-7.4999999-1.new", ".step-7.new", "step-7"):
+        (tmp_path / name).touch()
+    remove_left_over(tmp_path, "step-")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".stop-7.4999999-1.new",
+        ".step-7.new",
+        "step-7",
+    }

@@ -1,7 +1,9 @@
 """`dupfind train`: the run in the database, the model in its place, the better one active."""
 
 import json
+import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -268,3 +270,24 @@ def test_wrong_options_are_refused_in_plain_words(
 ) -> None:
     with pytest.raises(TrainingError, match=words):
         Library(tmp_path / ".dupfind").train([photos], options(**changes))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_names_what_is_full_and_leaves_nothing_half_written(
+    photos: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    # Room for the small pictures, 5.4 MB, and not for the first checkpoint.
+    mount: list[str | Path] = ["mount", "-t", "tmpfs", "-o", "size=6500k", "tmpfs", disk]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs the right to mount")
+    try:
+        library = Library(disk / ".dupfind", device="cpu")
+        with pytest.raises(TrainingError, match=r"step-\d+ cannot be written .*No space.*--resume"):
+            library.train([photos], options())
+        assert not list(library.paths.root.rglob("*.new"))
+        with library.store() as store:
+            assert [run.status for run in store.runs("train")] == ["failed"]
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dupfind.errors import TrainingError
-from dupfind.system import written_whole
+from dupfind.system import remove_left_over, written_whole
 from dupfind.training.step import Learner
 
 PREFIX = "step-"
@@ -42,13 +42,24 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, learner: Learner, state: Checkpoint) -> Path:
-    """Write a checkpoint into ``folder`` and remove the older ones."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a checkpoint into ``folder`` and remove the older ones, half written ones too.
+
+    Raises:
+        TrainingError: It cannot be written: a full disk, most likely. The one before stays.
+    """
     final = folder / f"{PREFIX}{state.step:09d}"
-    with written_whole(final) as draft:
-        draft.mkdir()
-        save_file(_tensors(learner), draft / "state.safetensors")
-        (draft / "state.json").write_text(json.dumps(vars(state)), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_left_over(folder, PREFIX)
+        with written_whole(final) as draft:
+            draft.mkdir()
+            save_file(_tensors(learner), draft / "state.safetensors")
+            (draft / "state.json").write_text(json.dumps(vars(state)), encoding="utf-8")
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            f"the checkpoint {final} cannot be written ({error}); make room there and go on with "
+            "--resume"
+        ) from error
     for old in _checkpoints(folder)[:-1]:
         shutil.rmtree(old, ignore_errors=True)
     return final

@@ -207,7 +207,8 @@ def _given_batch_size(changes: Sequence[str]) -> int | None:
 
 def _check_enough(photos: int, what: str) -> None:
     if photos < FEWEST_PHOTOS:
-        raise TrainingError(f"only {photos} photos {what}; training needs at least {FEWEST_PHOTOS}")
+        noun = "photo" if photos == 1 else "photos"
+        raise TrainingError(f"only {photos} {noun} {what}; training needs at least {FEWEST_PHOTOS}")
 
 
 def _check_budget(config: TrainingConfig, reserve_s: float) -> None:

@@ -11,6 +11,7 @@ import click
 
 from dupfind import __version__
 from dupfind.cli.common import shared_options
+from dupfind.cli.memory import is_out_of_memory, too_little_memory
 from dupfind.cli.streams import (
     CLOSED_READER_STATUS,
     fill_standard_streams,
@@ -27,6 +28,11 @@ COMMANDS: dict[str, str] = {
     "query": "dupfind.cli.query:query",
     "cluster": "dupfind.cli.cluster:cluster",
     "report": "dupfind.cli.report:report",
+    "review": "dupfind.cli.review:review",
+    "decide": "dupfind.cli.decide:decide",
+    "apply": "dupfind.cli.apply:apply",
+    "undo": "dupfind.cli.undo:undo",
+    "history": "dupfind.cli.history:history",
     "train": "dupfind.cli.train:train",
     "calibrate": "dupfind.cli.calibrate:calibrate",
     "evaluate": "dupfind.cli.evaluate:evaluate",
@@ -43,6 +49,11 @@ SUMMARIES: dict[str, str] = {
     "query": "List the photos of the library that are nearest to an image.",
     "cluster": "Find and record the groups of copies.",
     "report": "Show the groups of copies that the last cluster found.",
+    "review": "Look at the groups of copies on a local page, and decide.",
+    "decide": "Say what is to be kept, removed or left in peace.",
+    "apply": "Act on the copies that may go; without --yes show what would be done.",
+    "undo": "Bring back what an apply did.",
+    "history": "List what was applied, and what can be undone.",
     "train": "Learn features on your own photos.",
     "calibrate": "Learn from your own photos how probable a copy is.",
     "evaluate": "Measure accuracy on photos whose copies are known.",
@@ -105,6 +116,8 @@ class LazyGroup(click.Group):
         except OSError as error:
             raise _explained(error) from error
         except Exception as error:  # the last line of defence: say it, and how to help
+            if is_out_of_memory(error):
+                raise too_little_memory(_one_line(error)) from error
             raise _unexpected(error) from error
 
 

@@ -68,6 +68,9 @@ limit_option = click.option(
     show_default=True,
     help="Groups to show on the terminal, those that free most; 0 shows all.",
 )
+settled_option = click.option(
+    "--all", "settled", is_flag=True, help="Show the groups too that you settled (keep-all)."
+)
 format_json_option = click.option(
     "--json", "as_json", is_flag=True, help="The same as --format json."
 )

@@ -62,6 +62,10 @@ def _say(common: Common, summary: "ClusterSummary") -> None:
         f"{count(summary.groups, 'group')} of {count(summary.grouped_photos, 'photo')} found among "
         f"{summary.photos:,}; {reclaim_words(summary.reclaimable_bytes, summary.looks)}."
     )
+    if summary.settled or summary.decided:
+        common.say(
+            f"Of these you settled {summary.settled:,} and decided {summary.decided:,} before."
+        )
     if not summary.groups:
         common.say(
             f"{count(summary.pairs, 'pair')} scored; none is sure enough to be called a copy."

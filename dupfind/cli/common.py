@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from dupfind.cli.memory import check_address_space
 from dupfind.config import find_library
 from dupfind.reports.words import safe_name
 
@@ -79,6 +80,7 @@ def common_options(function: Function) -> Function:
             _chosen(context, name, kwargs.pop(name)) for name in _SHARED_NAMES
         )
         set_up_logging(quiet=quiet, verbose=verbose)
+        check_address_space(context.info_name or "")
         is_named = root is not None
         common = Common(root or find_library(Path.cwd()), device, quiet, verbose, is_named)
         return function(*args, common=common, **kwargs)

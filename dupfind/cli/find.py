@@ -41,7 +41,7 @@ DUPLICATES_STATUS = 3  # of --fail-on-duplicates
 @click.option(
     "--fail-on-duplicates",
     is_flag=True,
-    help=f"End with status {DUPLICATES_STATUS} when there are groups of copies, for scripts.",
+    help=f"End with status {DUPLICATES_STATUS} when there are groups of copies that nobody settled.",
 )
 @format_json_option
 @common_options
@@ -84,7 +84,7 @@ def find(
     if is_page_of_text and clustered.groups:
         page = common.next_command("report --format html -o report.html")
         common.say(f"Next: {page} (with pictures), or {common.next_command('query PHOTO')}")
-    if fail_on_duplicates and clustered.groups:
+    if fail_on_duplicates and clustered.groups > clustered.settled:
         click.get_current_context().exit(DUPLICATES_STATUS)
 
 

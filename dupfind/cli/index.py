@@ -104,4 +104,7 @@ def words_of_index(summary: "IndexSummary") -> str:
     )
     if summary.away:
         words += f"\n{count(summary.away, 'photo')} away: nothing is left below their folder."
+    if summary.came_back:
+        photos = count(summary.came_back, "photo")
+        words += f"\n{photos} back that you removed before; `dupfind report` names them."
     return words

@@ -7,6 +7,7 @@ import click
 
 from dupfind.cli.common import Common, common_options, json_option, print_json
 from dupfind.options import DEFAULT_MATCHES
+from dupfind.reports.decided import removed_words
 from dupfind.reports.words import relation_name, safe_name
 
 
@@ -22,11 +23,14 @@ def query(common: Common, image: Path, k: int, as_json: bool) -> None:
 
     Example: dupfind query holiday.jpg --k 5
     """
-    matches = common.library().query(image, k=k)
+    library = common.library()
+    matches = library.query(image, k=k)
+    removed_at = library.removed_on(image)
     if as_json:
         print_json(
             {
                 "query": os.fspath(image.absolute()),
+                "removed_at": removed_at,
                 "matches": [
                     {
                         "path": os.fspath(match.photo.path),
@@ -34,15 +38,21 @@ def query(common: Common, image: Path, k: int, as_json: bool) -> None:
                         "probability": match.probability,
                         "relation": str(match.relation),
                         "evidence": match.evidence.to_json(),
+                        "told_apart": match.told_apart,
                     }
                     for match in matches
                 ],
             }
         )
         return
+    if removed_at:
+        common.say(f"Note: {removed_words(removed_at)}.")
     if not matches:
         common.say("The library holds no other photo.")
     width = max((len(relation_name(match.relation)) for match in matches), default=0)
     for match in matches:
         name = safe_name(os.fspath(match.photo.path))
-        click.echo(f"{match.similarity:.3f}  {relation_name(match.relation):{width}}  {name}")
+        apart = "  (no duplicate, you said)" if match.told_apart else ""
+        click.echo(
+            f"{match.similarity:.3f}  {relation_name(match.relation):{width}}  {name}{apart}"
+        )

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from dupfind.cli.choices import format_json_option, format_option, limit_option, output_option
+from dupfind.cli.choices import (
+    format_json_option,
+    format_option,
+    limit_option,
+    output_option,
+    settled_option,
+)
 from dupfind.cli.common import Common, common_options
 from dupfind.options import ReportFormat, ReportOptions
 from dupfind.reports.words import safe_name
@@ -23,10 +29,17 @@ from dupfind.reports.words import safe_name
     show_default=True,
     help="The most pictures to put into the HTML page.",
 )
+@settled_option
 @format_json_option
 @common_options
 def report(
-    format_: str, output: Path | None, limit: int, pictures: int, as_json: bool, common: Common
+    format_: str,
+    output: Path | None,
+    limit: int,
+    pictures: int,
+    settled: bool,
+    as_json: bool,
+    common: Common,
 ) -> None:
     """Show the groups of copies that the last cluster found.
 
@@ -39,7 +52,7 @@ def report(
     dupfind report --format pairs -o pairs.csv
     """
     wanted = wanted_format(format_, output, as_json=as_json)
-    show_report(common, output, ReportOptions(wanted, limit, pictures))
+    show_report(common, output, ReportOptions(wanted, limit, pictures, settled))
 
 
 def wanted_format(format_: str, output: Path | None, *, as_json: bool) -> ReportFormat:

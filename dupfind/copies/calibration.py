@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dupfind.errors import CalibrationError
-from dupfind.matching.calibrate import Calibration, shipped_calibration
+from dupfind.matching.calibrate import Calibration, check_proven, shipped_calibration
 from dupfind.store.store import Store
 
 
@@ -21,6 +21,8 @@ def find_calibration(store: Store, model_id: int) -> Found:
     if stored is None:
         return Found(shipped_calibration())
     try:
-        return Found(Calibration.from_json(stored))
-    except CalibrationError as error:  # of another version, or damaged
+        calibration = Calibration.from_json(stored)
+        check_proven(calibration.copy_scores)
+        return Found(calibration)
+    except CalibrationError as error:  # of another version, damaged, or of flat pictures only
         return Found(shipped_calibration(), str(error))

@@ -38,7 +38,8 @@ def find_candidates(
     Args:
         vectors: Descriptors, float16 (photos, dimensions).
         local: The keypoints of the same photos.
-        k: Promising partners of a photo, at most; partners that count it among theirs come on top.
+        k: Partners of a photo by the first score, and as many by votes and descriptors, at most; partners
+            that count it among theirs come on top.
         on_done: Called with (photos that have voted, photos).
     """
     photos = len(vectors)
@@ -55,9 +56,11 @@ def find_candidates(
     odds = worth.log_odds(worth_signals(pairs, votes, local.table.thumbs, vectors))
     keep = odds >= worth.cut
     kept, scores = pairs[keep], odds[keep].astype(np.float32)
-    table = strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k)
-    promising = unique_pairs(table)
-    return Candidates(promising, _without(nearest, promising, photos))
+    best = unique_pairs(strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k))
+    # Among many look-alikes the nearest by either source alone may be the copy.
+    hopeless = _without(nearest, kept, photos)
+    promising = np.unique(np.concatenate([best, _without(nearest, hopeless, photos)]), axis=0)
+    return Candidates(promising, hopeless)
 
 
 def nearest_pairs(

@@ -43,11 +43,13 @@ class Judged:
         scores: Log odds of a copy against a look-alike; NaN where there was no look.
         is_looked: Whether the pair itself was looked at; the others follow from their hub.
         looks: What was found, by place.
+        unreadable: Rows of the photos whose files cannot be read, or hold other bytes by now.
     """
 
     scores: NDArray[np.float64]
     is_looked: NDArray[np.bool_]
     looks: dict[int, CloserLook]
+    unreadable: frozenset[int] = frozenset()
 
 
 class Looker:
@@ -62,6 +64,7 @@ class Looker:
         self._pool = ThreadPoolExecutor(workers, "look", initializer=use_one_thread)
         self._held: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
         self._lock = Lock()
+        self._unreadable: set[int] = set()
 
     def close(self) -> None:
         """End the threads."""
@@ -88,7 +91,7 @@ class Looker:
             looks.update({p: look for p, look in zip(batch, found, strict=True) if look})
             if on_done:
                 on_done(total - settling.waiting, total)
-        return Judged(settling.scores, settling.is_looked, looks)
+        return Judged(settling.scores, settling.is_looked, looks, frozenset(self._unreadable))
 
     def _look(self, pairs: Sequence[Proven]) -> list[CloserLook | None]:
         looks = self.kept.looks(pairs) if self.kept else {}
@@ -133,7 +136,11 @@ class Looker:
             if key in self._held:
                 self._held.move_to_end(key)
                 return self._held[key]
-        pixels = read_known(self.photos[row], needed_px=needed_px).pixels
+        try:
+            pixels = read_known(self.photos[row], needed_px=needed_px).pixels
+        except PhotoError:
+            self._unreadable.add(row)
+            raise
         with self._lock:
             self._held[key] = pixels
             while len(self._held) > IN_MEMORY:

@@ -11,16 +11,16 @@ from dupfind.copies.kept import Kept
 from dupfind.copies.looking import Judged, Looker
 from dupfind.matching.calibrate import SIGNALS, UNPROVEN, Calibration, Expectation, estimate_prior
 from dupfind.matching.judge import shipped_judge
-from dupfind.matching.promise import choose_cut, estimate_share, logit, probabilities, promise
+from dupfind.matching.promise import Crowd, choose_cut, logit, probabilities, promise
 from dupfind.matching.proven import Proven, told_apart
+from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_photo
 from dupfind.progress import OnDone
 from dupfind.records import Photo
 
 UNSEEN = 0.85  # the highest probability of a proof that no closer look could confirm
 PROOF_PASSES = 0.5  # probability of a proof from which on a refused pair is worth a name of its own
+DOUBTED = 0.05  # probability of a proof below which hardly any pair is a copy
 APART = 0.05  # a pair that was looked at and is less probable is told apart: never in one group
-ENOUGH = 5  # pairs to estimate a share of copies from
-EVEN = 0.5  # share of copies among the pairs looked at, where there are too few to tell
 
 
 @dataclass(frozen=True)
@@ -31,30 +31,25 @@ class Verdicts:
         likely: Probability by the proof alone.
         probability: Probability after the closer look.
         judged: The closer looks and their scores.
-        odds: Log odds in this collection; NaN where there was no look.
-        share: Estimated share of copies among the pairs that their proof lets pass.
+        crowd: The pairs that were judged by a look, their own or their hub's.
+        share: Estimated share of copies among these.
     """
 
     likely: NDArray[np.float64]
     probability: NDArray[np.float64]
     judged: Judged
-    odds: NDArray[np.float64]
+    crowd: Crowd
     share: float
-
-    @property
-    def known(self) -> NDArray[np.float64]:
-        """The log odds of the pairs that were judged by a look, their own or their hub's."""
-        return self.odds[np.isfinite(self.odds)]
 
     def cut(self, precision: float) -> float:
         """Return the cut on the probability that promises ``precision``."""
-        return choose_cut(shipped_judge(), self.known, precision, share=self.share)
+        return choose_cut(shipped_judge(), self.crowd, precision)
 
     def expectation(self, cut: float) -> Expectation | None:
         """Return what to expect of a cut; None where no pair reaches it: nothing can be said then."""
-        if not (self.known >= logit(cut)).any():
+        if not (self.crowd.odds >= logit(cut)).any():
             return None
-        return promise(shipped_judge(), self.known, cut=cut, share=self.share)
+        return promise(shipped_judge(), self.crowd, cut=cut)
 
     def named(self, proven: Sequence[Proven], cut: float) -> list[Proven]:
         """Return the pairs, those that were refused by their own names (variant, overlapping)."""
@@ -83,7 +78,6 @@ def reach_verdicts(
     *,
     workers: int,
     kept: Kept | None = None,
-    share: float | None = None,
     on_done: OnDone | None = None,
 ) -> Verdicts:
     """Look closer at the pairs that may be copies and say how probable each is one.
@@ -95,7 +89,6 @@ def reach_verdicts(
         calibration: Of the proofs.
         workers: Threads.
         kept: What earlier runs saw of these photos.
-        share: Share of copies among the pairs looked at; None to estimate it from these.
         on_done: Called with (pairs settled, pairs that may be copies).
     """
     signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
@@ -103,18 +96,14 @@ def reach_verdicts(
     likely = calibration.probability(signals, prior=prior)
     with closing(Looker(photos, kept=kept, workers=workers)) as looker:
         judged = looker.judge(proven, on_done)
-    # Those that their proof does not let pass are another crowd, with fewer copies among them.
-    passes = likely >= PROOF_PASSES
-    shares = [
-        _share(judged.scores[crowd & np.isfinite(judged.scores)]) if share is None else share
-        for crowd in (passes, ~passes)
-    ]
-    odds = judged.scores + np.where(passes, logit(shares[0]), logit(shares[1]))
+    is_judged = np.isfinite(judged.scores)
+    scores = judged.scores[is_judged]
+    rows = np.array([(pair.a, pair.b) for pair in proven], np.int64).reshape(-1, 2)
+    # Those that their proof nearly ruled out are another crowd, with fewer copies among them.
+    shares = shares_by_crowd(scores, likely[is_judged] >= DOUBTED)
+    crowd = Crowd(scores, shares_by_photo(scores, rows[is_judged], shares))
     # Without an alignment there is no proof: such pairs stand last, in order of similarity.
     unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
-    probability = np.where(np.isfinite(odds), probabilities(np.nan_to_num(odds)), unseen)
-    return Verdicts(likely, probability, judged, odds, shares[0])
-
-
-def _share(scores: NDArray[np.float64]) -> float:
-    return estimate_share(shipped_judge(), scores) if len(scores) >= ENOUGH else EVEN
+    probability = unseen.copy()
+    probability[is_judged] = probabilities(crowd.odds)
+    return Verdicts(likely, probability, judged, crowd, estimate_share(scores))

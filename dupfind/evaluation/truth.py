@@ -235,7 +235,7 @@ def _read_hard_negatives(path: Path, truth: Truth) -> dict[int, str]:
     if len(wrong):
         first, second = truth.rows(wrong[:1])
         raise TruthError(
-            f"{path}: {len(wrong)} pairs are copies in the truth file, such as {truth.names[first[0]]!r} "
-            f"and {truth.names[second[0]]!r}; a look-alike pair must not share a group_id"
+            f"{path}: {truth.names[first[0]]!r} and {truth.names[second[0]]!r} are copies in the truth "
+            f"file ({len(wrong)} such in all); a look-alike pair must not share a group_id"
         )
     return found

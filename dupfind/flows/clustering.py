@@ -1,9 +1,11 @@
 """Find and record the groups of copies: candidates, proofs, probabilities, groups."""
 
-from collections.abc import Iterator
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from itertools import combinations, product
+from itertools import combinations, compress, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +17,11 @@ from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.kept import open_kept
 from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
 from dupfind.copies.local_index import index_local, keep_local
+from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
 from dupfind.copies.sketches import load_sketches
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
+from dupfind.decisions import GroupState
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
@@ -25,12 +29,16 @@ from dupfind.matching.proven import Proven, follow_ups, not_proven, unjoined
 from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Advice, Level, Pair, Photo
+from dupfind.reports.words import count, safe_name
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
 BURST_SECONDS = 10.0
 PRECISIONS = (0.9, 0.99, 0.999)
+NAMED = 3  # photos that a warning names
 MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class ClusterSummary:
     with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
     ``expectation`` is None where so few are copies that no example would reach the cut: nothing can be
     promised then. ``promises`` holds ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
+    ``settled`` counts the groups of which a person keeps all, ``decided`` those of which each photo is
+    kept or removed; what can be reclaimed and what wants a look is counted by these decisions too.
     """
 
     photos: int
@@ -60,6 +70,8 @@ class ClusterSummary:
     proven: int = 0
     looked: int = 0
     promises: list[dict[str, float]] = field(default_factory=list)
+    settled: int = 0
+    decided: int = 0
 
 
 def cluster_photos(
@@ -79,7 +91,7 @@ def cluster_photos(
     """
     options = options or ClusterOptions()
     rules = parse_rules(options.keep)
-    contents = load_contents(store)
+    contents, lost = without_lost(load_contents(store))
     recorded = asdict(options) | {"level": str(options.level)}
     with (
         store.run("cluster", recorded, model_id=contents.model.id) as run,
@@ -92,23 +104,32 @@ def cluster_photos(
         told = stage(on_progress, "group")
         groups = list(make_groups(scored, contents, prover, options.level, rules, told))
         written, _ = store.replace_results(run.id, _records(scored, contents), groups)
+        if store.has_decisions():
+            groups = list(store.groups())
+        states = Counter(group.state for group in groups)
         summary = ClusterSummary(
-            photos=sum(map(len, contents.photos)),
+            photos=sum(map(len, contents.photos)) + len(lost),
             candidates=found.candidates,
             pairs=written,
             groups=len(groups),
             grouped_photos=sum(len(group.members) for group in groups),
-            looks=sum(member.advice is Advice.LOOK for group in groups for member in group.members),
+            looks=sum(
+                member.advice is Advice.LOOK and member.decision is None
+                for group in groups
+                for member in group.members
+            ),
             reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
             cut=scored.cut,
             expectation=found.verdicts.expectation(scored.cut),
             calibration=found.calibration.source,
             note=found.note,
-            unreadable=len(prover.source.unreadable),
+            unreadable=_say_unreadable([*lost, *found.unreadable_photos()]),
             prior=found.verdicts.share,
             proven=kept.made.proofs,
             looked=kept.made.looks,
             promises=found.promises(),
+            settled=states[GroupState.SETTLED],
+            decided=states[GroupState.DECIDED],
         )
         run.summary = asdict(summary)
     return summary
@@ -152,7 +173,21 @@ class _Search:
         probability = self.verdicts.probability
         proven = self.verdicts.named(mark_collages(proven, probability >= cut), cut)
         apart = self.verdicts.apart(proven) | told_apart(self.store, self.contents.photos)
-        return Scored(proven, probability, similarity, cut, apart)
+        # What cannot be read any more may be another photo by now: nothing is claimed of it.
+        lost = self.unreadable
+        sound = np.array([not lost & {pair.a, pair.b} for pair in proven], bool)
+        return Scored(
+            list(compress(proven, sound)), probability[sound], similarity[sound], cut, apart
+        )
+
+    @property
+    def unreadable(self) -> set[int]:
+        """The rows of photos whose files cannot be read any more, or hold other bytes."""
+        return self.source.unreadable | self.verdicts.judged.unreadable
+
+    def unreadable_photos(self) -> list[Photo]:
+        """Return the photos that stand for those rows."""
+        return [self.contents.first[row] for row in sorted(self.unreadable)]
 
     def promises(self) -> list[dict[str, float]]:
         """Return the cut for each of ``PRECISIONS`` and what it promises, JSON-ready."""
@@ -205,6 +240,20 @@ class _Search:
         """Use the library's calibration of proofs, or the shipped one where there is none."""
         found = find_calibration(self.store, self.contents.model.id)
         self.calibration, self.note = found.calibration, found.note
+
+
+def _say_unreadable(photos: Sequence[Photo]) -> int:
+    """Name photos whose files cannot be read any more, or hold other bytes; return how many."""
+    if photos:
+        named = ", ".join(safe_name(str(photo.path)) for photo in photos[:NAMED])
+        log.warning(
+            "%s could not be compared: gone, damaged or changed since the last index (%s%s); run "
+            "`dupfind index` with their folders",
+            count(len(photos), "photo"),
+            named,
+            ", ..." if len(photos) > NAMED else "",
+        )
+    return len(photos)
 
 
 def _similarities(vectors: NDArray[np.float16], proven: list[Proven]) -> NDArray[np.float64]:

@@ -69,6 +69,7 @@ def index_photos(
             Reading(run).go()
             _settle_unseen(run, roots)
             store.refresh_verdicts()
+            run.summary.came_back = len(store.came_back(since=store.started_at(recorded.id)))
             run.summary.undescribed = take_over(store, run.model_id, run.summary.model)
             run.summary.photos = store.count_photos()
             run.summary.seconds = round(time.monotonic() - run.started, 3)

@@ -23,7 +23,8 @@ class IndexSummary:
     holds at the end, those of folders that this run did not scan too. ``away`` counts the photos of
     ``away_folders``, in which not one of them is left: a disk that is not there, most likely.
     ``undescribed`` counts the photos (of other folders) that ``model`` has not described: while there
-    are any, the model before stays the active one.
+    are any, the model before stays the active one. ``came_back`` counts the photos that this run met
+    though a person once removed them.
     """
 
     found: int = 0
@@ -37,6 +38,7 @@ class IndexSummary:
     errors: int = 0
     described: int = 0
     undescribed: int = 0
+    came_back: int = 0
     photos: int = 0
     seconds: float = 0.0
     model: str = ""

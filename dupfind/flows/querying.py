@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.copies.calibration import find_calibration
-from dupfind.copies.contents import is_same_picture, relation_of_same
+from dupfind.copies.contents import is_same_picture, relation_of_same, told_apart
 from dupfind.copies.features import FeatureSource
 from dupfind.copies.proving import Prover
-from dupfind.copies.verdicts import EVEN, reach_verdicts
+from dupfind.copies.verdicts import reach_verdicts
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.flows.models import described_vectors, open_active_model
@@ -42,7 +42,8 @@ class Match:
     """A photo near the one asked for: cosine similarity, and how the two are related.
 
     ``probability`` that the two are copies, in [0, 1]; ``evidence`` describes the photo as made
-    from the one asked for.
+    from the one asked for. ``told_apart``: a person said that they are no duplicates; such a match
+    comes after the copies.
     """
 
     photo: Photo
@@ -50,6 +51,7 @@ class Match:
     probability: float
     relation: Relation
     evidence: Evidence = field(default_factory=Evidence)
+    told_apart: bool = False
 
 
 def find_nearest(
@@ -87,8 +89,30 @@ def find_nearest(
         for photo in store.photos_of_content(match.photo.sha256)
         if photo.path != asked.path
     ]
-    matches.sort(key=lambda match: (match.probability < COPY, -match.similarity))
+    matches = _with_decisions(store, asked, matches)
+    matches.sort(
+        key=lambda match: (match.told_apart or match.probability < COPY, -match.similarity)
+    )
     return matches[:k]
+
+
+def _with_decisions(store: Store, asked: Photo, matches: list[Match]) -> list[Match]:
+    """Mark the matches that a person told apart from the photo asked for."""
+    apart = told_apart(store, [[asked], *([match.photo] for match in matches)])
+    told = {max(pair) for pair in apart if min(pair) == 0}
+    return [
+        replace(match, told_apart=True) if place in told else match
+        for place, match in enumerate(matches, 1)
+    ]
+
+
+def removed_on(store: Store, image: Path) -> str | None:
+    """Return when a person last decided to remove these bytes (UTC, ISO 8601); None for never.
+
+    Raises:
+        PhotoError: The image cannot be read.
+    """
+    return store.removed_on(file_sha256(image))
 
 
 def _describe(
@@ -184,7 +208,6 @@ def _prove(
         np.array(cosines),
         find_calibration(store, stored.id).calibration,
         workers=usable_cores(),
-        share=EVEN,
     )
     outcomes = zip(verdicts.named(proven, COPY), verdicts.probability.tolist(), strict=True)
     return [

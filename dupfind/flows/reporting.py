@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from dupfind.decisions import GroupState
 from dupfind.errors import LibraryError
 from dupfind.flows.thumbnails import CACHE_FILE, make_thumbnails, side_for
 from dupfind.options import ReportFormat, ReportOptions
@@ -48,23 +49,27 @@ def _write(
         case ReportFormat.PAIRS:
             write_pairs(pair_lines(store), stream)
         case ReportFormat.JSON:
-            write_json(gather_report(store), stream)
+            write_json(gather_report(store, settled=options.settled), stream)
         case ReportFormat.CSV:
-            write_csv(gather_report(store), stream)
+            write_csv(gather_report(store, settled=options.settled), stream)
         case ReportFormat.HTML:
             _write_page(store, stream, options, on_progress)
         case ReportFormat.TERMINAL:
-            print_report(gather_report(store), make_console(stream), limit=options.limit)
+            report = gather_report(store, settled=options.settled)
+            print_report(report, make_console(stream), limit=options.limit)
 
 
-def gather_report(store: Store) -> Report:
+def gather_report(store: Store, *, settled: bool = False) -> Report:
     """Return the groups of the last ``cluster`` with their photos, and the files that failed.
+
+    Groups of which a person keeps all are left out and only counted, unless ``settled``.
 
     Raises:
         LibraryError: ``cluster`` has not been run.
     """
     run = _clustering(store)
-    groups = list(store.groups())
+    found = list(store.groups())
+    groups = [group for group in found if settled or group.state is not GroupState.SETTLED]
     wanted = {member.photo_id for group in groups for member in group.members}
     wanted |= {photo_id for group in groups for photo_id in group.also_in}
     names = {model.id: model.name for model in store.models()}
@@ -78,6 +83,8 @@ def gather_report(store: Store) -> Report:
         errors=list(store.errors()),
         photos_total=store.count_photos(),
         found_at=run.finished_at or run.started_at,
+        settled_total=len(found) - len(groups),
+        came_back=store.came_back(),
     )
 
 
@@ -106,7 +113,7 @@ def pair_lines(store: Store) -> Iterator[PairLine]:
 def _write_page(
     store: Store, stream: TextIO, options: ReportOptions, on_progress: OnProgress | None
 ) -> None:
-    report = gather_report(store)
+    report = gather_report(store, settled=options.settled)
     pictured = pictured_photos(report, options.pictures)
     with BlobCache(store.paths.cache / CACHE_FILE) as cache:
         thumbnails = make_thumbnails(

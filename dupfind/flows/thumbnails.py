@@ -1,16 +1,13 @@
 """Small pictures of photos for pages: made in several threads, kept in the library's cache."""
 
-import io
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
-from PIL import Image
-
 from dupfind.errors import PhotoError
-from dupfind.photos.decode import fit, read_known
+from dupfind.photos.thumbnail import QUALITY, webp_of
 from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.reports.words import safe_name
@@ -20,7 +17,6 @@ from dupfind.system import usable_cores
 CACHE_FILE = "thumbnails.db"
 _BATCH = 64
 log = logging.getLogger(__name__)
-_QUALITY = 72
 
 
 def make_thumbnails(
@@ -56,7 +52,7 @@ def side_for(count: int) -> int:
 def _in_order(
     photos: Sequence[Photo], cache: BlobCache, side_px: int, pool: ThreadPoolExecutor
 ) -> Iterator[bytes | None]:
-    kind = f"thumbnail-{side_px}px-webp{_QUALITY}-v2"
+    kind = f"thumbnail-{side_px}px-webp{QUALITY}-v2"
     rest = iter(photos)
     for batch in iter(lambda: list(islice(rest, _BATCH)), []):
         known = cache.get_blobs(kind, {photo.sha256 for photo in batch})
@@ -70,10 +66,7 @@ def _in_order(
 def _make(photo: Photo, side_px: int) -> bytes | None:
     """Decode, shrink and encode one photo; None if it is gone, damaged or another picture by now."""
     try:
-        pixels = fit(read_known(photo, needed_px=max(1, side_px // 2)).pixels, side_px)
+        return webp_of(photo, side_px)
     except PhotoError as error:
         log.info("no thumbnail of %s: %s", safe_name(str(photo.path)), error)
         return None
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "WEBP", quality=_QUALITY, method=2)
-    return stream.getvalue()

@@ -3,8 +3,8 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,7 @@ def train_model(
     run_options = _run_options(paths, run_folder, start, options)
     what = {**asdict(options), "folders": [str(folder) for folder in folders]}
     with ExitStack() as resources:
+        resources.enter_context(_explained(paths.root))
         resources.enter_context(process_group(run_options.device))
         # Of torchrun's processes only the first one writes.
         store = resources.enter_context(Store.open(paths, write=True)) if rank() == 0 else None
@@ -125,6 +126,17 @@ def train_model(
         summary = _finish(store, name, result, rivals, started)
         run.summary = _as_json(summary)
         return summary
+
+
+@contextmanager
+def _explained(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write to {error.filename or root} ({error.strerror or error}); make room or get "
+            "the right to write there, then run the command again"
+        ) from error
 
 
 def _recorder(store: Store | None, run: CurrentRun | None) -> Callable[[EpochMetrics], None]:

@@ -42,6 +42,7 @@ PRIOR = 0.05  # share of candidate pairs that are copies, where nothing is known
 CLEAR_COPY = 0.9  # pairs of at least this probability count when that share is estimated
 LOWEST_CUT = 0.5
 MIN_EXAMPLES = 150
+MIN_PROVEN = 50  # copies that align at all: flat pictures are recognised by nothing
 MIN_PHOTOS = 30
 CONFIDENCE = 0.95
 
@@ -299,8 +300,24 @@ def _check_enough(examples: Examples) -> None:
     others = len(examples.is_copy) - copies
     if copies < MIN_EXAMPLES or others < MIN_EXAMPLES:
         raise CalibrationError(
-            f"there are {copies} copies and {others} other pairs to calibrate on, and "
-            f"{MIN_EXAMPLES} of each are needed; the shipped calibration stays in use"
+            f"{MIN_EXAMPLES} copies and as many other pairs are needed to calibrate on, and there are "
+            f"{copies} and {others}; the shipped calibration stays in use"
+        )
+    check_proven(examples.signals[examples.is_copy].sum(axis=1))
+
+
+def check_proven(scores: Sequence[float] | NDArray[np.float64]) -> None:
+    """Refuse copies of which hardly any can be proven: they say nothing of photos that can.
+
+    Raises:
+        CalibrationError: Too few of the scores are finite.
+    """
+    proven = int(np.isfinite(np.asarray(scores)).sum())
+    if proven < MIN_PROVEN:
+        raise CalibrationError(
+            f"only {proven} of the {len(scores)} copies made to calibrate on can be proven, and "
+            f"{MIN_PROVEN} are needed: the photos are flat, or hardly larger than a thumbnail; the "
+            "shipped calibration is used"
         )
 
 

@@ -50,6 +50,9 @@ class CloserLook:
         moved_share: Share of these that are more than a pixel from it.
         fine: Correlation of the pixels in four bands, the finest first; noise of its own has none.
         side_px: Long side of the frame.
+        two_sided_texture: ``two_sided`` without what is a flat thing over the other's texture.
+        overlaid: Share of the overlap where one shows such a thing: writing, a bar, a sticker.
+        sound: ``fine`` where the windows do not disagree: the picture beneath what was laid over it.
     """
 
     windows: int
@@ -71,6 +74,9 @@ class CloserLook:
     moved_share: float
     fine: tuple[float, float, float, float]
     side_px: int
+    two_sided_texture: float
+    overlaid: float
+    sound: tuple[float, float, float, float]
 
 
 def look_closer(
@@ -187,7 +193,10 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
     both = [region.share * min(region.own_a, region.own_b) for region in regions]
     one = [region.share * abs(region.own_a - region.own_b) for region in regions]
     plain = np.array([region.on_plain for region in regions])
-    seen = found or Disagreement(0, 0.0, 0.0, 0.0, 0.0, 0.0, ())
+    laid_over = np.array([region.laid_over for region in regions])
+    nowhere = np.zeros_like(laid.mask)
+    seen = found or Disagreement(0, 0.0, 0.0, 0.0, 0.0, 0.0, (), nowhere)
+    fine, sound = _fine(laid, seen.is_wrong)
     return CloserLook(
         windows=seen.windows,
         textured_share=seen.textured_share,
@@ -211,8 +220,11 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         explained_share=laid.explained_share,
         apart_px=laid.apart_px,
         moved_share=laid.moved_share,
-        fine=_fine(laid),
+        fine=fine,
         side_px=side_px,
+        two_sided_texture=float(np.dot(both, 1 - laid_over)) if both else 0.0,
+        overlaid=float(sum(r.share * over for r, over in zip(regions, laid_over, strict=True))),
+        sound=sound,
     )
 
 
@@ -247,22 +259,33 @@ def _detail(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     return float(np.abs(picture - _soften(picture, 1.6))[mask].mean()) + 1e-3
 
 
-def _fine(laid: _Laid) -> tuple[float, float, float, float]:
-    """Correlate the pixels of the two pictures band by band, strong edges held down.
+Bands = tuple[float, float, float, float]
+
+
+def _fine(laid: _Laid, is_wrong: NDArray[np.bool_]) -> tuple[Bands, Bands]:
+    """Correlate the pixels of the two pictures band by band: all of them, and those that do not disagree.
 
     In a soft or dark picture single windows show nothing; but what little there is agrees in
-    hundreds of thousands of pixels of a copy, and in no other picture.
+    hundreds of thousands of pixels of a copy, and in no other picture. Strong edges are held down.
     """
     mask = cv2.erode(laid.mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
-    if int(mask.sum()) < MIN_OVERLAP_PIXELS:
-        return (0.0, 0.0, 0.0, 0.0)
+    sound = mask & ~is_wrong
     found, wider = [], (laid.drawn, laid.target)
     for sigma in FINE_PX:
         softer = _soften(laid.drawn, sigma), _soften(laid.target, sigma)
-        bands = [_limited((one - other)[mask]) for one, other in zip(wider, softer, strict=True)]
-        found.append(_correlation(*bands))
+        band_a, band_b = wider[0] - softer[0], wider[1] - softer[1]
+        found.append([_correlation_within(band_a, band_b, where) for where in (mask, sound)])
         wider = softer
-    return found[0], found[1], found[2], found[3]
+    (a, e), (b, f), (c, g), (d, h) = found
+    return (a, b, c, d), (e, f, g, h)
+
+
+def _correlation_within(
+    a: NDArray[np.float32], b: NDArray[np.float32], where: NDArray[np.bool_]
+) -> float:
+    if int(where.sum()) < MIN_OVERLAP_PIXELS:
+        return 0.0
+    return _correlation(_limited(a[where]), _limited(b[where]))
 
 
 def _limited(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -38,6 +38,7 @@ class Region:
         edge_a, edge_b: Mean slope of each along the outline of what changed: who has an edge there
             has something laid over.
         plain: Share of the ground around it that is plain in both.
+        flat_a, flat_b: Share of what changed that is of a few tones only: a bar, a letter, a sticker.
     """
 
     share: float
@@ -46,6 +47,16 @@ class Region:
     edge_a: float
     edge_b: float
     plain: float
+    flat_a: float = 0.0
+    flat_b: float = 0.0
+
+    @property
+    def laid_over(self) -> float:
+        """How sure it is that one picture has a flat thing over the texture of the other, in [0, 1]."""
+        flat_a, flat_b = (
+            float(np.clip((flat - 0.6) / 0.3, 0, 1)) for flat in (self.flat_a, self.flat_b)
+        )
+        return max(flat_a * (1 - flat_b), flat_b * (1 - flat_a))
 
     @property
     def foreign_a(self) -> float:
@@ -71,6 +82,7 @@ class Disagreement:
         agree: Share of windows with a correlation above 0.8.
         wrong: Share of windows that disagree.
         regions: The places of disagreement, the largest first.
+        is_wrong: Where the windows disagree, of the pictures' shape.
     """
 
     windows: int
@@ -80,6 +92,7 @@ class Disagreement:
     agree: float
     wrong: float
     regions: tuple[Region, ...]
+    is_wrong: NDArray[np.bool_]
 
 
 def disagreement(
@@ -124,6 +137,7 @@ def disagreement(
         agree=float((values > 0.8).mean()),
         wrong=float((wrong & counted).sum() / windows),
         regions=regions,
+        is_wrong=wrong,
     )
 
 
@@ -173,7 +187,8 @@ def _regions(
         if int(inside.sum()) < MIN_REGION_PX:
             continue
         cut = slopes[0][around], slopes[1][around]
-        edges = _along_outline(inside & differs[around], cut)
+        changed = inside & differs[around]
+        edges = _along_outline(changed, cut)
         ring = (cv2.dilate(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & ~inside
         ring &= whole[around]
         plain = (cut[0][ring] < PLAIN_SLOPE) & (cut[1][ring] < PLAIN_SLOPE)
@@ -185,6 +200,8 @@ def _regions(
                 edge_a=edges[0],
                 edge_b=edges[1],
                 plain=float(plain.mean()) if plain.size > 20 else 0.0,
+                flat_a=_flatness(laid.a[around][changed]),
+                flat_b=_flatness(laid.b[around][changed]),
             )
         )
     return tuple(sorted(regions, key=lambda region: -region.share))
@@ -199,6 +216,14 @@ def _differs(laid: _Laid, sound: NDArray[np.bool_]) -> NDArray[np.bool_]:
         gain = float((centred * values_b).mean() / max(float((centred**2).mean()), 1.0))
         offset = float(values_b.mean() - gain * values_a.mean())
     return np.asarray(np.abs(gain * laid.a + offset - laid.b) > DIFFERS * laid.spread_b)
+
+
+def _flatness(values: NDArray[np.float32]) -> float:
+    """Return the share of grey levels in the fullest four of 32 steps; 0 without enough pixels."""
+    if len(values) < MIN_REGION_PX:
+        return 0.0
+    steps = np.bincount(np.clip(values / 8, 0, 31).astype(np.uint8), minlength=32)
+    return float(np.sort(steps)[-4:].sum() / len(values))
 
 
 def _along_outline(

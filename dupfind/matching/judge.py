@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from dupfind.errors import CalibrationError
 from dupfind.matching.closer import CloserLook
 
-# Name and sign: +1 speaks for a copy, -1 against one.
+# Name and sign: +1 speaks for a copy, -1 against one. 0 does neither by itself: what one picture shows over the
+# other is an edit, and coarse agreement only says how much noise and blur to expect in what is finer.
 LOOK_SIGNALS: dict[str, int] = {
     "proof": 1,
     "median": -1,
@@ -31,7 +32,7 @@ LOOK_SIGNALS: dict[str, int] = {
     "crossed": -1,
     "plain_two_sided": -1,
     "written": -1,
-    "one_sided": -1,
+    "one_sided": 0,
     "explained": 1,
     "apart": -1,
     "moved": -1,
@@ -41,6 +42,13 @@ LOOK_SIGNALS: dict[str, int] = {
     "windows": 1,
     "clear": 1,
     "two_sided_for_its_noise": -1,
+    "two_sided_texture": -1,
+    "overlaid": 0,
+    "sound_0": 1,
+    "sound_1": 1,
+    "sound_2": 0,
+    "background": 0,
+    "side": 0,
 }
 PROOF_LIMIT = 8.0  # log odds of the proof beyond which more says no more
 PAGE_FROM = 0.3  # share of plain ground from which on added writing is content, not an edit
@@ -49,7 +57,7 @@ WRITTEN = 0.003  # what one of two pages must show on plain ground that the othe
 SOFT_CLEAR = 0.05  # share of patches found at one place only, below which a picture is soft
 SOFT_FINE = 0.2  # correlation of its finest pixels that another picture as soft does not reach
 REFUSED = -3.0  # log odds at most of a pair that a look rules out
-LOOK_FROM = 0.05  # probability of the proof from which on a closer look is worth its time
+LOOK_FROM = 0.01  # probability of the proof from which on a closer look is worth its time
 
 
 @dataclass(frozen=True)
@@ -166,6 +174,13 @@ def look_signals(look: CloserLook, proof_log_odds: float) -> NDArray[np.float64]
         "windows": float(np.log1p(look.windows)),
         "clear": look.clear_share,
         "two_sided_for_its_noise": _log(look.two_sided / (1.01 - median), 1e-3),
+        "two_sided_texture": _log(look.two_sided_texture, 3e-4),
+        "overlaid": _log(look.overlaid, 1e-3),
+        "sound_0": look.sound[0],
+        "sound_1": look.sound[1],
+        "sound_2": look.sound[2],
+        "background": look.background,
+        "side": _log(look.side_px, 1),
     }
     return np.array([values[name] for name in LOOK_SIGNALS], np.float64)
 

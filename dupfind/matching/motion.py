@@ -122,7 +122,7 @@ def fit_motion(
         solution = np.linalg.solve(rows.T @ rows + pull, rows.T @ patches.shifts[inside])
         apart = np.linalg.norm(design[:, :free] @ solution - patches.shifts, axis=1)
         inside = (apart < tolerance_px) & use
-    if solution is None:
+    if solution is None or int(inside.sum()) < free + 3:
         return None
     whole = np.zeros((design.shape[1], 2))
     whole[:free] = solution

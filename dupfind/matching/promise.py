@@ -8,6 +8,8 @@ what can go wrong: a look-alike that passes. How often one does at most is known
 construction; how many there were to pass is counted in the collection itself: those that did not.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
@@ -15,26 +17,27 @@ from scipy.stats import beta
 from dupfind.matching.calibrate import CONFIDENCE, Expectation
 from dupfind.matching.judge import Judge
 
-CLEAR_LOG_ODDS = 2.2  # pairs above it are counted when the share of copies is estimated
-LEAST_PRIOR, MOST_PRIOR = 0.05, 0.95
 LOWEST_CUT, HIGHEST_CUT = 0.5, 0.9995
 WORST_PAIR = 20  # how much less sure the last pair taken may be than the average one
 _CUTS = 200
 
 
-def estimate_share(judge: Judge, scores: NDArray[np.float64]) -> float:
-    """Return the share of copies among the pairs looked at, from their log odds (n,).
+@dataclass(frozen=True)
+class Crowd:
+    """The pairs of a collection that were judged.
 
-    Clear copies are counted, and the count is set right by how many of the examples are as clear.
-
-    Source: Forman 2008, "Quantifying counts and costs via classification".
+    Attributes:
+        scores: (n,) log odds at even numbers of copies and look-alikes.
+        shares: (n,) share of copies to expect of each, by ``share``.
     """
-    if not len(scores):
-        return 0.5
-    found = float((judge.copy_scores >= CLEAR_LOG_ODDS).mean())
-    wrong = float((judge.other_scores >= CLEAR_LOG_ODDS).mean())
-    counted = float((scores >= CLEAR_LOG_ODDS).mean())
-    return float(np.clip((counted - wrong) / max(found - wrong, 0.1), LEAST_PRIOR, MOST_PRIOR))
+
+    scores: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+    @property
+    def odds(self) -> NDArray[np.float64]:
+        """The log odds of each in this collection, (n,)."""
+        return self.scores + np.log(self.shares / (1 - self.shares))
 
 
 def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -42,22 +45,21 @@ def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-odds)), np.float64)
 
 
-def promise(judge: Judge, odds: NDArray[np.float64], *, cut: float, share: float) -> Expectation:
-    """Return what to expect when the pairs looked at of probability ``cut`` or more are taken.
+def promise(judge: Judge, crowd: Crowd, *, cut: float) -> Expectation:
+    """Return what to expect when the pairs of probability ``cut`` or more are taken.
 
     Args:
         judge: With the scores of its examples.
-        odds: (n,) log odds in this collection of its pairs that were looked at.
+        crowd: The pairs of this collection that were judged.
         cut: On the probability.
-        share: Of copies among those that their proof lets pass.
     """
-    score = logit(cut) - logit(share)
+    odds = crowd.odds
     is_taken = odds >= logit(cut)
     taken, refused = int(is_taken.sum()), int((~is_taken).sum())
-    recall = float((judge.copy_scores >= score).mean()) if len(judge.copy_scores) else 0.0
+    needed = logit(cut) - (odds - crowd.scores)  # the score from which on each would be taken
+    recall = float((1 - _below(judge.copy_scores, needed)).mean()) if len(odds) else 0.0
     expected = float((1 - probabilities(odds[is_taken])).sum())
-    wrong, total = int((judge.other_scores >= score).sum()), len(judge.other_scores)
-    high = float(beta.ppf(CONFIDENCE, wrong + 1, max(1, total - wrong)))
+    high = _highest_rate(judge, needed[~is_taken] if refused else needed)
     passing = high * refused / max(1 - high, 1e-6)
     precision, least = (
         max(0.0, 1 - count / taken) if taken else 1.0 for count in (expected, expected + passing)
@@ -65,7 +67,23 @@ def promise(judge: Judge, odds: NDArray[np.float64], *, cut: float, share: float
     return Expectation(cut, precision, least, 1.0, recall)
 
 
-def choose_cut(judge: Judge, odds: NDArray[np.float64], precision: float, *, share: float) -> float:
+def _highest_rate(judge: Judge, needed: NDArray[np.float64]) -> float:
+    """Return how often look-alikes reach these scores at most, by examples that are none."""
+    total = len(judge.other_scores)
+    if not total or not len(needed):
+        return 0.0
+    wrong = total * float((1 - _below(judge.other_scores, needed)).mean())
+    return float(beta.ppf(CONFIDENCE, wrong + 1, max(1.0, total - wrong)))
+
+
+def _below(known: NDArray[np.float64], needed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of sorted scores below each needed one; 1 without any."""
+    if not len(known):
+        return np.ones(len(needed))
+    return np.asarray(np.searchsorted(known, needed) / len(known), np.float64)
+
+
+def choose_cut(judge: Judge, crowd: Crowd, precision: float) -> float:
     """Return the lowest cut on the probability whose promise holds ``precision``.
 
     The last pair taken may be a mistake ``WORST_PAIR`` times as often as the average one, not more; where the
@@ -73,12 +91,12 @@ def choose_cut(judge: Judge, odds: NDArray[np.float64], precision: float, *, sha
     """
     lowest = max(LOWEST_CUT, 1 - WORST_PAIR * (1 - precision))
     cuts = 1 / (1 + np.exp(-np.linspace(logit(lowest), logit(HIGHEST_CUT), _CUTS)))
-    best = float(odds.max()) if len(odds) else -np.inf
+    best = float(crowd.odds.max()) if len(crowd.odds) else -np.inf
     # A cut that takes nothing promises nothing.
     taking = [float(cut) for cut in cuts if logit(float(cut)) <= best]
     if not taking:
         return lowest
-    expected = [promise(judge, odds, cut=cut, share=share) for cut in taking]
+    expected = [promise(judge, crowd, cut=cut) for cut in taking]
     held = [found.cut for found in expected if found.precision >= precision]
     if held:
         return held[0]

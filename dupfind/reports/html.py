@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dupfind.records import Group, Member, Photo
+from dupfind.reports.decided import member_words, state_words
 from dupfind.reports.reported import Report, kept_member, most_reclaimable_first
 from dupfind.reports.words import (
     copy_shows_more,
@@ -172,6 +173,7 @@ def _group_data(context: _Context, group: Group) -> Markup:
             "freesText": readable_bytes(group.reclaimable_bytes),
             "lowest": round(group.lowest_similarity, 4),
             "probability": probability,
+            "state": state_words(group.state),
             "alsoIn": [safe_name(Path(path).name) for path in context.report.appearances(group)],
             "members": [_member_data(context, group, member) for member in members],
         }
@@ -192,6 +194,7 @@ def _member_data(context: _Context, group: Group, member: Member) -> dict[str, A
     return {
         "advice": str(member.advice),
         "reason": reason_of(member, group),
+        "decided": member_words(member),
         "photo": photo.id,
         "block": context.block_of.get(photo.id, -1),
         "keep": keep,

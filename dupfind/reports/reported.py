@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from dupfind.decisions import CameBack
 from dupfind.records import Advice, FileError, Group, Member, Photo
 
 
@@ -14,7 +15,8 @@ class Report:
     """All that a report shows. ``photos`` holds at least each photo that a group names.
 
     ``photos_total`` counts the whole library; ``precision`` is what the user asked for, in [0, 1];
-    ``found_at`` is when the groups were found, ISO 8601.
+    ``found_at`` is when the groups were found, ISO 8601. ``settled_total`` counts the groups that are
+    left out since a person keeps all of them; ``came_back`` are photos that a person once removed.
     """
 
     library: Path
@@ -26,6 +28,8 @@ class Report:
     errors: Sequence[FileError] = field(default_factory=tuple)
     photos_total: int = 0
     found_at: str = ""
+    settled_total: int = 0
+    came_back: Sequence[CameBack] = ()
 
     @property
     def reclaimable_bytes(self) -> int:
@@ -41,7 +45,7 @@ class Report:
     def looks_total(self) -> int:
         """Members that want a look before anything is done with them, over all groups."""
         return sum(
-            member.advice is Advice.LOOK and not member.keep
+            member.advice is Advice.LOOK and not member.keep and member.decision is None
             for group in self.groups
             for member in group.members
         )

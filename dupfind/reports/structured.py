@@ -33,6 +33,10 @@ MEMBER_COLUMNS = (
     "advice",
     "reason",
     "also_in",
+    "state",
+    "decision",
+    "decided_at",
+    "removed_at",
 )
 
 
@@ -48,6 +52,11 @@ def write_json(report: Report, stream: TextIO) -> None:
         "model": report.model,
         "level": str(report.level),
         "precision": report.precision,
+        "settled_groups": report.settled_total,
+        "came_back": [
+            {"path": os.fspath(back.path), "removed_at": back.removed_at}
+            for back in report.came_back
+        ],
     }
     stream.write(json.dumps(head, indent=2)[:-2] + ",\n")
     _write_list("groups", (group_object(report, group) for group in report.groups), stream)
@@ -64,6 +73,7 @@ def group_object(report: Report, group: Group) -> dict[str, Any]:
         "lowest_similarity": group.lowest_similarity,
         "reclaimable_bytes": group.reclaimable_bytes,
         "also_in": report.appearances(group),
+        "state": str(group.state),
         "members": [_member_object(report, group, index) for index in range(len(group.members))],
     }
 
@@ -86,6 +96,7 @@ def write_csv(report: Report, stream: TextIO) -> None:
                 "lowest_similarity": group.lowest_similarity,
                 "reclaimable_bytes": group.reclaimable_bytes,
                 "also_in": json.dumps(report.appearances(group)),
+                "state": str(group.state),
             }
             writer.writerow([_harmless(row[column]) for column in MEMBER_COLUMNS])
 
@@ -126,6 +137,9 @@ def _member_object(report: Report, group: Group, index: int) -> dict[str, Any]:
         "height": photo.height,
         "format": photo.format,
         "taken_at": photo.taken_at,
+        "decision": str(member.decision) if member.decision else None,
+        "decided_at": member.decided_at,
+        "removed_at": member.removed_at,
     }
 
 

@@ -8,7 +8,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from dupfind.decisions import Verb
 from dupfind.records import Advice, FileError, Group, Member, Photo
+from dupfind.reports.decided import member_words, removed_words, state_words
 from dupfind.reports.reported import Report, kept_member, most_reclaimable_first
 from dupfind.reports.words import (
     advice_name,
@@ -62,6 +64,7 @@ def _print_group(report: Report, group: Group, console: Console, base: str, *, m
     _print_member(kept, ("keep", "bold green"), _facts(kept), console, base)
     why = reason_of(kept_member(group), group)
     _print_indented(Text(_sentence(safe_name(why)), style="green"), console)
+    _print_decision(kept_member(group), console)
     copies = [member for member in group.members if member is not kept_member(group)]
     shown = copies[:most] if most else copies
     for member in shown:
@@ -71,6 +74,7 @@ def _print_group(report: Report, group: Group, console: Console, base: str, *, m
         reason = reason_of(member, group)
         if reason:
             _print_indented(Text(f"{_sentence(advice_name(member))}: {reason}"), console)
+        _print_decision(member, console)
     if len(shown) < len(copies):
         rest = count(len(copies) - len(shown), "more copy", "more copies")
         _print_indented(Text(f"… and {rest}: --limit 0 lists all of them"), console)
@@ -80,7 +84,15 @@ def _print_group(report: Report, group: Group, console: Console, base: str, *, m
     console.print()
 
 
+def _print_decision(member: Member, console: Console) -> None:
+    words = member_words(member)
+    if words:
+        _print_indented(Text(_sentence(words), style="bold"), console)
+
+
 def _mark(member: Member) -> tuple[str, str]:
+    if member.decision is not None:
+        return ("keep", "green") if member.decision is Verb.KEEP else ("goes", "red")
     return ("copy", "yellow") if member.advice is Advice.REMOVE else ("look", "magenta")
 
 
@@ -88,7 +100,10 @@ def _group_heading(group: Group) -> Text:
     frees = f"{readable_bytes(group.reclaimable_bytes)} to free"
     weakest = f"lowest similarity {group.lowest_similarity:.2f}"
     title = f"Group {group.id}: {count(len(group.members), 'photo')}"
-    return Text.assemble((title, "bold"), (f" · {frees} · {weakest}", "dim"))
+    state = state_words(group.state)
+    return Text.assemble(
+        (title, "bold"), (f" · {frees} · {weakest}", "dim"), f" · {state}" if state else ""
+    )
 
 
 def _print_member(
@@ -146,6 +161,12 @@ def _print_errors(errors: Sequence[FileError], console: Console, *, everything: 
 
 
 def _print_totals(report: Report, console: Console, *, left_out: int) -> None:
+    if report.settled_total:
+        settled = count(report.settled_total, "group")
+        console.print(Text(f"{settled} that you settled left out: --all shows all\n", "italic"))
+    for back in report.came_back[:ERRORS_SHOWN]:
+        line = f": {removed_words(back.removed_at)}; it is there again"
+        _print_indented(Text.assemble((_name(back.path), "bold"), line), console)
     if left_out:
         note = (
             f"{count(left_out, 'group')} more that free less: --limit 0 shows all of them, "

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from dupfind.evidence import QUORUM, Box, Evidence
 from dupfind.records import Group, Member, Photo, Reason, Relation
@@ -112,6 +113,13 @@ def reason_of(member: Member, group: Group) -> str:
     if member.keep:
         return _why_kept(member, group)
     words = [_reason_words(reason, member) for reason in member.reasons]
+    return "; ".join(word for word in words if word)
+
+
+def reasons_in_words(names: Iterable[str]) -> str:
+    """Say in words why a photo may go, from the names of the reasons."""
+    known = set(Reason)
+    words = [_REASONS.get(Reason(name), "") for name in names if name in known]
     return "; ".join(word for word in words if word)
 
 

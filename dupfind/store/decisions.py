@@ -1,17 +1,17 @@
 """What a person decided: rows that are only ever added; an undo is a row too."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
 from dupfind.decisions import Choice, DecidedContent, Decision, PhotoOrPath, Verb
 from dupfind.errors import DecisionError
-from dupfind.store.rows import blocks_of, column_to_path, marks, now, path_to_column
+from dupfind.store.rows import blocks_of, column_to_path, marks, now, path_to_column, text_to_column
 from dupfind.store.standing import MARK, OTHER
 from dupfind.store.verdicts import VerdictTables
 
@@ -60,6 +60,7 @@ class DecisionTables(VerdictTables):
             batch = self._next_batch()
             for one in new:
                 self._write_decision(batch, one, source=source, note=note)
+            self._note_pictures(batch)
             emptied = self.refresh_verdicts(batch=batch)
             if emptied:
                 path = next(iter(self._members({emptied[0]}).values()))[0].path
@@ -105,6 +106,10 @@ class DecisionTables(VerdictTables):
         contents = self._contents_of([row[0] for row in rows])
         return [_decision(row, contents.get(row[0], ())) for row in rows]
 
+    def has_decisions(self) -> bool:
+        """Tell whether anything that was decided holds."""
+        return self.db.execute("SELECT 1 FROM live_decisions LIMIT 1").fetchone() is not None
+
     def add_decisions(self, decisions: Sequence[Decision], *, source: str) -> int:
         """Write decisions of elsewhere as they are, in one batch, and return it."""
         with self._writing():
@@ -119,6 +124,7 @@ class DecisionTables(VerdictTables):
                     decided_at=one.decided_at,
                 )  # fmt: skip
                 self._write_pictures(one.contents)
+            self._note_pictures(batch)
             self.refresh_verdicts(batch=batch)
         return batch
 
@@ -151,11 +157,13 @@ class DecisionTables(VerdictTables):
                 for place, (role, one) in enumerate(new.contents)
             ),
         )
+
+    def _note_pictures(self, batch: int) -> None:
         self.db.execute(
             "INSERT OR IGNORE INTO decided_pictures SELECT DISTINCT photos.sha256, pixels_sha256, "
-            "width, height FROM photos JOIN decided_contents USING (sha256) "
-            "WHERE decision_id = ? AND pixels_sha256 <> ''",
-            [cursor.lastrowid],
+            "width, height FROM decisions JOIN decided_contents ON decision_id = decisions.id "
+            "JOIN photos USING (sha256) WHERE batch = ? AND pixels_sha256 <> ''",
+            [batch],
         )
 
     def _write_pictures(self, contents: Iterable[DecidedContent]) -> None:
@@ -182,32 +190,37 @@ class DecisionTables(VerdictTables):
         ]
 
     def _ids_of(self, named: set[PhotoOrPath]) -> dict[PhotoOrPath, int]:
-        paths = {
-            one: path_to_column(Path(one).absolute()) for one in named if not isinstance(one, int)
-        }
-        known: dict[str | bytes, int] = {}
-        for block in blocks_of(list(paths.values())):
-            rows = self.db.execute(
-                f"SELECT path, id FROM photos WHERE path IN ({marks(block)}) AND NOT is_missing",
-                block,
-            )
-            known.update(rows)
-        there: set[int] = set()
+        found: dict[PhotoOrPath, int] = {}
+        paths = [one for one in named if not isinstance(one, int)]
+        # As it was typed, else where its links lead.
+        for absolute in (os.path.abspath, os.path.realpath):
+            columns = {one: text_to_column(absolute(one)) for one in paths if one not in found}
+            known = self._ids_at(list(columns.values()))
+            found.update((one, known[path]) for one, path in columns.items() if path in known)
         for numbers in blocks_of([one for one in named if isinstance(one, int)]):
             rows = self.db.execute(
                 f"SELECT id FROM photos WHERE id IN ({marks(numbers)}) AND NOT is_missing", numbers
             )
-            there.update(row[0] for row in rows)
-        found: dict[PhotoOrPath, int] = {}
-        found.update((one, known[path]) for one, path in paths.items() if path in known)
-        found.update((one, one) for one in there)
+            found.update((row[0], row[0]) for row in rows)
         for one in named - found.keys():
             raise DecisionError(
-                f"{one} is not in the library; run `dupfind index` on its folder"
-                if one in paths
-                else f"there is no photo {one}; it is gone, or never was"
+                f"there is no photo {one}; it is gone, or never was"
+                if isinstance(one, int)
+                else f"{one} is not in the library; run `dupfind index` on its folder"
             )
         return found
+
+    def _ids_at(self, columns: Sequence[str | bytes]) -> dict[str | bytes, int]:
+        known: dict[str | bytes, int] = {}
+        for block in blocks_of(columns):
+            known.update(
+                self.db.execute(
+                    f"SELECT path, id FROM photos WHERE path IN ({marks(block)}) "
+                    "AND NOT is_missing",
+                    block,
+                )
+            )
+        return known
 
     def _marks(self, choices: Sequence[Choice]) -> list[_New]:
         """Put what is kept and removed of one group into one decision, with all of the group."""

@@ -228,6 +228,11 @@ class PhotoTables:
                 "UPDATE photos SET device = ?, inode = ?, ctime_ns = ? WHERE path = ?", rows
             )
 
+    def reference_paths(self) -> Iterator[Path]:
+        """Yield where the photos of reference folders are."""
+        rows = self.db.execute("SELECT path FROM photos WHERE is_reference AND NOT is_missing")
+        return (column_to_path(path) for (path,) in rows)
+
     def set_reference(self, photo_ids: Iterable[int], is_reference: bool) -> None:
         """Mark photos as reference (kept before all others), or no longer so."""
         rows = [(int(is_reference), photo_id) for photo_id in photo_ids]

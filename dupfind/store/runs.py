@@ -77,12 +77,26 @@ class RunTables:
         )
         return int(cursor.lastrowid or 0)
 
+    def started_at(self, run_id: int) -> str:
+        """Return when a run began, in UTC, ISO 8601."""
+        row = self.db.execute("SELECT started_at FROM runs WHERE id = ?", [run_id]).fetchone()
+        return str(row[0])
+
     def finish_run(self, run_id: int, summary: dict[str, Any], *, status: str = "done") -> None:
         """Record that a run ended, with its summary (JSON-ready)."""
         self.db.execute(
             "UPDATE runs SET status = ?, finished_at = ?, summary = ? WHERE id = ?",
             [status, now(), to_json(summary), run_id],
         )
+
+    def end_dead_runs(self, kinds: Iterable[str]) -> None:
+        """Mark runs of these kinds as interrupted that say they are running: for the one writer."""
+        with self.db.atomic():
+            self.db.conn.executemany(
+                "UPDATE runs SET status = 'interrupted', finished_at = ? "
+                "WHERE status = 'running' AND kind = ?",
+                [(now(), kind) for kind in kinds],
+            )
 
     def runs(self, kind: str | None = None) -> list[Run]:
         """Return the runs (of one kind), oldest first."""

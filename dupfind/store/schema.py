@@ -143,7 +143,27 @@ ALTER TABLE group_members ADD COLUMN removed_at TEXT;
 CREATE INDEX duplicate_groups_state ON duplicate_groups(state)
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _ADVICE, _DECISIONS)
+# The first journal was never written to. Rows of both tables are added, never changed; the last event
+# of an entry is its state. kept_*: the file that stayed in its stead; NULL where a person gave it up.
+_JOURNAL = """
+DROP TABLE journal;
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES runs(id), unit INTEGER NOT NULL,
+    photo_id INTEGER REFERENCES photos(id), action TEXT NOT NULL, role TEXT NOT NULL,
+    path NOT NULL, sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    device INTEGER NOT NULL, inode INTEGER NOT NULL, destination, info,
+    kept_path, kept_sha256 TEXT, kept_size_bytes INTEGER, kept_mtime_ns INTEGER,
+    kept_device INTEGER, kept_inode INTEGER, attributes TEXT NOT NULL
+);
+CREATE INDEX journal_run_id ON journal(run_id);
+CREATE TABLE journal_events (
+    id INTEGER PRIMARY KEY, journal_id INTEGER NOT NULL REFERENCES journal(id),
+    event TEXT NOT NULL, note TEXT NOT NULL DEFAULT '', happened_at TEXT NOT NULL
+);
+CREATE INDEX journal_events_journal_id ON journal_events(journal_id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FILES, _ADVICE, _DECISIONS, _JOURNAL)
 
 
 def schema_version(db: Database) -> int:

@@ -20,6 +20,7 @@ from dupfind.store.connection import (
     open_for_writing,
 )
 from dupfind.store.decisions import DecisionTables
+from dupfind.store.journal import JournalTables
 from dupfind.store.lock import WriterLock
 from dupfind.store.models import ModelTables
 from dupfind.store.pair_cache import PairCache
@@ -32,7 +33,7 @@ from dupfind.store.vectors import VectorTables
 
 LOCK_FILE = "lock"
 # What a library folder may hold before there is a database, or after it was deleted.
-_OURS = {".gitignore", LOCK_FILE, f"{LOCK_FILE}.pid", "cache", "index", "models"}
+_OURS = {".gitignore", LOCK_FILE, f"{LOCK_FILE}.pid", "backups", "cache", "index", "models"}
 
 
 class Store(
@@ -43,6 +44,7 @@ class Store(
     RunTables,
     ResultTables,
     DecisionTables,
+    JournalTables,
 ):
     """An open library; use it as a context manager, in one thread.
 

@@ -49,6 +49,7 @@ SELECT photos.id, photos.path, max(decided_at) FROM photos
     JOIN live_decisions ON live_decisions.id = decision_id
     LEFT JOIN photos AS former ON former.id = content.photo_id
     WHERE NOT photos.is_missing AND photos.appeared_at > decided_at
+        AND photos.appeared_at >= ?
         AND (former.id IS NULL OR former.id = photos.id OR former.is_missing
             OR former.sha256 <> content.sha256)
         AND NOT EXISTS (SELECT 1 FROM decided_contents AS kept
@@ -72,15 +73,15 @@ class VerdictTables:
         """
         of_batch = "JOIN decisions ON decisions.id = decision_id WHERE batch = :batch"
         touched = _TOUCHED.format(which="" if batch is None else of_batch)
-        emptied = []
+        emptied: list[int] = []
         with self.db.atomic():
             if batch is None:
                 self._forget_verdicts()
             numbers = [row[0] for row in self.db.execute(touched, {"batch": batch})]
-            for group_id, standing in self.standings(numbers):
-                self._write_standing(group_id, standing)
-                if standing.is_emptied:
-                    emptied.append(group_id)
+            for block in blocks_of(numbers):
+                standings = list(self.standings(block))
+                self._write_standings(standings)
+                emptied += [group_id for group_id, standing in standings if standing.is_emptied]
         return emptied
 
     def standings(self, group_ids: Sequence[int]) -> Iterator[tuple[int, Standing]]:
@@ -105,11 +106,14 @@ class VerdictTables:
         decisions = self._live(rows).get(0, [])
         return frozenset(told_apart(decisions, photos)) if decisions else frozenset()
 
-    def came_back(self) -> list[CameBack]:
-        """Return the photos that are there again after a person removed their content, by path."""
+    def came_back(self, *, since: str = "") -> list[CameBack]:
+        """Return the photos that are there again after a person removed their content, by path.
+
+        ``since`` leaves out what was there before that time.
+        """
         return [
             CameBack(photo_id, column_to_path(path), removed_at)
-            for photo_id, path, removed_at in self.db.execute(_CAME_BACK)
+            for photo_id, path, removed_at in self.db.execute(_CAME_BACK, [since])
         ]
 
     def removed_on(self, sha256: str) -> str | None:
@@ -144,16 +148,16 @@ class VerdictTables:
             "removed_at = NULL WHERE decision <> '' OR is_apart OR removed_at IS NOT NULL"
         )
 
-    def _write_standing(self, group_id: int, standing: Standing) -> None:
-        self.db.execute(
-            "UPDATE duplicate_groups SET state = ? WHERE id = ?", [standing.state, group_id]
+    def _write_standings(self, standings: Sequence[tuple[int, Standing]]) -> None:
+        self.db.conn.executemany(
+            "UPDATE duplicate_groups SET state = ? WHERE id = ?",
+            ((standing.state, group_id) for group_id, standing in standings),
         )
-        self.db.execute(
+        self.db.conn.executemany(
             "UPDATE group_members SET decision = '', decided_at = NULL, is_apart = 0, "
             "removed_at = NULL WHERE group_id = ?",
-            [group_id],
+            ((group_id,) for group_id, _ in standings),
         )
-        told = standing.verdicts.keys() | standing.apart | standing.came_back.keys()
         self.db.conn.executemany(
             "UPDATE group_members SET decision = ?, decided_at = ?, is_apart = ?, removed_at = ? "
             "WHERE group_id = ? AND photo_id = ?",
@@ -165,7 +169,10 @@ class VerdictTables:
                     group_id,
                     photo_id,
                 )
-                for photo_id in told
+                for group_id, standing in standings
+                for photo_id in (
+                    standing.verdicts.keys() | standing.apart | standing.came_back.keys()
+                )
             ),
         )
 

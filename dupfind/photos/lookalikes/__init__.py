@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from dupfind.photos.edits.step import Pixels
-from dupfind.photos.lookalikes import scenes, writing
+from dupfind.photos.lookalikes import marks, scenes, writing
 from dupfind.photos.lookalikes.kind import (
     LookAlike,
     Scene,
@@ -148,6 +148,7 @@ _TEMPLATE = [
     LookAlike("fixed_camera", "template", scenes.fixed_camera, 2),
     LookAlike("captions", "template", writing.captions),
     LookAlike("repeated", "template", scenes.repeated, 2),
+    LookAlike("shared_mark", "template", marks.shared_mark, 2, 2),
     LookAlike("pan", "template", scenes.pan, 0, 3),
 ]
 _MADE = [

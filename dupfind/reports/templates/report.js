@@ -73,6 +73,7 @@ function card(group) {
   const heading = element("h2", "", "Group " + group.id);
   heading.append(
     element("small", "", group.members.length + " photos · lowest similarity " + group.lowest.toFixed(2)),
+    ...(group.state ? [element("span", "state", group.state)] : []),
     element("span", "frees", group.frees ? "frees " + group.freesText : ""),
   );
   const row = element("div", "photos");
@@ -152,6 +153,7 @@ function caption(member) {
   made.append(element("span", "facts", member.facts));
   if (member.why) made.append(element("span", "why", member.why));
   if (member.reason) made.append(element("span", "reason " + member.advice, member.reason));
+  if (member.decided) made.append(element("span", "decided", member.decided));
   return made;
 }
 

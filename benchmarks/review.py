@@ -1,0 +1,150 @@
+"""Measure the page of `dupfind review` in a real browser: first paint, lists, decisions.
+
+    python benchmarks/review.py [--groups 50000] [--decide 200]
+
+Makes a library of that many groups on the spot (the pictures of the first ones are there, the others
+are rows only), and lets a script decide groups one key each, as fast as the page follows. All times
+are those of the browser itself: from the key to the next group shown. Needs chromium.
+"""
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from review_helpers import Client, make_library, served
+
+LOADS = 7
+KEYS = ("Enter", "k", "1", "n", "l")
+# Notes when the first card is there, and how long after a key the next group is.
+CLOCK = """
+performance.setResourceTimingBufferSize(20000);
+window.clock = { card: 0, shown: [] };
+addEventListener("keydown", () => { window.clock.key = performance.now(); }, true);
+addEventListener("DOMContentLoaded", () => {
+  new MutationObserver(() => {
+    if (!window.clock.card && document.querySelector(".card")) window.clock.card = performance.now();
+  }).observe(document.getElementById("cards"), { childList: true });
+  new MutationObserver(() => {
+    if (window.clock.key) window.clock.shown.push(performance.now() - window.clock.key);
+    window.clock.key = 0;
+  }).observe(document.getElementById("group-title"), { childList: true });
+});
+"""
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+REQUESTS = (
+    "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/api/decide'))"
+    ".map((one) => one.responseEnd - one.requestStart)"
+)
+LISTS = {
+    "first page": "order=frees&state=open",
+    "least sure": "order=doubt&state=open",
+    "by pair of folders": "order=folders",
+    "cropped, at most 95% sure": "order=frees&relations=cropped&surest=0.95",
+    "part of a path": "order=frees&text=photo-49",
+    "in a folder": "order=frees&folder=1",
+}
+
+
+def main() -> None:
+    """Make the library, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--groups", type=int, default=50_000)
+    parser.add_argument("--decide", type=int, default=200)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="dupfind-bench-") as folder:
+        pictures = min(options.groups, options.decide + 40)
+        root = make_library(Path(folder), options.groups, pictures=pictures)
+        started = time.perf_counter()
+        with served(root) as client:
+            line("ready after the command", time.perf_counter() - started)
+            measure(client, options.decide)
+
+
+def measure(client: Client, groups: int) -> None:
+    """Measure one server."""
+    with sync_playwright() as playwright:
+        program = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1280, "height": 820})
+        context.add_init_script(CLOCK)
+        page = context.new_page()
+        page.goto(client.address)
+        cookie = context.cookies()[0]
+        client.cookie = f"{cookie['name']}={cookie['value']}"
+        measure_loads(page, client)
+        measure_lists(client)
+        measure_decisions(page, groups)
+        browser.close()
+
+
+def measure_loads(page: Page, client: Client) -> None:
+    """Load the page several times: when something is painted, and when the first card is there."""
+    paints, cards = [], []
+    for _ in range(LOADS):
+        page.goto(f"http://127.0.0.1:{client.port}/")
+        page.wait_for_selector(".card img")
+        page.wait_for_timeout(300)
+        paints.append(page.evaluate(PAINT) / 1000)
+        cards.append(page.evaluate("window.clock.card") / 1000)
+    line("first paint", *paints)
+    line("first card in the page", *cards)
+
+
+def measure_lists(client: Client) -> None:
+    """Ask for pages of lists, the first ones and one far down."""
+    for name, query in LISTS.items():
+        line(f"list: {name}", *(timed(client, f"/api/groups?{query}") for _ in range(5)))
+    after = ""
+    for _ in range(100):
+        after = client.get(f"/api/groups?order=frees&after={after}")["next"] or ""
+    line(
+        "list: page 101",
+        *(timed(client, f"/api/groups?order=frees&after={after}") for _ in range(5)),
+    )
+
+
+def timed(client: Client, path: str) -> float:
+    """Return how long an answer takes, in seconds."""
+    started = time.perf_counter()
+    client.get(path)
+    return time.perf_counter() - started
+
+
+def measure_decisions(page: Page, groups: int) -> None:
+    """Decide groups, one key each."""
+    page.locator("[data-do=begin]").click()
+    page.wait_for_selector("#group-view:not([hidden])")
+    page.evaluate("window.clock.shown = []")
+    started = time.perf_counter()
+    for number in range(groups):
+        page.keyboard.press(KEYS[number % len(KEYS)])
+        while page.evaluate("window.clock.shown.length") <= number:
+            time.sleep(0.002)
+    line(f"{groups} groups, one key each", time.perf_counter() - started)
+    shown: list[float] = page.evaluate("window.clock.shown")
+    line("a key to the next group", *(one / 1000 for one in shown))
+    requests: Any = page.evaluate(REQUESTS)
+    line("a decision, asked and recorded", *(one / 1000 for one in requests))
+
+
+def line(name: str, *seconds: float) -> None:
+    """Print the median, the 95th percentile and how many there were."""
+    ordered = sorted(seconds)
+    late = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    middle = statistics.median(ordered)
+    print(
+        f"{name:34} {1000 * middle:9.1f} ms   95%: {1000 * late:9.1f} ms   ({len(ordered)})",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

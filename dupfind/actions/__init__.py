@@ -1,0 +1,1 @@
+"""Act on copies so that nothing can be lost: plan, protocol, trash, undo. Files and paths, no database."""
