@@ -18,6 +18,7 @@ from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
 from dupfind.matching.units import unit_of, with_same_file_marks
+from dupfind.progress import OnDone
 from dupfind.records import (
     Advice,
     Group,
@@ -58,8 +59,12 @@ def make_groups(
     prover: Prover,
     level: Level,
     rules: Sequence[Rule],
+    on_done: OnDone | None = None,
 ) -> Iterator[Group]:
-    """Yield the groups of photos, each with the photo to keep first."""
+    """Yield the groups of photos, each with the photo to keep first.
+
+    ``on_done`` is called with (groups looked into, groups).
+    """
     contents = Contents(
         contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
     )
@@ -77,7 +82,7 @@ def make_groups(
     builder = _Builder(scored, contents, known, prover.kept)
     ranked = [_ranked(star, builder) for star in stars]
     photos = builder.contents.first
-    lineages = lineages_of(ranked, photos, builder.proven, builder.may_go, prover.kept)
+    lineages = lineages_of(ranked, photos, builder.proven, builder.may_go, prover.kept, on_done)
     judged = [
         _centred(star, lineage, edges, first, rules, builder)
         for star, lineage in zip(stars, lineages, strict=True)

@@ -21,6 +21,7 @@ from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
 from dupfind.matching.traces import NOTHING_TRACED, Traced, trace
 from dupfind.photos.details import read_details
+from dupfind.progress import OnDone
 from dupfind.records import Photo, Relation
 from dupfind.system import usable_cores
 
@@ -119,6 +120,7 @@ def lineages_of(
     between: Between,
     may_go: MayGo,
     kept: Kept | None = None,
+    on_done: OnDone | None = None,
 ) -> list[Lineage]:
     """Put the rows of each group in the order in which they were made.
 
@@ -128,6 +130,7 @@ def lineages_of(
         between: Evidence with a matrix.
         may_go: What is likely kept is compared closely with the rows that may go.
         kept: What was found before.
+        on_done: Called with (groups looked into, groups).
     """
     laid = [lay(rows, photos, between) for rows in groups]
     known = [None if kept is None else _known_order(one, photos, kept) for one in laid]
@@ -143,7 +146,11 @@ def lineages_of(
         )
 
     with ThreadPoolExecutor(usable_cores(), "judge", initializer=use_one_thread) as pool:
-        fresh = dict(zip(missing, pool.map(found_of, missing), strict=True))
+        fresh: dict[int, Lineage] = {}
+        for place, lineage in zip(missing, pool.map(found_of, missing), strict=True):
+            fresh[place] = lineage
+            if on_done:
+                on_done(len(groups) - len(missing) + len(fresh), len(groups))
     if kept is not None:
         _keep(fresh, laid, photos, between, kept)
     return [fresh[place] if lineage is None else lineage for place, lineage in enumerate(known)]
