@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup fmt lint types test bench docs demo clean
+.PHONY: setup fmt lint types test mutate bench docs demo clean
 
 setup: .venv/.ready
 
@@ -27,6 +27,9 @@ types: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+mutate: setup
+	$(BIN)/python benchmarks/mutate.py $(MODULE) $(ARGS)
 
 bench: setup
 	$(BIN)/python benchmarks/speed.py $(if $(PHOTOS),"$(PHOTOS)",../shared/data/dev/photos)

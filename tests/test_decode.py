@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import ExifTags, Image, ImageFile
 from dupfind.errors import PhotoError
 from dupfind.photos.decode import decode, fit, pixels_sha256, same_pixels, upright_size
 from dupfind.photos.quiet import QUIET_PILLOW
+from dupfind.photos.readers import LARGE_PIXELS, one_at_a_time
 from dupfind.photos.scan import file_sha256
 from dupfind.photos.sniff import classify
 
@@ -317,6 +319,48 @@ def test_the_limit_on_pixels(save_picture: SavePicture) -> None:
     assert decode(path, needed_px=8, max_pixels=2000).width == 50
     with pytest.raises(PhotoError, match=r"50 x 40 .*more than the limit.*--max-pixels"):
         decode(path, needed_px=8, max_pixels=1999)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_the_limit_holds_however_a_photo_is_given(
+    save_picture: SavePicture, tmp_path: Path, name: str
+) -> None:
+    path = save_picture(name, size=(50, 40))
+    named_in_bytes = tmp_path / os.fsdecode(b"caf\xe9")
+    named_in_bytes.write_bytes(path.read_bytes())
+    without_end = tmp_path / "without end"
+    without_end.write_bytes(path.read_bytes()[:-2])
+    for file in (path, named_in_bytes):
+        for source in (file, io.BytesIO(file.read_bytes())):
+            with pytest.raises(PhotoError, match="more than the limit"):
+                decode(source, needed_px=8, max_pixels=1999)
+        assert decode(file, needed_px=8, max_pixels=2000).width == 50
+    with pytest.raises(PhotoError, match="more than the limit"):
+        decode(without_end, needed_px=8, max_pixels=1999)
+
+
+def test_only_one_large_picture_is_in_memory_at_a_time() -> None:
+    large, small = (LARGE_PIXELS + 1, 1), (LARGE_PIXELS, 1)
+    entered = threading.Event()
+
+    def enter(size: tuple[int, int]) -> None:
+        with one_at_a_time(size):
+            entered.set()
+
+    with one_at_a_time(large):
+        waiting = threading.Thread(target=enter, args=[large])
+        waiting.start()
+        assert not entered.wait(0.2)
+        with one_at_a_time(small):  # a small one waits for nobody
+            pass
+    waiting.join(30)
+    assert entered.is_set()
+    with one_at_a_time(small):
+        entered.clear()
+        other = threading.Thread(target=enter, args=[large])
+        other.start()
+        other.join(30)
+        assert entered.is_set()
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "tif", "avif", "heic"])

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import faiss
@@ -241,6 +242,39 @@ def test_a_gpu_that_cannot_be_used_leaves_the_search_to_the_processor(
     np.testing.assert_array_equal(found[1], expected[1])
     assert [record.message for record in caplog.records if "on the processor" in record.message]
     assert len(caplog.records) == 1
+
+
+class Failing:
+    """A search on a GPU that runs out of memory half way, as FAISS says it."""
+
+    def search(self, block: NDArray[np.float32], k: int) -> None:
+        raise RuntimeError("trace\nError: out of memory")
+
+
+def test_a_gpu_that_fails_in_a_search_leaves_this_and_later_ones_to_the_processor(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    vectors = unit_vectors(300)
+    index = build(vectors)
+    expected = search(build(vectors), vectors[:20], 5)
+    monkeypatch.setattr("dupfind.index.building.gpu_count", lambda: 1)
+    monkeypatch.setattr("dupfind.index.building._move_to_gpu", lambda _: Failing())
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            found = search(index, vectors[:20], 5)
+            np.testing.assert_array_equal(found[1], expected[1])
+            np.testing.assert_array_equal(found[0], expected[0])
+    assert [record.message for record in caplog.records] == [
+        "the GPU cannot search (Error: out of memory); searching on the processor"
+    ]
+
+
+def test_a_processor_that_cannot_search_is_one_clear_error() -> None:
+    index = replace(build(unit_vectors(30)), faiss_index=Failing())
+    with pytest.raises(
+        SearchError, match=r"(?s)FAISS cannot search .*out of memory.*free some memory"
+    ):
+        search(index, unit_vectors(2), 5)
 
 
 @pytest.mark.gpu

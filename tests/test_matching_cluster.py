@@ -178,8 +178,34 @@ def test_a_collage_of_single_photos_pairs_with_one() -> None:
     contained = collage_of(3, 0, 1, 2)
     stars = group(edges(*contained, container=contained), photos=4, preference=np.arange(4))
     assert len(stars) == 1
-    assert len(stars[0].members) == 2
-    assert 3 in stars[0].members
+    assert stars[0].centre in (0, 1, 2)
+    assert set(stars[0].members) == {stars[0].centre, 3}
+
+
+def test_a_collage_of_single_photos_pairs_with_that_one_and_no_other() -> None:
+    contained = collage_of(3, 0, 1, 2)
+    (star,) = group(edges(*contained, container=contained), photos=4, preference=np.arange(4))
+    assert star.centre in star.members
+    assert star.members == (star.centre, 3)
+    assert star.bridges == ()
+
+
+def test_what_is_shown_largest_is_what_a_collage_pairs_with() -> None:
+    contained = collage_of(3, 0, 1, 2)
+    found = edges(*contained, container=contained)
+    found.share[:] = [0.2, 0.5, 0.3]
+    (star,) = group(found, photos=4, preference=np.arange(4))
+    assert star == Star(1, (1, 3))
+
+
+def test_of_collages_within_collages_no_photo_is_in_two_groups() -> None:
+    # 0 shows 1 and 2 and is itself shown, with 4, in 3.
+    contained = {(0, 1): 0, (0, 2): 0, (0, 3): 3, (3, 4): 3}
+    stars = group(edges(*contained, container=contained), photos=5, preference=np.arange(5))
+    members = [row for star in stars for row in star.members]
+    assert sorted(members) == sorted(set(members))
+    assert {0, 3} <= set(members)
+    assert all(star.centre in star.members for star in stars)
 
 
 def test_a_collage_in_a_collage_is_in_one_group() -> None:

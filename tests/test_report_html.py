@@ -1,6 +1,8 @@
 """The page, in a real browser: usable on a phone, and no file name gets to run anything."""
 
 import io
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,19 @@ def write(report: Report, target: Path, *, most: int = 1000) -> Path:
     with text_output(target) as stream:
         write_html(report, stream, pictured, pictures)
     return target
+
+
+def test_a_group_is_as_sure_as_its_least_sure_member(tmp_path: Path) -> None:
+    members = [
+        original(1),
+        *(replace(copy(n, "resized"), probability=p) for n, p in ((2, 0.9), (3, 0.97))),
+    ]
+    report = report_of(
+        Group(1, tuple(members), 0.7, 0), photos=[photo(n, f"{n}.jpg") for n in (1, 2, 3)]
+    )
+    page = write(report, tmp_path / "report.html").read_text("utf-8")
+    (found,) = re.findall(r'"lowest": ?0.7, ?"probability": ?([0-9.]+)', page)
+    assert found == "0.9"
 
 
 @pytest.fixture

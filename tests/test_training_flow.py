@@ -236,6 +236,18 @@ def test_a_budget_that_leaves_no_time_to_train_is_refused(photos: Path, tmp_path
         Library(tmp_path / ".dupfind").train([photos], given)
 
 
+def test_a_budget_that_reading_uses_up_ends_the_run_while_it_reads(
+    photos: Path, tmp_path: Path
+) -> None:
+    told: list[int] = []
+    callbacks = TrainCallbacks(on_decoded=lambda done, _: told.append(done))
+    given = options(epochs=None, minutes=1e-9)
+    with pytest.raises(TrainingError, match=r"reading 37 photos takes at least \d+ s"):
+        Library(tmp_path / ".dupfind").train([photos], given, callbacks)
+    assert told == []
+    assert not list((tmp_path / ".dupfind").rglob("training.u8*"))
+
+
 def test_what_comes_before_and_after_training_is_taken_off_the_budget(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -231,6 +231,11 @@ def test_without_a_warm_up_the_rate_starts_at_its_peak() -> None:
     assert schedule.warmup_cosine(1.0, 0.1, 0.0, 1.0) == pytest.approx(0.1)
 
 
+def test_the_rate_is_held_at_its_peak_before_it_falls() -> None:
+    rates = [schedule.warmup_cosine(1.0, 0.0, 0.2, at, hold=0.4) for at in (0.1, 0.2, 0.6, 0.8, 1)]
+    assert rates == pytest.approx([0.5, 1.0, 1.0, 0.5, 0.0])
+
+
 def test_the_logits_keep_their_precision_in_mixed_precision() -> None:
     head = small_head(10)
     features = torch.randn(50, 10)

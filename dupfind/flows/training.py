@@ -116,7 +116,8 @@ def train_model(
         run = resources.enter_context(store.run("train", what)) if store else None
         images = _images(folders, options)
         listener = Listener(calls.on_step, _both(_recorder(store, run), calls.on_metrics))
-        prepared = prepare(images, run_options, on_decoded=calls.on_decoded)
+        in_time = _in_time(options.minutes, started, calls.on_decoded)
+        prepared = prepare(images, run_options, on_decoded=in_time)
         rivals = _Rivals(store, prepared, start, options) if store else None
         wait_for_all()
         reserve_s = time.monotonic() - started + (rivals.last_s * SLACK if rivals else 0.0)
@@ -126,6 +127,28 @@ def train_model(
         summary = _finish(store, name, result, rivals, started)
         run.summary = _as_json(summary)
         return summary
+
+
+def _in_time(minutes: float | None, started: float, on_decoded: OnDone | None) -> OnDone | None:
+    """Return what reports photos as ``on_decoded`` does, and ends a run whose budget they use up.
+
+    The budget is for all of the command: to refuse it after an hour of reading helps nobody.
+    """
+    if minutes is None:
+        return on_decoded
+
+    def report(done: int, total: int) -> None:
+        elapsed_s = time.monotonic() - started
+        if elapsed_s > 60 * minutes:
+            raise TrainingError(
+                f"--minutes {minutes:g} leaves no time to train: reading {total:,} photos takes at "
+                f"least {elapsed_s * total / max(1, done):.0f} s, and the comparison comes on top; "
+                "give more minutes, or fewer photos"
+            )
+        if on_decoded is not None:
+            on_decoded(done, total)
+
+    return report
 
 
 @contextmanager
