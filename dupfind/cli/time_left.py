@@ -38,7 +38,7 @@ PHASES: dict[str, Phase] = {
 }
 INDEX = ("scan", "describe")
 CLUSTER = ("features", "votes", "prove", "more", "look", "group")
-CALIBRATE = ("features", "prove", "calibrate")
+CALIBRATE = ("calibrate",)
 
 
 class TimeLeft:
