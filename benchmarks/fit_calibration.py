@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.copies.candidates import vote_candidates
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.local_index import collect_local
+from dupfind.copies.local_index import index_local
 from dupfind.copies.proving import Prover
+from dupfind.copies.sketches import load_sketches
 from dupfind.evaluation.truth import Truth, read_truth
 from dupfind.matching.calibrate import (
     SIGNALS,
@@ -32,7 +32,7 @@ from dupfind.matching.calibrate import (
     fit,
 )
 from dupfind.matching.expect import cut_for, expect, recall_by_kind
-from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.matching.pairs import CANDIDATES, strongest, unique_pairs
 from dupfind.matching.proven import Proven
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo
@@ -63,7 +63,7 @@ def main() -> None:
             closing(FeatureSource(album.photos, cache, workers=workers))
         )
         prover = resources.enter_context(closing(Prover(album.photos, source, workers=workers)))
-        pairs = example_pairs(album, source, truth, others=options.others)
+        pairs = example_pairs(album, cache, truth, others=options.others)
         proven = list(prover.prove(pairs, progress))
     calibration = fit(examples_of(album, proven))
     options.output.write_text(json.dumps(calibration.to_json()) + "\n", encoding="utf-8")
@@ -83,11 +83,13 @@ def read_album(truth: Truth) -> Album:
 
 
 def example_pairs(
-    album: Album, source: FeatureSource, truth: Truth, *, others: int
+    album: Album, cache: BlobCache, truth: Truth, *, others: int
 ) -> NDArray[np.int64]:
     """Return ``others`` candidates of different photos, and each original with its copies, (pairs, 2)."""
-    local = collect_local(source, progress)
-    table = vote_candidates(local, photos=len(album.photos), k=CANDIDATES)
+    votes = index_local(load_sketches(album.photos, cache, on_done=progress).table).votes()
+    table = strongest(
+        votes.voter, votes.target, votes.weight, photos=len(album.photos), k=CANDIDATES
+    )
     pairs = unique_pairs(table)
     pairs = pairs[truth.counted(truth.keys(pairs[:, 0], pairs[:, 1]))]
     found = [(int(a), int(b)) for a, b in pairs if album.groups[a] != album.groups[b]]

@@ -41,7 +41,8 @@ class IndexOptions:
 
     ``model`` None means the library's active model, or the builtin one. ``workers`` are threads
     that decode and describe; None chooses. ``batch_size`` is the model's, in photos. ``forget``:
-    photos of folders that are all of a sudden empty count as deleted, not as away.
+    photos of folders that are all of a sudden empty count as deleted, not as away. ``features``: sketch
+    each photo while it is decoded; ``cluster`` does it otherwise.
     """
 
     model: str | None = None
@@ -52,6 +53,7 @@ class IndexOptions:
     batch_size: int | None = None
     workers: int | None = None
     forget: bool = False
+    features: bool = True
 
 
 @dataclass(frozen=True, slots=True)

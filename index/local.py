@@ -1,50 +1,91 @@
-"""Index many small vectors, such as the local features of all photos, approximately.
+"""Index many small codes, such as the local features of all photos, approximately.
 
 Unlike a photo's descriptor, one local feature may be missed: each photo has a hundred of them. So the
-lists are visited sparsely and the values stored in one byte each.
+lists are visited sparsely and the values are one byte each, which is how they come.
 """
 
 import math
+from typing import Any
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from dupfind.errors import SearchError
-from dupfind.index.building import SEED, VectorIndex, build
-from dupfind.index.vectors import Vectors, blocks, check_vectors
+from dupfind.index.building import SEED, VectorIndex
 
 EXACT_UP_TO = 4_000
-PROBES = 6
-TRAINING_VECTORS_PER_LIST = 40
+PROBES = 4
+TRAINING_CODES_PER_LIST = 40
+BLOCK_ROWS = 16_384
 
 
-def build_local(vectors: Vectors) -> VectorIndex:
-    """Index L2-normalised rows of shape (n, dimensions) in one byte a value.
+def build_local(codes: NDArray[np.int8]) -> VectorIndex:
+    """Index rows of shape (n, dimensions), all of about one length, by their inner products.
 
     Raises:
-        SearchError: The vectors have a wrong shape or type, or a value that is not finite.
+        SearchError: The codes have a wrong shape or type.
     """
-    check_vectors(vectors)
-    count, dimensions = vectors.shape
-    if count <= EXACT_UP_TO:
-        return build(vectors, exact=True)
-    lists = max(16, min(int(4 * math.sqrt(count)), 65_536))
+    _check(codes)
+    count, dimensions = codes.shape
+    index = faiss.IndexFlatIP(dimensions) if count <= EXACT_UP_TO else _trained(codes)
+    for start in range(0, count, BLOCK_ROWS):
+        index.add(codes[start : start + BLOCK_ROWS].astype(np.float32))
+    if index.ntotal != count:
+        raise SearchError(f"FAISS kept {index.ntotal} of {count} local features; try again")
+    return VectorIndex(index, "local", count, dimensions, probes=getattr(index, "nprobe", 0))
+
+
+def _trained(codes: NDArray[np.int8]) -> Any:
+    count, dimensions = codes.shape
+    lists = max(16, min(int(2 * math.sqrt(count)), 65_536))
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dimensions),
         dimensions,
         lists,
-        faiss.ScalarQuantizer.QT_8bit,
+        faiss.ScalarQuantizer.QT_8bit_direct_signed,
         faiss.METRIC_INNER_PRODUCT,
         False,
     )
     index.cp.seed, index.cp.spherical, index.cp.niter = SEED, True, 8
     index.cp.min_points_per_centroid = 1
-    wanted = min(count, lists * TRAINING_VECTORS_PER_LIST)
+    wanted = min(count, lists * TRAINING_CODES_PER_LIST)
     rows = np.sort(np.random.default_rng(SEED).choice(count, wanted, replace=False))
-    index.train(np.ascontiguousarray(vectors[rows], dtype=np.float32))
-    for _, block in blocks(vectors):
-        index.add(block)
-    if index.ntotal != count:
-        raise SearchError(f"FAISS kept {index.ntotal} of {count} local features; try again")
+    index.train(codes[rows].astype(np.float32))
     index.nprobe = min(PROBES, lists)
-    return VectorIndex(index, "local", count, dimensions, probes=index.nprobe)
+    return index
+
+
+def search_local(
+    index: VectorIndex, queries: NDArray[np.int8], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Find the k codes with the largest inner products with each query.
+
+    Returns:
+        ``product`` float32 and ``neighbour`` int64, both (queries, k), best first; -inf and -1 where there are
+        no more neighbours.
+
+    Raises:
+        SearchError: The queries do not fit the index.
+    """
+    _check(queries, dimensions=index.dimensions)
+    product = np.full((len(queries), k), -np.inf, np.float32)
+    neighbour = np.full((len(queries), k), -1, np.int64)
+    found = min(k, index.count)
+    if found == 0:
+        return product, neighbour
+    for start in range(0, len(queries), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        block = queries[rows].astype(np.float32)
+        product[rows, :found], neighbour[rows, :found] = index.faiss_index.search(block, found)
+    product[neighbour < 0] = -np.inf
+    return product, neighbour
+
+
+def _check(codes: NDArray[np.int8], *, dimensions: int | None = None) -> None:
+    wrong = codes.ndim != 2 or codes.shape[1] == 0 or codes.dtype != np.int8
+    if wrong or (dimensions is not None and codes.shape[1] != dimensions):
+        raise SearchError(
+            f"local features are {codes.dtype} {codes.shape}; they must be int8 of shape "
+            f"(n, {dimensions or 'dimensions'})"
+        )

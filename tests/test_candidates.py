@@ -1,16 +1,21 @@
-"""Which photos are looked at together: votes of local features."""
+"""Which pairs are worth a proof: votes of sketches, and the first score."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
-from matching_helpers import features, photo
+from matching_helpers import photo
 from numpy.typing import NDArray
 
-from dupfind.copies.candidates import vote_candidates
-from dupfind.copies.features import FeatureSource
-from dupfind.copies.local_index import collect_local
-from dupfind.matching.features import LocalFeatures, extract
+from dupfind.copies import candidates
+from dupfind.copies.candidates import find_candidates, nearest_pairs
+from dupfind.copies.local_index import index_local
+from dupfind.errors import CalibrationError
+from dupfind.matching.sketch import Sketch, draw_sketch, empty_sketch
+from dupfind.matching.voting import SketchTable
+from dupfind.matching.worth import Worth, shipped_worth, worth_signals
 
 NAMES = (
     "astronaut.png",
@@ -26,29 +31,10 @@ NAMES = (
     "page.png",
     "rocket.jpg",
 )
+COPY = len(NAMES)
 Pixels = NDArray[np.uint8]
 
-
-class InMemory(FeatureSource):
-    """Features that are there already, without files and cache."""
-
-    def __init__(self, found: Sequence[LocalFeatures]) -> None:
-        self.found = found
-        self.photos = [None] * len(found)  # type: ignore[list-item]
-
-    def load(self, rows: Sequence[int]) -> list[LocalFeatures]:
-        return [self.found[row] for row in rows]
-
-    def stream(self, on_done: object = None) -> Iterator[tuple[int, LocalFeatures]]:
-        yield from enumerate(self.found)
-
-
-def middle(pixels: Pixels) -> Pixels:
-    height, width = pixels.shape[:2]
-    return pixels[height // 6 : -height // 6, width // 6 : -width // 6]
-
-
-@pytest.mark.parametrize(
+ALTERATIONS = pytest.mark.parametrize(
     "alter",
     [
         lambda pixels: pixels[:, ::-1],
@@ -58,9 +44,120 @@ def middle(pixels: Pixels) -> Pixels:
     ],
     ids=["mirrored", "turned crop", "negative", "cropped negative"],
 )
+
+
+def middle(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    return pixels[height // 6 : -height // 6, width // 6 : -width // 6]
+
+
+def with_copy(copy: Pixels) -> SketchTable:
+    sketches = [draw_sketch(photo(name)) for name in NAMES]
+    return SketchTable.of([*sketches, draw_sketch(np.ascontiguousarray(copy))])
+
+
+def unrelated(count: int) -> NDArray[np.float16]:
+    vectors = np.random.default_rng(1).normal(size=(count, 96))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+
+
+@ALTERATIONS
 @pytest.mark.parametrize("name", ["coffee.png", "chelsea.png", "astronaut.png"])
 def test_an_altered_copy_votes_for_its_photo(name: str, alter: Callable[[Pixels], Pixels]) -> None:
-    copy = extract(np.ascontiguousarray(alter(photo(name))))
-    source = InMemory([*(features(other) for other in NAMES), copy])
-    table = vote_candidates(collect_local(source), photos=len(NAMES) + 1, k=2)
-    assert NAMES.index(name) in table[-1].tolist()
+    votes = index_local(with_copy(alter(photo(name)))).votes()
+    own = votes.voter == COPY
+    assert votes.target[own][votes.support[own].argmax()] == NAMES.index(name)
+
+
+@ALTERATIONS
+def test_a_copy_is_worth_a_proof_and_few_other_pairs_are(
+    alter: Callable[[Pixels], Pixels],
+) -> None:
+    asked = photo("coffee.png")
+    copy = np.ascontiguousarray(alter(asked))
+    local = index_local(SketchTable.of([*parts(), draw_sketch(asked), draw_sketch(copy)]))
+    photos = local.table.photos
+    vectors = unrelated(photos)
+    found = find_candidates(vectors, local)
+    promising = {tuple(pair) for pair in found.promising.tolist()}
+    assert (photos - 2, photos - 1) in promising
+    assert 2 * len(promising) < len(nearest_pairs(vectors, local))
+    nearest = {tuple(pair) for pair in nearest_pairs(vectors, local).tolist()}
+    assert {tuple(pair) for pair in found.other.tolist()} == nearest - promising
+
+
+def test_soft_copies_are_promising_by_their_thumbnails() -> None:
+    x, y = np.meshgrid(np.linspace(0, 1, 200), np.linspace(0, 1, 150))
+    sky = np.stack([200 * x, 120 + 80 * y, 255 * (1 - x * y)], axis=-1).astype(np.uint8)
+    skies = [draw_sketch(sky), draw_sketch(np.ascontiguousarray(sky[:, ::-1]))]
+    local = index_local(SketchTable.of([*parts(), *skies]))
+    photos = local.table.photos
+    vectors = unrelated(photos)
+    vectors[-1] = vectors[-2]  # neighbours by descriptor
+    assert [photos - 2, photos - 1] in find_candidates(vectors, local).promising.tolist()
+
+
+@cache
+def parts() -> tuple[Sketch, ...]:
+    """Return sketches of a hundred pictures, no two of them copies."""
+    found = []
+    for name in NAMES:
+        if name != "coffee.png":
+            pixels = photo(name)
+            height, width = (side // 3 for side in pixels.shape[:2])
+            for row, column in product(range(3), range(3)):
+                cut = pixels[row * height :, column * width :][:height, :width]
+                found.append(draw_sketch(np.ascontiguousarray(cut)))
+    return tuple(found)
+
+
+def test_in_a_small_album_all_neighbours_are_proven() -> None:
+    local = index_local(with_copy(photo("coffee.png")))
+    vectors = unrelated(COPY + 1)
+    found = find_candidates(vectors, local, k=3)
+    assert found.promising.tolist() == nearest_pairs(vectors, local, k=3).tolist()
+    assert len(found.other) == 0
+
+
+def test_a_photo_has_no_more_partners_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "FEW", 2)
+    local = index_local(SketchTable.of([draw_sketch(photo("coffee.png"))] * 9))
+    found = find_candidates(unrelated(9), local, k=2)
+    assert 0 < len(found.promising) <= 2 * 2 * 9
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_photos_without_keypoints_are_no_trouble(count: int) -> None:
+    local = index_local(SketchTable.of([empty_sketch()] * count))
+    assert len(find_candidates(unrelated(count), local).promising) == count * (count - 1) // 2
+
+
+def test_no_sign_of_a_copy_makes_a_pair_less_promising() -> None:
+    assert min(shipped_worth().weights) >= 0
+
+
+def test_a_score_of_another_version_is_refused() -> None:
+    values = shipped_worth().to_json() | {"signals": ["other"]}
+    with pytest.raises(CalibrationError, match="another version"):
+        Worth.from_json(values)
+
+
+def test_signals_are_those_of_a_loop() -> None:
+    table = with_copy(photo("coffee.png")[:, ::-1])
+    votes, vectors = index_local(table).votes(), unrelated(COPY + 1)
+    pairs = np.array([(a, b) for a in range(COPY + 1) for b in range(a + 1, COPY + 1)])
+    signals = worth_signals(pairs, votes, table.thumbs, vectors)
+    cosine = vectors.astype(float) @ vectors.astype(float).T
+    thumbs = table.thumbs.astype(float) - table.thumbs.mean(axis=(1, 2), keepdims=True)
+    for row, (a, b) in enumerate(pairs.tolist()):
+        named = ((votes.voter == a) & (votes.target == b)) | (
+            (votes.voter == b) & (votes.target == a)
+        )
+        assert signals[row, 0] == pytest.approx(
+            np.log1p(votes.support[named].max(initial=0)), abs=1e-5
+        )
+        far = [(cosine[a, b] - cosine[x].mean()) / max(cosine[x].std(), 0.02) for x in (a, b)]
+        assert signals[row, 6:8] == pytest.approx([max(min(far), 0), max(*far, 0)], abs=0.02)
+        turned = [np.rot90(t, n) for t in (thumbs[a], thumbs[a][:, ::-1]) for n in range(4)]
+        best = max(abs(float(np.corrcoef(t.ravel(), thumbs[b].ravel())[0, 1])) for t in turned)
+        assert signals[row, 9] == pytest.approx(-np.log(1.02 - best), abs=0.02)

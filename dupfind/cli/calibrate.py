@@ -26,9 +26,10 @@ def calibrate(common: Common, sample: int, as_json: bool) -> None:
     Example: dupfind calibrate --photos 400
     """
     from dupfind.cli.progress import ProgressDisplay
+    from dupfind.cli.time_left import CALIBRATE
 
     library = common.library()
-    with ProgressDisplay(quiet=common.quiet or as_json) as display:
+    with ProgressDisplay(quiet=common.quiet or as_json, phases=CALIBRATE) as display:
         calibration = library.calibrate(CalibrateOptions(photos=sample), on_progress=display)
     found = library.expectations(calibration)
     if as_json:

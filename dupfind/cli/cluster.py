@@ -42,10 +42,11 @@ def cluster(
     Example: dupfind cluster --precision 0.999 --keep resolution,oldest
     """
     from dupfind.cli.progress import ProgressDisplay
+    from dupfind.cli.time_left import CLUSTER
 
     options = ClusterOptions(precision, threshold, Level(level), keep)
     library = common.library()
-    with ProgressDisplay(quiet=common.quiet or as_json) as display:
+    with ProgressDisplay(quiet=common.quiet or as_json, phases=CLUSTER) as display:
         summary = library.cluster(options, on_progress=display)
     if as_json:
         print_json({"library": str(library.paths.root), **asdict(summary)})

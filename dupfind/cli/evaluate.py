@@ -75,6 +75,7 @@ def evaluate(
     Example: dupfind evaluate album/truth.csv --compare -o curve.png
     """
     from dupfind.cli.progress import ProgressDisplay
+    from dupfind.cli.time_left import CLUSTER, INDEX
 
     if output is not None and (knn or (descriptor_only and not compare)):
         raise click.UsageError("-o draws scored pairs; --knn and --descriptor-only have none")
@@ -91,7 +92,8 @@ def evaluate(
         neutral=neutral,
         keep=common.is_named,
     )
-    with ProgressDisplay(quiet=common.quiet or as_json) as display:
+    phases = INDEX if descriptor_only else (*INDEX, *CLUSTER)
+    with ProgressDisplay(quiet=common.quiet or as_json, phases=phases) as display:
         result = common.library().evaluate(truth, options, on_progress=display)
     _show(result, output, as_json=as_json)
 

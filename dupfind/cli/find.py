@@ -92,6 +92,7 @@ def _search(
     common: Common, photos: tuple[Path, ...], index: IndexOptions, cluster: ClusterOptions
 ) -> "tuple[IndexSummary, ClusterSummary]":
     from dupfind.cli.progress import ProgressDisplay
+    from dupfind.cli.time_left import CLUSTER, INDEX
 
-    with ProgressDisplay(quiet=common.quiet) as display:
+    with ProgressDisplay(quiet=common.quiet, phases=(*INDEX, *CLUSTER)) as display:
         return common.library().find(photos, index, cluster, on_progress=display)

@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Photos of a folder that is all of a sudden empty were deleted: do not keep them as away.",
 )
+@click.option(
+    "--no-features",
+    is_flag=True,
+    help="Describe only, for queries by descriptor; `cluster` finds the local features then.",
+)
 @json_option
 @common_options
 def index(
@@ -53,6 +58,7 @@ def index(
     max_pixels: int,
     batch_size: int | None,
     forget: bool,
+    no_features: bool,
     as_json: bool,
 ) -> None:
     """Bring the library up to date with the photos in folders.
@@ -63,6 +69,7 @@ def index(
     Example: dupfind index ~/Pictures --exclude '*.gif'
     """
     from dupfind.cli.progress import ProgressDisplay
+    from dupfind.cli.time_left import INDEX
 
     options = IndexOptions(
         model=model,
@@ -71,9 +78,10 @@ def index(
         max_pixels=max_pixels,
         batch_size=batch_size,
         forget=forget,
+        features=not no_features,
     )
     library = common.library()
-    with ProgressDisplay(quiet=common.quiet or as_json) as display:
+    with ProgressDisplay(quiet=common.quiet or as_json, phases=INDEX) as display:
         summary = library.index(photos, options, on_progress=display)
     if as_json:
         print_json({"library": str(library.paths.root), **asdict(summary)})

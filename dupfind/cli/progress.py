@@ -1,48 +1,32 @@
-"""Progress: a bar with rate and time left on a terminal, a plain line now and then elsewhere."""
+"""Progress: one bar for a run with rate and time left on a terminal, a plain line now and then elsewhere."""
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
+from dupfind.cli.time_left import TimeLeft, words_of
 from dupfind.progress import Step
 
 _PLAIN_EVERY_S = 5.0
-# Phase -> what is done, and to what.
-_WORDS: dict[str, tuple[str, str]] = {
-    "scan": ("Scanning", "files"),
-    "describe": ("Describing", "photos"),
-    "features": ("Reading parts", "photos"),
-    "prove": ("Proving", "pairs"),
-    "calibrate": ("Calibrating", "photos"),
-    "more": ("Proving more", "pairs"),
-    "look": ("Looking closer", "pairs"),
-    "pictures": ("Making the pictures", "pictures"),
-}
 
 
 class ProgressDisplay:
     """Shows the steps of a run on standard error; a context manager that is called with each step.
 
-    with ProgressDisplay() as display:
+    with ProgressDisplay(phases=INDEX) as display:
         library.index(folders, on_progress=display)
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, phases: Sequence[str] = ()) -> None:
         self.quiet = quiet
+        self._time = TimeLeft(phases)
         self._phase = ""
-        self._started = self._printed = time.monotonic()
+        self._printed = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         if sys.stderr.isatty() and not quiet:
@@ -68,10 +52,7 @@ class ProgressDisplay:
         """Show one step."""
         if self.quiet:
             return
-        if step.phase != self._phase:
-            self._phase = step.phase
-            self._started = self._printed = time.monotonic()
-            self._task = None
+        self._time.note(step)
         if self._bar is not None:
             self._show_bar(self._bar, step)
         elif time.monotonic() - self._printed >= _PLAIN_EVERY_S:
@@ -80,31 +61,24 @@ class ProgressDisplay:
 
     def _show_bar(self, bar: Progress, step: Step) -> None:
         if self._task is None:
-            for task in bar.task_ids:
-                bar.remove_task(task)
-            self._task = bar.add_task(_words(step)[0], total=step.total, rate="")
+            self._task = bar.add_task("", total=None, rest="")
+        share = self._time.share()
         bar.update(
-            self._task, completed=step.done, total=step.total, rate=f"{self._rate(step):,.0f}/s"
+            self._task,
+            description=words_of(step),
+            total=None if share is None else 1.0,
+            completed=share or 0.0,
+            rest=self._rest(),
         )
 
     def _line(self, step: Step) -> str:
-        rate = self._rate(step)
-        words, unit = _words(step)
-        if step.total is None:
-            return f"{words}: {step.done:,} {unit} ({rate:,.0f}/s)"
-        left = (step.total - step.done) / rate if rate else 0.0
-        return (
-            f"{words}: {step.done:,} of {step.total:,} {unit} "
-            f"({rate:,.0f}/s, {_duration(left)} left)"
-        )
+        return f"{words_of(step)} ({self._rest()})"
 
-    def _rate(self, step: Step) -> float:
-        return step.done / max(time.monotonic() - self._started, 1e-6)
-
-
-def _words(step: Step) -> tuple[str, str]:
-    """Say what is done, and to what."""
-    return _WORDS.get(step.phase, (step.phase, "photos"))
+    def _rest(self) -> str:
+        """Say how fast it goes and how long it will go on, until the run is over."""
+        rate, left = self._time.rate, self._time.seconds()
+        speed = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+        return speed if left is None else f"{speed}, {_duration(left)} left"
 
 
 def _bar() -> Progress:
@@ -112,9 +86,7 @@ def _bar() -> Progress:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[rest]}"),
         console=Console(stderr=True),
         transient=True,
     )

@@ -1,57 +1,92 @@
-"""Find the candidate pairs of a library: by descriptors, and by votes of local features."""
+"""Find the pairs of a library that are worth a proof: by descriptors, and by votes of keypoints."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.local_index import LocalIndex
-from dupfind.index import search, self_join
-from dupfind.matching.pairs import (
-    CANDIDATES,
-    LOCAL_NEIGHBOURS,
-    best_votes,
-    interleave,
-    local_votes,
-    strongest,
-)
+from dupfind.index import self_join
+from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
+from dupfind.matching.voting import Votes
+from dupfind.matching.worth import shipped_worth, worth_signals
+from dupfind.progress import OnDone
 
-_VOTING_PHOTOS = 100
-_VOTES_KEPT = 3
+FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
 
 
-def vote_candidates(local: LocalIndex, *, photos: int, k: int) -> NDArray[np.int64]:
-    """Return for each photo those its local features vote for, (photos, k), -1 padded."""
-    if local.index is None:
-        return np.full((photos, k), -1, np.int64)
-    votes = []
-    for start in range(0, photos, _VOTING_PHOTOS):
-        # All features of a photo vote together.
-        for queries, owner in (
-            (local.vectors, local.owner),
-            (local.mirrored, local.owner),
-            (local.negative, local.negative_owner),
-        ):
-            block = slice(*np.searchsorted(owner, [start, start + _VOTING_PHOTOS]))
-            similarity, neighbour = search(local.index, queries[block], LOCAL_NEIGHBOURS)
-            voted = local_votes(similarity, neighbour, local.owner, owner[block])
-            votes.append(best_votes(*voted, k=_VOTES_KEPT * k))
-    rows, columns, scores = (np.concatenate(parts) for parts in zip(*votes, strict=True))
-    return strongest(rows, columns, scores, photos=photos, k=k)
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of photos by row, each (pairs, 2) int64 with a < b.
+
+    ``promising`` are worth a proof; ``other`` were the nearest but are not.
+    """
+
+    promising: NDArray[np.int64]
+    other: NDArray[np.int64]
 
 
-def candidate_table(
-    vectors: NDArray[np.float16], local: LocalIndex | None, *, k: int = CANDIDATES
-) -> NDArray[np.int64]:
-    """Return the candidates of each photo from both channels, (photos, k) rows, -1 padded.
+def find_candidates(
+    vectors: NDArray[np.float16],
+    local: LocalIndex,
+    *,
+    k: int = CANDIDATES,
+    on_done: OnDone | None = None,
+) -> Candidates:
+    """Return the candidate pairs of a collection.
 
     Args:
         vectors: Descriptors, float16 (photos, dimensions).
-        local: The local features of the same photos, or None to go by descriptors alone.
-        k: Candidates a photo.
+        local: The keypoints of the same photos.
+        k: Partners of a photo by the first score, and as many by votes and descriptors, at most; partners
+            that count it among theirs come on top.
+        on_done: Called with (photos that have voted, photos).
     """
     photos = len(vectors)
+    none = np.zeros((0, 2), np.int64)
     if photos < 2:
-        return np.full((photos, k), -1, np.int64)
+        return Candidates(none, none)
+    votes = local.votes(on_done)
     _, near = self_join(vectors, min(k, photos - 1))
-    if local is None:
-        return interleave([near], k=k)
-    return interleave([vote_candidates(local, photos=photos, k=k), near], k=k)
+    nearest = _nearest(votes, near, k)
+    if photos < FEW:
+        return Candidates(nearest, none)
+    pairs = pairs_of(votes, near, photos)
+    worth = shipped_worth()
+    odds = worth.log_odds(worth_signals(pairs, votes, local.table.thumbs, vectors))
+    keep = odds >= worth.cut
+    kept, scores = pairs[keep], odds[keep].astype(np.float32)
+    best = unique_pairs(strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k))
+    # Among many look-alikes the nearest by either source alone may be the copy.
+    hopeless = _without(nearest, kept, photos)
+    promising = np.unique(np.concatenate([best, _without(nearest, hopeless, photos)]), axis=0)
+    return Candidates(promising, hopeless)
+
+
+def nearest_pairs(
+    vectors: NDArray[np.float16], local: LocalIndex, *, k: int = CANDIDATES
+) -> NDArray[np.int64]:
+    """Return the pairs of each photo with its nearest by either source, promising or not."""
+    if len(vectors) < 2:
+        return np.zeros((0, 2), np.int64)
+    return _nearest(local.votes(), self_join(vectors, min(k, len(vectors) - 1))[1], k)
+
+
+def _nearest(votes: Votes, near: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Return the pairs of each photo with the k that most votes and descriptors name."""
+    photos = len(near)
+    voted = strongest(votes.voter, votes.target, votes.weight, photos=photos, k=k)
+    return unique_pairs(interleave([voted, near], k=k))
+
+
+def pairs_of(votes: Votes, near: NDArray[np.int64], photos: int) -> NDArray[np.int64]:
+    """Return every pair that a vote or a descriptor names, sorted."""
+    low, high = np.minimum(votes.voter, votes.target), np.maximum(votes.voter, votes.target)
+    nearest = unique_pairs(near)
+    keys = np.unique(np.concatenate([low * photos + high, nearest[:, 0] * photos + nearest[:, 1]]))
+    return np.column_stack([keys // photos, keys % photos])
+
+
+def _without(pairs: NDArray[np.int64], others: NDArray[np.int64], photos: int) -> NDArray[np.int64]:
+    keys, taken = (some[:, 0] * photos + some[:, 1] for some in (pairs, others))
+    return pairs[~np.isin(keys, taken)]

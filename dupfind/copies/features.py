@@ -1,10 +1,8 @@
 """Local features of a library's photos: read once from the files, then kept in the cache."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import DescriptorError, PhotoError
@@ -16,13 +14,11 @@ from dupfind.matching.features import (
     use_one_thread,
 )
 from dupfind.photos.decode import read_known
-from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
 FEATURES_KIND = "sift-400px-v4"
 IN_MEMORY = 1500  # photos whose features are held: about 0.4 MB each
-_BLOCK = 64
 
 
 def read_features(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LocalFeatures:
@@ -97,14 +93,6 @@ class FeatureSource:
         self._hold(dict(zip(rows, result, strict=True)))
         return result
 
-    def stream(self, on_done: OnDone | None = None) -> Iterator[tuple[int, LocalFeatures]]:
-        """Yield (row, features) of all photos, in order, a block at a time."""
-        for start in range(0, len(self.photos), _BLOCK):
-            rows = range(start, min(start + _BLOCK, len(self.photos)))
-            yield from zip(rows, self.load(rows), strict=True)
-            if on_done:
-                on_done(rows.stop, len(self.photos))
-
     def _from_cache(self, rows: Sequence[int]) -> list[LocalFeatures | None]:
         blobs = self._cache.get_blobs(FEATURES_KIND, [self.photos[row].sha256 for row in rows])
         return [_unpacked(blobs.get(self.photos[row].sha256)) for row in rows]
@@ -130,8 +118,3 @@ def _unpacked(data: bytes | None) -> LocalFeatures | None:
         return LocalFeatures.from_bytes(data)
     except DescriptorError:  # a cache may be damaged: the photo is read again
         return None
-
-
-def features_per_photo(photos: int, budget: int) -> int:
-    """Return how many local features of each photo are indexed: at most 200, ``budget`` in all."""
-    return int(np.clip(budget // max(1, photos), 16, 200))

@@ -18,6 +18,7 @@ from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
 from dupfind.matching.units import unit_of, with_same_file_marks
+from dupfind.progress import OnDone
 from dupfind.records import (
     Advice,
     Group,
@@ -58,8 +59,12 @@ def make_groups(
     prover: Prover,
     level: Level,
     rules: Sequence[Rule],
+    on_done: OnDone | None = None,
 ) -> Iterator[Group]:
-    """Yield the groups of photos, each with the photo to keep first."""
+    """Yield the groups of photos, each with the photo to keep first.
+
+    ``on_done`` is called with (groups looked into, groups).
+    """
     contents = Contents(
         contents.model, [order(photos, rules) for photos in contents.photos], contents.vectors
     )
@@ -75,7 +80,11 @@ def make_groups(
     ]
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
     builder = _Builder(scored, contents, known, prover.kept)
-    judged = [_judged(star, edges, first, rules, builder) for star in stars]
+    judged = []
+    for done, star in enumerate(stars, 1):
+        judged.append(_judged(star, edges, first, rules, builder))
+        if on_done:
+            on_done(done, len(stars))
     judged += [(star, Lineage()) for star in alone]
     also_in = _appearances([star for star, _ in judged], edges)
     for number, (star, lineage) in enumerate(judged, 1):

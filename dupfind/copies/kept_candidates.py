@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.copies.candidates import Candidates
 from dupfind.copies.kept import code_version
 from dupfind.copies.local_index import KEPT_FOLDER
 from dupfind.system import write_whole
@@ -23,29 +24,34 @@ _FINDERS = ("dupfind.matching", "dupfind.copies", "dupfind.index")
 log = logging.getLogger(__name__)
 
 
-def keep_candidates(folder: Path, table: NDArray[np.int64], made_of: Iterable[str]) -> None:
-    """Write a table of candidates; a folder that cannot be written just means none.
+def keep_candidates(folder: Path, found: Candidates, made_of: Iterable[str]) -> None:
+    """Write the candidates; a folder that cannot be written just means none.
 
     Args:
         folder: ``.dupfind/index``.
-        table: (photos, k) rows, -1 padded.
+        found: The pairs.
         made_of: What else than the code it depends on: the model, the photos in their order, options.
     """
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, made_of=_digest(made_of), table=table.astype(np.int32))
+    np.savez_compressed(
+        buffer,
+        made_of=_digest(made_of),
+        promising=found.promising.astype(np.int32),
+        other=found.other.astype(np.int32),
+    )
     try:
         write_whole(folder / KEPT_FOLDER / FILE, buffer.getvalue())
     except OSError as error:
         log.info("the candidates are not kept in %s (%s)", folder, error)
 
 
-def kept_candidates(folder: Path, made_of: Iterable[str]) -> NDArray[np.int64] | None:
-    """Return the table that ``keep_candidates`` wrote for the same ``made_of``; None without one."""
+def kept_candidates(folder: Path, made_of: Iterable[str]) -> Candidates | None:
+    """Return what ``keep_candidates`` wrote for the same ``made_of``; None without one."""
     try:
         with np.load(folder / KEPT_FOLDER / FILE, allow_pickle=False) as arrays:
             if not np.array_equal(arrays["made_of"], _digest(made_of)):
                 return None
-            return np.asarray(arrays["table"], np.int64)
+            return Candidates(*(arrays[name].astype(np.int64) for name in ("promising", "other")))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 

@@ -1,4 +1,4 @@
-"""The local features of a library's photos, indexed: for candidates, and kept for queries.
+"""The keypoints of a library's photos, indexed: for candidates, and kept for queries.
 
 What is kept on disk is a cache: missing, damaged or of another version, queries do without it until
 the next ``cluster``.
@@ -8,112 +8,93 @@ import hashlib
 import io
 import logging
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dupfind.copies.features import FEATURES_KIND, FeatureSource, features_per_photo
-from dupfind.index import VectorIndex, build_local, keep_index, kept_index, search
-from dupfind.matching.features import LocalFeatures, times_keypoints
-from dupfind.matching.pairs import (
-    LOCAL_DIMENSIONS,
-    LOCAL_NEIGHBOURS,
-    Projection,
-    learn_projection,
-    local_votes,
-)
+from dupfind.copies.sketches import SKETCH_KIND
+from dupfind.index import VectorIndex, build_local, keep_index, kept_index, search_local
+from dupfind.matching.sketch import Sketch, View, seen_as
+from dupfind.matching.voting import NEIGHBOURS, SketchTable, Votes, cosines, count_votes
 from dupfind.progress import OnDone
 from dupfind.system import write_whole
 
-LOCAL_BUDGET = 12_000_000  # indexed local features in all: 0.8 GB at one byte a dimension
 KEPT_FOLDER = "local"
 OWNERS_FILE = "owners.npz"
-_PROJECTION_SAMPLE = 400
-_NEGATIVE_FEATURES = 96
+# Of a photo's keypoints the largest so many vote as its negative: negatives are rare.
+VOTING_KEYPOINTS = {View.PLAIN: None, View.MIRRORED: None, View.NEGATIVE: 48}
+_VOTING_PHOTOS = 100
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class LocalIndex:
-    """The projected local features of a collection.
+    """The sketches of a collection and the index of their codes; None where there are fewer than two."""
 
-    ``vectors`` is float16 (features, dimensions), ``mirrored`` the same for the mirrored photos,
-    ``owner`` int64 (features,) the row of the photo each belongs to. ``negative`` and
-    ``negative_owner`` are those of the photos' negatives, of fewer features each: negatives are rare.
-    ``index`` holds ``vectors``; None where there are fewer than two.
-    """
-
-    projection: Projection
-    vectors: NDArray[np.float16]
-    mirrored: NDArray[np.float16]
-    owner: NDArray[np.int64]
-    negative: NDArray[np.float16]
-    negative_owner: NDArray[np.int64]
+    table: SketchTable
     index: VectorIndex | None
+
+    def votes(self, on_done: OnDone | None = None) -> Votes:
+        """Let all photos vote for each other."""
+        photos = self.table.photos
+        parts = [
+            part
+            for start in range(0, photos, _VOTING_PHOTOS)
+            for part in self._votes_of(range(start, min(start + _VOTING_PHOTOS, photos)), on_done)
+        ]
+        return Votes.join(parts)
+
+    def _votes_of(self, photos: range, on_done: OnDone | None) -> Iterator[Votes]:
+        yield from _ask(self.table, photos, self.index, self.table)
+        if on_done:
+            on_done(photos.stop, self.table.photos)
 
 
 @dataclass(frozen=True)
 class KeptIndex:
-    """An index read back: ``owner`` (features,) is a row of ``contents``, the SHA-256 of photos."""
+    """An index read back: the sketches lack their codes; ``contents`` is the SHA-256 of photos, by row."""
 
-    projection: Projection
-    owner: NDArray[np.int64]
+    table: SketchTable
     contents: tuple[str, ...]
     index: VectorIndex
 
-    def vote(self, features: LocalFeatures, *, k: int) -> list[str]:
-        """Return the contents that a photo's features vote for: at most k, the most voted first."""
-        best: dict[int, float] = {}
-        for project in (
-            self.projection.apply,
-            self.projection.apply_mirrored,
-            self.projection.apply_negative,
+    def vote(self, sketch: Sketch, *, k: int) -> list[str]:
+        """Return the contents that a photo's keypoints vote for: at most k, the best supported first."""
+        votes = Votes.join(list(_ask(SketchTable.of([sketch]), range(1), self.index, self.table)))
+        best: dict[int, tuple[float, float]] = {}
+        for row, *strength in zip(
+            votes.target.tolist(), votes.support.tolist(), votes.weight.tolist(), strict=True
         ):
-            queries = project(features.descriptors)
-            similarity, neighbour = search(self.index, queries, LOCAL_NEIGHBOURS)
-            asking = np.full(len(queries), len(self.contents), np.int64)
-            _, rows, votes = local_votes(similarity, neighbour, self.owner, asking)
-            for row, vote in zip(rows.tolist(), votes.tolist(), strict=True):
-                best[row] = max(vote, best.get(row, 0.0))
-        return [self.contents[row] for row in sorted(best, key=lambda row: (-best[row], row))[:k]]
+            best[row] = max((strength[0], strength[1]), best.get(row, (0.0, 0.0)))
+        ordered = sorted(best, key=lambda row: (*(-value for value in best[row]), row))
+        return [self.contents[row] for row in ordered[:k]]
 
 
-def collect_local(source: FeatureSource, on_done: OnDone | None = None) -> LocalIndex:
-    """Read the local features of all photos, keep the largest of each, projected, and index them."""
-    photos = len(source.photos)
-    per_photo = features_per_photo(photos, LOCAL_BUDGET)
-    spread = np.unique(np.linspace(0, max(0, photos - 1), _PROJECTION_SAMPLE).astype(np.int64))
-    projection = learn_projection(source.load(spread[spread < photos].tolist()))
-    most = [
-        round(per_photo * times_keypoints((photo.height, photo.width))) for photo in source.photos
-    ]
-    plain = np.empty((sum(most), LOCAL_DIMENSIONS), np.float16)
-    mirrored = np.empty_like(plain)
-    owner = np.empty(sum(most), np.int64)
-    negatives = [np.empty((0, LOCAL_DIMENSIONS), np.float16)]
-    end = 0
-    for row, features in source.stream(on_done):
-        largest = features.descriptors[: most[row]]
-        taken = slice(end, end + len(largest))
-        end = taken.stop
-        plain[taken] = projection.apply(largest)
-        mirrored[taken] = projection.apply_mirrored(largest)
-        negatives.append(projection.apply_negative(largest[:_NEGATIVE_FEATURES]))
-        owner[taken] = row
-    rows = np.repeat(np.arange(len(negatives) - 1), [len(some) for some in negatives[1:]])
-    return LocalIndex(
-        projection,
-        plain[:end],
-        mirrored[:end],
-        owner[:end],
-        np.concatenate(negatives),
-        rows,
-        build_local(plain[:end]) if end >= 2 else None,
-    )
+def _ask(
+    asking: SketchTable, photos: range, index: VectorIndex | None, asked: SketchTable
+) -> Iterator[Votes]:
+    """Yield the votes of some photos in each view; all keypoints of a photo vote together."""
+    for view, most in VOTING_KEYPOINTS.items():
+        rows = asking.rows_of(photos, most)
+        if index is None:
+            rows = rows[:0]
+        queries = seen_as(asking.codes[rows], view)
+        found = search_local(index, queries, NEIGHBOURS) if index else _nothing()
+        yield count_votes(asking, rows, (cosines(found[0]), found[1]), asked, view)
+
+
+def _nothing() -> (
+    "tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]"
+):
+    return np.zeros((0, NEIGHBOURS), np.float32), np.zeros((0, NEIGHBOURS), np.int64)
+
+
+def index_local(table: SketchTable) -> LocalIndex:
+    """Index the codes of a collection's sketches."""
+    return LocalIndex(table, build_local(table.codes) if len(table.codes) >= 2 else None)
 
 
 def keep_local(folder: Path, local: LocalIndex, contents: Sequence[str]) -> None:
@@ -121,7 +102,7 @@ def keep_local(folder: Path, local: LocalIndex, contents: Sequence[str]) -> None
 
     Args:
         folder: ``.dupfind/index``.
-        local: The features of the photos.
+        local: The keypoints of the photos.
         contents: SHA-256 of each photo, in hex.
     """
     if local.index is None:
@@ -129,9 +110,8 @@ def keep_local(folder: Path, local: LocalIndex, contents: Sequence[str]) -> None
     buffer = io.BytesIO()
     np.savez(
         buffer,
-        mean=local.projection.mean,
-        matrix=local.projection.matrix,
-        owner=local.owner.astype(np.int32),
+        start=local.table.start,
+        places=local.table.places.astype(np.float16),
         contents=np.frombuffer(bytes.fromhex("".join(contents)), np.uint8).reshape(-1, 32),
     )
     data = buffer.getvalue()
@@ -142,7 +122,7 @@ def keep_local(folder: Path, local: LocalIndex, contents: Sequence[str]) -> None
     except OSError as error:
         log.info("the local features are not kept in %s (%s)", place, error)
         return
-    keep_index(place, local.index, hashlib.sha256(data).hexdigest(), FEATURES_KIND)
+    keep_index(place, local.index, hashlib.sha256(data).hexdigest(), SKETCH_KIND)
 
 
 def open_local(folder: Path) -> KeptIndex | None:
@@ -150,12 +130,15 @@ def open_local(folder: Path) -> KeptIndex | None:
     place = folder / KEPT_FOLDER
     try:
         data = (place / OWNERS_FILE).read_bytes()
-        index = kept_index(place, hashlib.sha256(data).hexdigest(), FEATURES_KIND)
+        index = kept_index(place, hashlib.sha256(data).hexdigest(), SKETCH_KIND)
         if index is None:
             return None
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            projection = Projection(arrays["mean"], arrays["matrix"])
+            start = arrays["start"]
+            table = SketchTable.empty(0, 0)
+            table.start, table.places = start, arrays["places"].astype(np.float32)
+            table.owner = np.repeat(np.arange(len(start) - 1, dtype=np.int32), np.diff(start))
             contents = tuple(bytes(row).hex() for row in arrays["contents"])
-            return KeptIndex(projection, arrays["owner"].astype(np.int64), contents, index)
+            return KeptIndex(table, contents, index)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None

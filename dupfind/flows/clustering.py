@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.calibration import find_calibration
-from dupfind.copies.candidates import candidate_table
+from dupfind.copies.candidates import Candidates, find_candidates
 from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.kept import open_kept
 from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
-from dupfind.copies.local_index import collect_local, keep_local
+from dupfind.copies.local_index import index_local, keep_local
 from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
+from dupfind.copies.sketches import load_sketches
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
 from dupfind.decisions import GroupState
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
-from dupfind.matching.pairs import unique_pairs
-from dupfind.matching.proven import Proven, follow_ups, unjoined
+from dupfind.matching.proven import Proven, follow_ups, not_proven, unjoined
 from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Advice, Level, Pair, Photo
@@ -82,8 +82,8 @@ def cluster_photos(
     Args:
         store: Open for writing.
         options: See ``ClusterOptions``.
-        on_progress: Called with how far it is; the phases are ``features``, ``prove``,
-            ``more`` and ``look``.
+        on_progress: Called with how far it is; the phases are ``features``, ``votes``,
+            ``prove``, ``more``, ``look`` and ``group``.
 
     Raises:
         LibraryError: Nothing is indexed yet, or the database cannot be written.
@@ -101,7 +101,8 @@ def cluster_photos(
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
         kept.forget_others(store.contents())
-        groups = list(make_groups(scored, contents, prover, options.level, rules))
+        told = stage(on_progress, "group")
+        groups = list(make_groups(scored, contents, prover, options.level, rules, told))
         written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         if store.has_decisions():
             groups = list(store.groups())
@@ -199,29 +200,41 @@ class _Search:
         ]
 
     def _proven(self) -> list[Proven]:
-        pairs = unique_pairs(self._candidates())
-        self.candidates = len(pairs)
-        proven = list(self.prover.prove(pairs, stage(self.on_progress, "prove")))
+        found = self._candidates()
+        self.candidates = len(found.promising)
+        proven = list(self.prover.prove(found.promising, stage(self.on_progress, "prove")))
         self._calibrate()
-        tried = {(int(a), int(b)) for a, b in pairs}
+        tried = {(int(a), int(b)) for a, b in found.promising}
         more = follow_ups(proven, self.calibration, tried)
         proven.extend(self.prover.prove_through(more, stage(self.on_progress, "more")))
-        return proven
+        return proven + not_proven(found.other, proven)
 
-    def _candidates(self) -> NDArray[np.int64]:
-        """Return the candidates of each photo: those of the last run where nothing changed."""
+    def _candidates(self) -> Candidates:
+        """Return the candidate pairs: those of the last run where nothing changed."""
         folder = self.store.paths.index
         contents = [photo.sha256 for photo in self.contents.first]
         made_of = (self.contents.model.fingerprint, str(self.options.candidates), *contents)
-        table = kept_candidates(folder, made_of)
-        if table is not None:
-            return table
-        local = collect_local(self.source, stage(self.on_progress, "features"))
+        kept = kept_candidates(folder, made_of)
+        if kept is not None:
+            return kept
+        with self.store.features() as cache:
+            sketches = load_sketches(
+                self.contents.first,
+                cache,
+                workers=self.options.workers or usable_cores(),
+                on_done=stage(self.on_progress, "features"),
+            )
+        local = index_local(sketches.table)
         keep_local(folder, local, contents)
-        table = candidate_table(self.contents.vectors, local, k=self.options.candidates)
-        if not self.source.unreadable:
-            keep_candidates(folder, table, made_of)
-        return table
+        found = find_candidates(
+            self.contents.vectors,
+            local,
+            k=self.options.candidates,
+            on_done=stage(self.on_progress, "votes"),
+        )
+        if not sketches.unreadable:
+            keep_candidates(folder, found, made_of)
+        return found
 
     def _calibrate(self) -> None:
         """Use the library's calibration of proofs, or the shipped one where there is none."""

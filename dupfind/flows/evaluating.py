@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from pathlib import Path
@@ -13,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.config import LIBRARY_FOLDER, LibraryPaths
-from dupfind.copies.candidates import candidate_table
+from dupfind.copies.candidates import find_candidates
 from dupfind.copies.contents import load_contents
-from dupfind.copies.features import FeatureSource
-from dupfind.copies.local_index import collect_local
+from dupfind.copies.local_index import index_local
+from dupfind.copies.sketches import load_sketches
 from dupfind.errors import TruthError
 from dupfind.evaluation.bounds import bounds_report
 from dupfind.evaluation.curve import draw_curve
@@ -35,7 +34,7 @@ from dupfind.evaluation.truth import Keys, Truth, missing_files, read_truth
 from dupfind.flows.clustering import cluster_photos
 from dupfind.flows.indexing import index_photos
 from dupfind.flows.labelled import hash_files, report_descriptors
-from dupfind.matching.pairs import CANDIDATES, unique_pairs
+from dupfind.matching.pairs import CANDIDATES
 from dupfind.options import ClusterOptions, EvaluateOptions, IndexOptions
 from dupfind.photos.edits import EDITS
 from dupfind.progress import OnProgress
@@ -183,18 +182,15 @@ def candidate_recall(store: Store, truth: Truth, *, k: int = CANDIDATES) -> dict
         LibraryError: Nothing is indexed yet.
     """
     contents = load_contents(store)
-    workers = usable_cores()
-    with ExitStack() as resources:
-        cache = resources.enter_context(store.features())
-        source = FeatureSource(contents.first, cache, workers=workers)
-        resources.callback(source.close)
-        table = candidate_table(contents.vectors, collect_local(source), k=k)
+    with store.features() as cache:
+        sketches = load_sketches(contents.first, cache, workers=usable_cores())
+    found = find_candidates(contents.vectors, index_local(sketches.table), k=k)
     rows = _rows_of_photos(store.photos(), truth)
     labelled = [
         [rows[photo.id] for photo in photos if photo.id in rows] for photos in contents.photos
     ]
     pairs = [pair for same in labelled for pair in combinations(same, 2)]
-    for a, b in unique_pairs(table).tolist():
+    for a, b in found.promising.tolist():
         pairs += product(labelled[a], labelled[b])
     first, second = np.array(pairs, np.int64).reshape(-1, 2).T
     return recall_by_kind(truth, np.unique(truth.keys(first, second)))

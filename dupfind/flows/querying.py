@@ -18,6 +18,7 @@ from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.flows.models import described_vectors, open_active_model
 from dupfind.matching.proven import Proven, unjoined
+from dupfind.matching.sketch import NEEDED_PX, Sketch, draw_sketch
 from dupfind.options import DEFAULT_MATCHES
 from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
@@ -72,7 +73,7 @@ def find_nearest(
         SearchError: ``k`` is below 1.
     """
     model, stored = open_active_model(store)
-    asked, vector = _describe(image, model, device=device, max_pixels=max_pixels)
+    asked, vector, sketch = _describe(image, model, device=device, max_pixels=max_pixels)
     # What only passes through leaves nothing behind.
     guests = () if store.photos_of_content(asked.sha256) else (_ASKED,)
     with (
@@ -80,7 +81,7 @@ def find_nearest(
         closing(FeatureSource([asked], cache, workers=usable_cores(), guests=guests)) as source,
     ):
         count = max(SHORTLIST, SHORTLIST_PER_MATCH * k)
-        near = _shortlist(store, stored, source, vector, count=count)
+        near = _shortlist(store, stored, sketch, vector, count=count)
         found = _prove(store, stored, source, near)
     matches = [
         replace(match, photo=photo)
@@ -116,8 +117,8 @@ def removed_on(store: Store, image: Path) -> str | None:
 
 def _describe(
     image: Path, model: "Model", *, device: str, max_pixels: int
-) -> tuple[Photo, NDArray[np.float16]]:
-    """Return the image as a photo (with the id 0), and its descriptor, (1, dimensions)."""
+) -> tuple[Photo, NDArray[np.float16], Sketch]:
+    """Return the image as a photo (with the id 0), its descriptor, (1, dimensions), and its sketch."""
     # Not at the top: torch and FAISS take seconds to import, and Library knows queries from the start.
     from dupfind.descriptors.embed import Embedder
     from dupfind.descriptors.views import make_view
@@ -125,7 +126,7 @@ def _describe(
     view_px = model.spec.view_px
     try:
         sha256 = file_sha256(image)
-        picture = decode(image, needed_px=view_px, max_pixels=max_pixels)
+        picture = decode(image, needed_px=max(view_px, NEEDED_PX), max_pixels=max_pixels)
     except PhotoError as error:
         raise PhotoError(f"cannot read {image}: {error}") from error
     found = image.stat()
@@ -143,13 +144,14 @@ def _describe(
         pixels_sha256(picture.pixels),
     )
     view = np.stack([make_view(picture.pixels, view_px)])
-    return photo, Embedder(model, device=device).describe(view)
+    vector = Embedder(model, device=device).describe(view)
+    return photo, vector, draw_sketch(picture.pixels)
 
 
 def _shortlist(
     store: Store,
     stored: StoredModel,
-    source: FeatureSource,
+    sketch: Sketch,
     vector: NDArray[np.float16],
     *,
     count: int,
@@ -168,7 +170,7 @@ def _shortlist(
         int(row): float(cosine) for cosine, row in zip(similarity[0], neighbour[0], strict=True)
     }
     rows.pop(-1, None)
-    voted = np.array(_voted(store, source), np.int64)
+    voted = np.array(_voted(store, sketch), np.int64)
     for row in np.searchsorted(ids, voted[np.isin(voted, ids)]).tolist():
         if row not in rows:
             rows[row] = float(vectors[row].astype(np.float32) @ vector[0].astype(np.float32))
@@ -176,14 +178,14 @@ def _shortlist(
     return [(photos[int(ids[row])], float(np.clip(cosine, -1, 1))) for row, cosine in rows.items()]
 
 
-def _voted(store: Store, source: FeatureSource) -> list[int]:
+def _voted(store: Store, sketch: Sketch) -> list[int]:
     """Return the ids of photos that the image's local features vote for, the most voted first."""
     from dupfind.copies.local_index import open_local
 
     kept = open_local(store.paths.index)
     if kept is None:
         return []
-    contents = kept.vote(source[_ASKED], k=VOTED)
+    contents = kept.vote(sketch, k=VOTED)
     found = [store.photos_of_content(content) for content in contents]
     return [photos[0].id for photos in found if photos]
 

@@ -60,10 +60,14 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """What was found in a file, and what the system said of it when those bytes were read."""
+    """What was found in a file, and what the system said of it when those bytes were read.
+
+    ``sketch`` is for the cache of local features; empty where none was asked for.
+    """
 
     file: ScannedFile
     content: Content
+    sketch: bytes = b""
 
 
 class _OtherBytesError(PhotoError):
@@ -81,6 +85,7 @@ class Reading:
         self._photos: list[PhotoEntry] = []
         self._errors: list[ErrorEntry] = []
         self._vectors: list[tuple[str, NDArray[np.float16]]] = []
+        self._sketches: dict[str, bytes] = {}
         # Contents described in the batch that is not committed yet, and those in the workers'
         # hands with the further files that hold the same bytes.
         self._fresh: dict[str, Content] = {}
@@ -118,11 +123,17 @@ class Reading:
             return  # nothing to describe: torch need not load
         from dupfind.descriptors.embed import describe_stream
         from dupfind.descriptors.views import make_view
+        from dupfind.matching.features import use_one_thread
+        from dupfind.matching.sketch import NEEDED_PX, draw_sketch
 
         embedder = self.run.load_embedder()
+        needed_px = max(embedder.view_px, NEEDED_PX)
+        use_one_thread()
 
         def load(work: _Work) -> "tuple[_Decoded, NDArray[np.uint8]]":
-            decoded, pixels = self._decode(work, embedder.view_px)
+            decoded, pixels = self._decode(work, needed_px)
+            if self.run.options.features:
+                decoded = replace(decoded, sketch=draw_sketch(pixels).to_bytes())
             return decoded, make_view(pixels, embedder.view_px)
 
         yield from describe_stream(
@@ -185,8 +196,8 @@ class Reading:
                 return photo.id
         return None
 
-    def _decode(self, work: _Work, view_px: int) -> tuple[_Decoded, NDArray[np.uint8]]:
-        """Decode a photo large enough for the model's view of it; runs in the workers.
+    def _decode(self, work: _Work, needed_px: int) -> tuple[_Decoded, NDArray[np.uint8]]:
+        """Decode a photo large enough for the model's view and for a sketch; runs in the workers.
 
         What is described are the bytes that are hashed here: those of ``work`` are a moment older.
         """
@@ -194,7 +205,9 @@ class Reading:
         try:
             with open_photo(work.file.path) as opened:
                 as_hashed = opened.sha256 == work.sha256
-                picture = decode(opened, needed_px=view_px, max_pixels=self.run.options.max_pixels)
+                picture = decode(
+                    opened, needed_px=needed_px, max_pixels=self.run.options.max_pixels
+                )
                 extras = extras_of(opened.file, picture.format, picture.frames)
         except PhotoError as error:
             if as_hashed:
@@ -229,6 +242,8 @@ class Reading:
         file, content = result.payload.file, result.payload.content
         self.run.summary.described += 1
         self._vectors.append((content.sha256, result.vector))
+        if result.payload.sketch:
+            self._sketches[content.sha256] = result.payload.sketch
         self._fresh[content.sha256] = content
         if content.sha256 == work.sha256:
             self._accept(replace(work, file=file), content)
@@ -275,9 +290,18 @@ class Reading:
             self.store.add_batch(batch, model_id=self.run.model_id)
             self.store.add_sightings(entry.file.path for entry in self._photos)
             self.store.add_sightings(entry.path for entry in self._errors)
+            self._keep_sketches()
             log.info("committed %d photos and %d errors", len(self._photos), len(self._errors))
         self._photos, self._errors, self._vectors, self._fresh = [], [], [], {}
         self._committed = time.monotonic()
+
+    def _keep_sketches(self) -> None:
+        if self._sketches:
+            from dupfind.copies.sketches import SKETCH_KIND
+
+            with self.store.features() as cache:
+                cache.put_blobs(SKETCH_KIND, self._sketches)
+            self._sketches = {}
 
 
 def is_same(file: ScannedFile, known: KnownFile) -> bool:

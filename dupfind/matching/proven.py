@@ -5,7 +5,7 @@ database or model.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,6 +99,17 @@ def follow_ups(
                 count[a] += 1
                 count[b] += 1
     return [(a, b, via) for (a, b), via in found.items()]
+
+
+def not_proven(pairs: NDArray[np.int64], proven: Sequence[Proven]) -> list[Proven]:
+    """Return those pairs, (pairs, 2) rows, that are not among the proven ones, as without an alignment."""
+    known = {(pair.a, pair.b) for pair in proven}
+    nothing = np.full(len(SIGNALS), np.nan)
+    return [
+        Proven(a, b, Relation.SIMILAR, UNALIGNED, nothing)
+        for a, b in map(tuple, pairs.tolist())
+        if (a, b) not in known
+    ]
 
 
 def _pairs_of(rows: list[int]) -> Iterator[tuple[int, int]]:

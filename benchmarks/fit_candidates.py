@@ -1,0 +1,212 @@
+"""Learn what finds the candidate pairs: the basis of the sketches, and the score of what is worth a proof.
+
+    python benchmarks/fit_candidates.py basis PHOTOS
+    python benchmarks/make_set.py PHOTOS ALBUM --originals 200 --edits 9 --distractors 800
+    python benchmarks/fit_candidates.py examples ALBUM -o one.npz
+    python benchmarks/fit_candidates.py score one.npz two.npz [--cut-recall 0.9983] [--measure]
+
+The first learns the main directions of keypoint descriptors (dupfind/matching/sketch.npz). The third proves
+the copies of a made album: those that a proof finds are examples of what is worth one, pairs of different
+photos are not. The last learns the score (dupfind/matching/worth.json) and prints for each album, by folds
+of photos that it was not learned on, what share of the former the cut keeps and how many proofs a photo the
+latter cost.
+"""
+
+import csv
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from dupfind import Library
+from dupfind.copies.candidates import pairs_of
+from dupfind.copies.contents import load_contents
+from dupfind.copies.kept import open_kept
+from dupfind.copies.local_index import index_local
+from dupfind.copies.proving import open_prover
+from dupfind.copies.sketches import load_sketches
+from dupfind.errors import PhotoError
+from dupfind.index import self_join
+from dupfind.matching.calibrate import shipped_calibration
+from dupfind.matching.features import CONTRAST_THRESHOLD
+from dupfind.matching.pairs import CANDIDATES
+from dupfind.matching.sketch import SKETCH_KEYPOINTS, SKETCH_PX, learn_basis
+from dupfind.matching.worth import Worth, shipped_worth, worth_signals
+from dupfind.photos.decode import decode
+
+HOME = Path(__file__).parent.parent / "dupfind" / "matching"
+PROVEN = 0.5
+FOLDS = 5
+PENALTY = 1e-3
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Candidate pairs of one album: signals, whether a copy that a proof finds, kind, and a photo's group."""
+
+    photos: int | NDArray[np.int64]
+    signals: NDArray[np.float32]
+    is_copy: NDArray[np.bool_]
+    kinds: NDArray[np.str_]
+    fold: NDArray[np.int64]
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    pass
+
+
+@main.command()
+@click.argument("photos", type=click.Path(exists=True, path_type=Path))
+@click.option("--count", default=1500)
+def basis(photos: Path, count: int) -> None:
+    """Learn the basis."""
+    paths = sorted(path for path in photos.rglob("*.*"))
+    detector = cv2.SIFT.create(
+        nfeatures=SKETCH_KEYPOINTS,
+        contrastThreshold=CONTRAST_THRESHOLD,
+        enable_precise_upscale=True,
+    )
+    found = []
+    for path in paths[:: max(1, len(paths) // count)]:
+        try:
+            pixels = decode(path, needed_px=SKETCH_PX).pixels
+        except PhotoError:
+            continue
+        scale = SKETCH_PX / max(pixels.shape[:2])
+        small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        _, descriptors = detector.detectAndCompute(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), None)
+        if descriptors is not None:
+            found.append(descriptors.astype(np.uint8))
+    learned = learn_basis(np.concatenate(found))
+    np.savez_compressed(
+        HOME / "sketch.npz",
+        mean=learned.mean.astype(np.float16),
+        matrix=learned.matrix.astype(np.float16),
+        signs=learned.signs,
+    )
+
+
+@main.command()
+@click.argument("album", type=click.Path(exists=True, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
+def examples(album: Path, output: Path) -> None:
+    """Prove the copies of an album."""
+    np.savez(output, **vars(examples_of(album)))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--cut-recall", default=0.9983, help="Share of the proven copies that the cut keeps.")
+@click.option("--measure", is_flag=True, help="Learn nothing: measure the shipped score.")
+def score(files: tuple[Path, ...], cut_recall: float, measure: bool) -> None:
+    """Learn the score."""
+    albums = [Examples(**np.load(file)) for file in files]
+    signals = np.concatenate([album.signals for album in albums]).astype(np.float64)
+    is_copy = np.concatenate([album.is_copy for album in albums])
+    fold = np.concatenate([album.fold for album in albums])
+    learned = shipped_worth() if measure else fit(signals, is_copy)
+    odds = learned.log_odds(signals.astype(np.float32))
+    if not measure:
+        for held_out in range(FOLDS):
+            out = fold == held_out
+            odds[out] = fit(signals[~out], is_copy[~out]).log_odds(signals[out].astype(np.float32))
+        cut = float(np.quantile(odds[is_copy], 1 - cut_recall))
+        learned = Worth(learned.weights, learned.bias, cut)
+        text = json.dumps(learned.to_json(), indent=1) + "\n"
+        (HOME / "worth.json").write_text(text, encoding="utf-8")
+    print(json.dumps(learned.to_json(), indent=1))
+    start = 0
+    for file, found in zip(files, albums, strict=True):
+        rows = slice(start, start + len(found.is_copy))
+        start = rows.stop
+        report(file.name, found, odds[rows], learned.cut)
+
+
+def report(name: str, found: Examples, odds: NDArray[np.float64], cut: float) -> None:
+    """Print what the cut keeps of an album."""
+    kept, copies = odds >= cut, found.is_copy
+    print(
+        f"{name}: {kept[copies].mean() if copies.any() else 1:.4f} of {copies.sum()} proven copies kept, "
+        f"{kept[~copies].sum() / found.photos:.3f} other proofs a photo"
+    )
+    lost = [kind for kind, keep in zip(found.kinds, kept, strict=True) if kind and not keep]
+    print("lost:", lost)
+
+
+def examples_of(album: Path) -> Examples:
+    """Index an album, list its candidate pairs, and prove those that are copies."""
+    with (album / "truth.csv").open(newline="", encoding="utf-8") as file:
+        truth = {str((album / row["path"]).absolute()): row for row in csv.DictReader(file)}
+    neutral = set()
+    if (album / "neutral.csv").exists():
+        with (album / "neutral.csv").open(newline="", encoding="utf-8") as file:
+            neutral = {frozenset((row["path_a"], row["path_b"])) for row in csv.DictReader(file)}
+    with tempfile.TemporaryDirectory() as folder:
+        library = Library(Path(folder) / "library")
+        library.index([album / "photos"])
+        with library.store(write=True) as store:
+            contents = load_contents(store)
+            labels = [truth[str(photo.path)] for photo in contents.first]
+            with (
+                open_kept(store, contents.first) as kept,
+                open_prover(store, contents.first, kept=kept) as prover,
+                store.features() as cache,
+            ):
+                local = index_local(load_sketches(contents.first, cache).table)
+                votes = local.votes()
+                _, near = self_join(contents.vectors, CANDIDATES)
+                pairs = pairs_of(votes, near, len(contents.first))
+                signals = worth_signals(pairs, votes, local.table.thumbs, contents.vectors)
+                same = np.array([labels[a]["group_id"] == labels[b]["group_id"] for a, b in pairs])
+                shown = np.array([_shown(labels[a], labels[b], neutral) for a, b in pairs])
+                proven = list(prover.prove(pairs[same]))
+    likely = shipped_calibration().probability(np.array([pair.signals for pair in proven]))
+    is_copy = same.copy()
+    is_copy[same] = likely >= PROVEN
+    known = is_copy | ~(same | shown)
+    kinds = [
+        "+".join(sorted({labels[a]["kind"], labels[b]["kind"]})) if copy else ""
+        for (a, b), copy in zip(pairs.tolist(), is_copy, strict=True)
+    ]
+    kinds = [kind for kind, keep in zip(kinds, known, strict=True) if keep]
+    return Examples(
+        len(contents.first),
+        signals[known],
+        is_copy[known],
+        np.array(kinds),
+        pairs[known, 0] % FOLDS,
+    )
+
+
+def _shown(a: dict[str, str], b: dict[str, str], neutral: set[frozenset[str]]) -> bool:
+    return frozenset((a["path"], b["path"])) in neutral
+
+
+def fit(signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Worth:
+    """Fit a logistic regression without negative weights; copies and others weigh alike."""
+    deviation = np.maximum(signals.std(axis=0), 1e-6)
+    design = np.column_stack([signals / deviation, np.ones(len(signals))])
+    sample = np.where(is_copy, 0.5 / is_copy.sum(), 0.5 / (~is_copy).sum())
+    pull = np.array([*[PENALTY] * signals.shape[1], 0.0])
+
+    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        odds = design @ values
+        cost = sample @ (np.logaddexp(0, odds) - is_copy * odds) + pull @ values**2
+        chance = 1 / (1 + np.exp(-np.clip(odds, -60, 60)))
+        return float(cost), design.T @ (sample * (chance - is_copy)) + 2 * pull * values
+
+    bounds: Sequence[tuple[float | None, None]] = [*[(0.0, None)] * signals.shape[1], (None, None)]
+    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return Worth(tuple((found[:-1] / deviation).tolist()), float(found[-1]), 0.0)
+
+
+if __name__ == "__main__":
+    main()
