@@ -18,6 +18,7 @@ from dupfind import Library
 from dupfind.records import Relation
 
 GROUPS = 40
+PATIENCE_S = 90  # a machine that is busy with other things starts a browser slowly
 SMALL: ViewportSize = {"width": 390, "height": 844}
 HOSTILE = {
     2: "<img src=x onerror=window.owned=1>.jpg",
@@ -35,6 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def entered(root: Path, browser: Browser) -> Iterator[tuple[Client, BrowserContext]]:
     with served(root) as client:
         context = browser.new_context(viewport={"width": 1280, "height": 820})
+        context.set_default_timeout(PATIENCE_S * 1000)
         context.new_page().goto(client.address)
         cookie = context.cookies()[0]
         client.cookie = f"{cookie['name']}={cookie['value']}"
@@ -62,7 +64,7 @@ def page(client: Client, entered: tuple[Client, BrowserContext]) -> Iterator[Pag
 
 def opened(context: BrowserContext, client: Client, path: str = "/") -> Page:
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_S * 1000)
     troubles: list[str] = []
     page.troubles = troubles  # type: ignore[attr-defined]
     page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -83,7 +85,7 @@ def is_expected(message: str) -> bool:
 
 def until(page: Page, expression: str) -> None:
     """Wait until something is so. (Playwright's own way needs eval, which the policy forbids.)"""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, expression
         page.wait_for_timeout(20)
