@@ -29,11 +29,9 @@ from dupfind.matching.calibrate import (
     SIGNALS,
     Calibration,
     Examples,
-    cut_for,
-    expect,
     fit,
-    recall_by_kind,
 )
+from dupfind.matching.expect import cut_for, expect, recall_by_kind
 from dupfind.matching.pairs import CANDIDATES, unique_pairs
 from dupfind.matching.proven import Proven
 from dupfind.photos.scan import file_sha256

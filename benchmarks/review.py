@@ -4,7 +4,8 @@
 
 Makes a library of that many groups on the spot (the pictures of the first ones are there, the others
 are rows only), and lets a script decide groups one key each, as fast as the page follows. All times
-are those of the browser itself: from the key to the next group shown. Needs chromium.
+are those of the browser itself: from the key to the next group shown; beside them stands what the
+server's process worked, which a machine that is busy with other things does not change. Needs chromium.
 """
 
 import argparse
@@ -16,22 +17,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from review_helpers import Client, make_library, served
 
 LOADS = 7
+ASKED = 20
 KEYS = ("Enter", "k", "1", "n", "l")
 # Notes when the first card is there, and how long after a key the next group is.
 CLOCK = """
 performance.setResourceTimingBufferSize(20000);
 window.clock = { card: 0, shown: [] };
 addEventListener("keydown", () => { window.clock.key = performance.now(); }, true);
+new MutationObserver(() => {
+  if (!window.clock.card && document.querySelector(".card")) window.clock.card = performance.now();
+}).observe(document, { childList: true, subtree: true });
 addEventListener("DOMContentLoaded", () => {
-  new MutationObserver(() => {
-    if (!window.clock.card && document.querySelector(".card")) window.clock.card = performance.now();
-  }).observe(document.getElementById("cards"), { childList: true });
   new MutationObserver(() => {
     if (window.clock.key) window.clock.shown.push(performance.now() - window.clock.key);
     window.clock.key = 0;
@@ -81,7 +84,7 @@ def measure(client: Client, groups: int) -> None:
         client.cookie = f"{cookie['name']}={cookie['value']}"
         measure_loads(page, client)
         measure_lists(client)
-        measure_decisions(page, groups)
+        measure_decisions(page, client, groups)
         browser.close()
 
 
@@ -101,14 +104,24 @@ def measure_loads(page: Page, client: Client) -> None:
 def measure_lists(client: Client) -> None:
     """Ask for pages of lists, the first ones and one far down."""
     for name, query in LISTS.items():
-        line(f"list: {name}", *(timed(client, f"/api/groups?{query}") for _ in range(5)))
+        measure_list(client, name, f"/api/groups?{query}")
     after = ""
     for _ in range(100):
         after = client.get(f"/api/groups?order=frees&after={after}")["next"] or ""
-    line(
-        "list: page 101",
-        *(timed(client, f"/api/groups?order=frees&after={after}") for _ in range(5)),
-    )
+    measure_list(client, "page 101", f"/api/groups?order=frees&after={after}")
+
+
+def measure_list(client: Client, name: str, path: str) -> None:
+    """Ask for one page of a list, again and again."""
+    worked = cpu_s(client)
+    times = [timed(client, path) for _ in range(ASKED)]
+    line(f"list: {name}", *times, worked=(cpu_s(client) - worked) / ASKED)
+
+
+def cpu_s(client: Client) -> float:
+    """Return how long the server's process has worked, in seconds of a processor."""
+    times = psutil.Process(client.pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def timed(client: Client, path: str) -> float:
@@ -118,32 +131,46 @@ def timed(client: Client, path: str) -> float:
     return time.perf_counter() - started
 
 
-def measure_decisions(page: Page, groups: int) -> None:
+def measure_decisions(page: Page, client: Client, groups: int) -> None:
     """Decide groups, one key each."""
     page.locator("[data-do=begin]").click()
     page.wait_for_selector("#group-view:not([hidden])")
     page.evaluate("window.clock.shown = []")
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), cpu_s(client)
     for number in range(groups):
         page.keyboard.press(KEYS[number % len(KEYS)])
         while page.evaluate("window.clock.shown.length") <= number:
             time.sleep(0.002)
+    worked = (cpu_s(client) - worked) / groups
     line(f"{groups} groups, one key each", time.perf_counter() - started)
     shown: list[float] = page.evaluate("window.clock.shown")
-    line("a key to the next group", *(one / 1000 for one in shown))
+    line("a key to the next group", *(one / 1000 for one in shown), worked=worked)
     requests: Any = page.evaluate(REQUESTS)
     line("a decision, asked and recorded", *(one / 1000 for one in requests))
+    measure_decision(client)
 
 
-def line(name: str, *seconds: float) -> None:
-    """Print the median, the 95th percentile and how many there were."""
+def measure_decision(client: Client) -> None:
+    """Decide and undo without a browser: what a decision alone costs."""
+    worked, times = cpu_s(client), []
+    group = client.get("/api/groups/first?state=open")["group"]
+    for _ in range(ASKED):
+        started = time.perf_counter()
+        values = {"group": group["id"], "stamp": group["stamp"], "action": "keep-all"}
+        client.post("/api/decide", values | {"filters": {"state": "open"}})
+        times.append(time.perf_counter() - started)
+        client.post("/api/undo", {})
+    line("a decision and its undo", *times, worked=(cpu_s(client) - worked) / ASKED)
+
+
+def line(name: str, *seconds: float, worked: float = 0.0) -> None:
+    """Print the median, the 95th percentile, how many there were, and the server's work for each."""
     ordered = sorted(seconds)
     late = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
     middle = statistics.median(ordered)
-    print(
-        f"{name:34} {1000 * middle:9.1f} ms   95%: {1000 * late:9.1f} ms   ({len(ordered)})",
-        flush=True,
-    )
+    work = f"   server: {1000 * worked:.1f} ms of processor" if worked else ""
+    times = f"{1000 * middle:9.1f} ms   95%: {1000 * late:9.1f} ms   ({len(ordered)})"
+    print(f"{name:34} {times}{work}", flush=True)
 
 
 if __name__ == "__main__":

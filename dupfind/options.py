@@ -74,15 +74,10 @@ class ClusterOptions:
 
 @dataclass(frozen=True, slots=True)
 class CalibrateOptions:
-    """How much to try: ``photos`` are edited, ``edits`` copies of each, ``pairs`` of neighbours.
-
-    ``quick_photos`` are edited when ``cluster`` calibrates by itself.
-    """
+    """How much to try: of ``photos`` are made ``edits`` copies each, and as many look-alikes."""
 
     photos: int = 150
     edits: int = 4
-    pairs: int = 6000
-    quick_photos: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,8 @@ def _pairs(count: int) -> Iterator[Pair]:
 class Client:
     """Talks to the server as a browser that has the cookie would; without, as anyone else."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, pid: int = 0) -> None:
+        self.pid = pid  # of the server's process
         parts = urlsplit(address)
         self.address = address
         self.host, self.port = parts.hostname or "", parts.port or 0
@@ -247,7 +248,11 @@ def served(root: Path) -> Iterator[Client]:
         assert process.stderr is not None
         address = process.stdout.readline().strip()
         assert address, process.stderr.read()
-        yield Client(address)
-    finally:
+        yield Client(address, process.pid)
+        # Ctrl-C ends it in peace.
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=20)
+        assert (process.returncode, errors) == (0, ""), (process.returncode, errors)
+    finally:
+        process.kill()
+        process.communicate()

@@ -54,6 +54,16 @@ def test_apply_history_and_undo_tell_what_they_did(album: Album) -> None:
     assert again.output.startswith("Error: there is nothing to undo; `dupfind history`")
 
 
+def test_a_plan_of_which_nothing_can_be_done_is_a_failure(album: Album, tmp_path: Path) -> None:
+    to = tmp_path / "out"
+    to.mkdir()
+    (to / "sub").write_text("no folder either", encoding="utf-8")
+    result = run(album, "apply", "--action", "move", "--to", str(to), "--yes")
+    assert result.exit_code == 1
+    assert "Nothing was done." in result.output
+    assert "sub/co\npy.jpg" in album.tree()
+
+
 def test_deleting_asks_for_words_of_its_own(album: Album) -> None:
     before = album.tree()
     for words in ([], ["--i-know", "yes"]):

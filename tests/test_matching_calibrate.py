@@ -17,13 +17,11 @@ from dupfind.matching.calibrate import (
     Calibration,
     Examples,
     adapt,
-    cut_for,
     estimate_prior,
-    expect,
     fit,
-    recall_by_kind,
     shipped_calibration,
 )
+from dupfind.matching.expect import cut_for, expect, recall_by_kind
 
 SIGNS = np.array(list(SIGNALS.values()))
 
@@ -147,7 +145,7 @@ def test_more_precision_wants_a_higher_cut(fitted: Calibration) -> None:
 
 def test_a_promise_that_cannot_be_made_takes_the_best_cut(fitted: Calibration) -> None:
     cut = cut_for(fitted, 0.999)
-    best = max(expect(fitted, c).precision for c in np.linspace(0.99, 0.9999, 50))
+    best = max(expect(fitted, c).precision for c in np.linspace(0.5, 0.9999, 500))
     assert expect(fitted, cut).precision == pytest.approx(best, abs=2e-3)
 
 
@@ -228,7 +226,8 @@ def test_adapting_to_what_is_known_already_changes_little(fitted: Calibration) -
     assert adapted.shift == pytest.approx(0, abs=0.6)
     assert adapted.source == "7 photos of this library"
     assert list(adapted.other_scores) == sorted(adapted.other_scores)
-    assert len(adapted.other_scores) == len(fitted.other_scores) + 800
+    assert len(adapted.other_scores) == len(fitted.other_scores)
+    assert len(adapted.lookalike_scores) == 800
 
 
 def test_adapting_moves_towards_a_harder_collection(fitted: Calibration) -> None:
@@ -238,3 +237,68 @@ def test_adapting_moves_towards_a_harder_collection(fitted: Calibration) -> None
     assert expect(adapted, at).recall < expect(fitted, cut_for(fitted, 0.9)).recall
     assert 0.3 <= adapted.slope <= 3
     assert -4 <= adapted.shift <= 4
+
+
+def collection(alike: int, seed: int) -> tuple[Calibration, np.ndarray, np.ndarray]:
+    """Return a calibration on made examples, and a collection's 6,000 pairs with 300 copies.
+
+    ``alike`` of the others are look-alikes: they score as copies do, the rest far below.
+    """
+    rng = np.random.default_rng(seed)
+
+    def signals(centres: np.ndarray) -> np.ndarray:
+        return centres[:, None] * SIGNS * 0.75 + rng.normal(0, 1.5, (len(centres), len(SIGNS)))
+
+    made = np.concatenate([np.full(600, 1.2), np.full(600, 0.9)])
+    adapted = adapt(
+        shipped(),
+        Examples(signals(made), np.arange(1200) < 600, ("edit",) * 600 + ("",) * 600),
+        source="made",
+    )
+    centres = np.concatenate([np.full(300, 1.2), np.full(alike, 0.9), np.full(5700 - alike, -2.0)])
+    return adapted, signals(centres), np.arange(6000) < 300
+
+
+def shipped() -> Calibration:
+    return fit(examples(11, 2000, 6000))
+
+
+@pytest.mark.parametrize("alike", [11, 57, 171])
+def test_the_lower_bound_is_below_the_truth_where_look_alikes_abound(alike: int) -> None:
+    adapted, pairs, is_copy = collection(alike, seed=alike)
+    prior = estimate_prior(adapted, pairs)
+    cut = cut_for(adapted, 0.99, prior=prior)
+    taken = adapted.probability(pairs, prior=prior) >= cut
+    true = is_copy[taken].mean()
+    assert true < 0.99
+    assert expect(adapted, cut, prior=prior).precision_low < true
+
+
+def test_thousands_of_easy_pairs_do_not_raise_the_lower_bound() -> None:
+    few, many = (
+        adapt(fit(examples(11, 2000, others)), examples(12, 400, 300, apart=0.9), source="test")
+        for others in (600, 9000)
+    )
+    for cut in (0.9, 0.99):
+        assert expect(many, cut).precision_low <= expect(few, cut).precision_low + 0.02
+
+
+@pytest.mark.parametrize("prior", [0.003, 0.01, 0.05])
+def test_who_asks_for_more_is_never_promised_less(prior: float) -> None:
+    for calibration in (fit(examples()), fit(examples(1, apart=0.9)), shipped_calibration()):
+        asked = (0.6, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999)
+        promised = [
+            expect(calibration, cut_for(calibration, p, prior=prior), prior=prior).precision
+            for p in asked
+        ]
+        assert promised == sorted(promised)
+
+
+def test_few_copies_among_very_many_pairs_are_as_rare_as_they_are(fitted: Calibration) -> None:
+    nothing = np.full((69_980, len(SIGNS)), np.nan)
+    copies = (SIGNS * 4.0)[None].repeat(20, axis=0)
+    found = estimate_prior(
+        replace(fitted, copy_scores=(9.0,) * 90, other_scores=(-9.0,) * 90),
+        np.vstack([copies, nothing]),
+    )
+    assert found == pytest.approx(20 / 70_000, rel=0.5)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from dupfind.matching.align import align, transform
-from dupfind.matching.calibrate import cut_for, shipped_calibration, signals_of
+from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.compare import compare
 from dupfind.matching.direct import direct_alignments
+from dupfind.matching.expect import cut_for
 from dupfind.matching.features import LocalFeatures, empty_features, extract
 from dupfind.matching.relation import relate
 from dupfind.matching.verify import Proof, reversed_proof, verify, verify_through

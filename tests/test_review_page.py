@@ -295,6 +295,19 @@ def test_one_goes_on_where_one_left_off(page: Page, client: Client) -> None:
     assert page.locator("[name=order]").input_value() == "doubt"
 
 
+def test_pairs_of_folders_stand_together_and_one_is_chosen(page: Page) -> None:
+    page.select_option("[name=order]", "folders")
+    page.wait_for_selector(".pair")
+    assert page.locator(".pair").first.inner_text().startswith("album ↔ backup 0\n8 groups · ")
+    page.get_by_label("Only the groups of album and backup 1").click()
+    until(page, "document.getElementById('total').textContent === '8 groups'")
+    folders = page.locator(".photo:last-child .folder").all_inner_texts()
+    assert set(folders) == {"backup 1"}
+    page.locator("#more-filters").click()
+    page.get_by_role("button", name="Clear filters").click()
+    until(page, "document.getElementById('total').textContent === '40 groups'")
+
+
 def test_the_list_grows_as_one_scrolls(page: Page) -> None:
     assert page.locator(".card").count() == 24
     page.mouse.wheel(0, 100_000)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -72,20 +71,6 @@ def verdicts(client: Client, group_id: int) -> list[str]:
 
 
 # Who may talk to it.
-
-
-def test_the_token_lets_in_once_and_becomes_a_cookie(root: Path) -> None:
-    with served(root) as client:
-        status, headers, _ = client.ask("GET", client.query)
-        assert (status, headers["location"]) == (303, "/")
-        cookie = headers["set-cookie"].lower()
-        assert cookie.startswith(f"dupfind-review-{client.port}=")
-        assert "httponly" in cookie
-        assert "samesite=strict" in cookie
-        assert client.query.partition("=")[2].lower() not in cookie
-        assert client.ask("GET", client.query)[0] == 401
-        client.cookie = headers["set-cookie"].partition(";")[0]
-        assert client.ask("GET", "/")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -324,6 +309,20 @@ def test_the_page_follows_what_other_programs_decide(client: Client, root: Path)
     assert [card["id"] for card in after["cards"]] == [before["cards"][6]["id"]]
 
 
+@pytest.mark.slow
+def test_no_answer_holds_all_of_fifty_thousand_groups(tmp_path: Path) -> None:
+    root = make_library(tmp_path, 50_000)
+    with served(root) as client:
+        client.enter()
+        paths = ["/", "/api/groups?order=folders", "/api/groups?text=photo", "/api/folders"]
+        assert all(len(client.ask("GET", path)[2]) < 200_000 for path in paths)
+        far = client.get("/api/groups?order=frees&after=-2550049,49000")
+        assert [card["id"] for card in far["cards"]][:2] == [49001, 49002]
+        assert far["total"] == 50_000
+        seen = client.post("/api/bulk/preview", {"rule": {"name": "advised"}, "filters": {}})
+        assert (seen["groups"], len(seen["samples"])) == (50_000, 8)
+
+
 # Rules.
 
 RULE = {"rule": {"name": "advised"}, "filters": {"relations": "mirrored", "state": "open"}}
@@ -366,10 +365,21 @@ def test_a_folder_comes_first_when_a_rule_says_so(client: Client) -> None:
     assert [one["folder"] for one in kept] == ["backup 2"]
 
 
-def test_what_would_go_is_what_an_apply_would_do(tmp_path: Path) -> None:
+def test_the_token_lets_in_once_and_what_would_go_is_what_an_apply_would_do(
+    tmp_path: Path,
+) -> None:
     root = make_library(tmp_path, 3, pictures=3, true_files=True)
     with served(root) as client:
-        client.enter()
+        status, headers, _ = client.ask("GET", client.query)
+        assert (status, headers["location"]) == (303, "/")
+        cookie = headers["set-cookie"].lower()
+        assert cookie.startswith(f"dupfind-review-{client.port}=")
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert client.query.partition("=")[2].lower() not in cookie
+        assert client.ask("GET", client.query)[0] == 401
+        client.cookie = headers["set-cookie"].partition(";")[0]
+        assert client.ask("GET", "/")[0] == 200
         decide(client, 2, "keep", photo=first_photo(1) + 1)
         decide(client, 1, "keep-all")
         plan = client.get("/api/apply")
@@ -411,14 +421,3 @@ def test_a_library_without_groups_and_a_taken_port_are_one_line(
     assert taken.returncode == 1
     assert taken.stderr.count("\n") == 1
     assert "choose another with --port" in taken.stderr
-
-
-def test_ctrl_c_ends_it_in_peace(root: Path) -> None:
-    words = [sys.executable, "-m", "dupfind.cli", "review", "--no-browser", "--library", str(root)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("http://127.0.0.1:")
-    assert process.stdout.readline() == "60 groups to look at; Ctrl-C ends it.\n"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
-    assert (process.returncode, errors) == (0, "")

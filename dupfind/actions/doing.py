@@ -27,8 +27,9 @@ from dupfind.actions.files import (
     reached,
     words_of,
 )
-from dupfind.actions.restoring import aside_name, part_name, settle, spot_of
-from dupfind.actions.trash import Place, free_name, info_path, info_text, make_place, places_for
+from dupfind.actions.restoring import aside_name, part_name, spot_of
+from dupfind.actions.settling import settle
+from dupfind.actions.trash import FreeNames, Place, info_path, info_text, make_place, places_for
 from dupfind.acts import Action, Entry, Event, FileState, Journal, Part, PlannedRemoval, Role
 
 # What may be wrong with a place only: the next one may do.
@@ -55,6 +56,7 @@ class Doing:
     backups: Path | None = None
     now: Callable[[], datetime] = datetime.now
     token: str = field(default_factory=lambda: secrets.token_hex(4))
+    names: FreeNames = field(default_factory=FreeNames)
     units: int = 0
 
     def remove(self, removal: PlannedRemoval) -> list[Entry]:
@@ -143,13 +145,11 @@ class Doing:
         place: Place | None,
         carried: Carried | None,
     ) -> list[Entry]:
-        taken: set[str] = set()
         entries = []
         for one in held:
             entry = self._entry(removal, one)
             if place is not None:
-                name = free_name(one.file.name, place, taken)
-                taken.add(name)
+                name = self.names.take(one.file.name, place)
                 entry = replace(entry, destination=place.files / name, info=info_path(place, name))
             entries.append(entry)
         if carried is not None:
@@ -231,12 +231,13 @@ class Doing:
         if entry.info is not None:
             text = info_text(entry.before.path, place, self.now())
             with Folder(entry.info.parent) as infos:
-                descriptor = infos.create(entry.info.name)
+                descriptor = infos.create(part_name(entry))
                 with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
                     file.write(text)
                     file.flush()
                     os.fsync(descriptor)
                 reached("info written")
+                infos.rename(part_name(entry), infos, entry.info.name)
                 infos.sync()
         _relocate(entry, held)
 

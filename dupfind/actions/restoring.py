@@ -6,9 +6,7 @@ and each step may be taken again after a kill.
 
 import errno
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 
 from dupfind.actions.carrying import CarriedSpot
 from dupfind.actions.copying import copy_file
@@ -22,48 +20,8 @@ from dupfind.actions.files import (
     reached,
     words_of,
 )
-from dupfind.acts import Action, Entry, Event, FileState, Role
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """How an entry stands after it was settled."""
-
-    entry: Entry
-    event: Event
-    words: str = ""
-
-
-def settle(entries: Sequence[Entry], *, forward: bool, words: str) -> list[Settled]:
-    """Bring the entries of one removal to one end: all done, or all taken back.
-
-    Args:
-        entries: Those of a removal that were intended, and of which no end is known.
-        forward: Finish when all of them are where they should go; else only when there is no way
-            back.
-        words: What is noted of those that are taken back.
-
-    Raises:
-        OSError: A disk fails; the entries stay as they are and can be settled again.
-    """
-    with ExitStack() as stack:
-        spots = [spot_of(stack, entry) for entry in entries]
-        if any(spot.is_out_of_sight() for spot in spots):
-            raise FileNotFoundError(errno.ENOENT, "its disk or folder is not there")
-        if any(spot.must_finish() for spot in spots) or (
-            forward and all(spot.may_finish() for spot in spots)
-        ):
-            for spot in spots:
-                spot.finish()
-            return [Settled(entry, Event.DONE) for entry in entries]
-        settled = []
-        for spot, entry in zip(spots, entries, strict=True):
-            try:
-                spot.take_back()
-                settled.append(Settled(entry, Event.FAILED, words))
-            except StrandedError as error:
-                settled.append(Settled(entry, Event.DONE, str(error)))
-        return settled
+from dupfind.actions.trash import is_info_of
+from dupfind.acts import Action, Entry, FileState, Role
 
 
 def part_name(entry: Entry) -> str:
@@ -137,14 +95,23 @@ class Spot:
         if self.at_away() and self.away is not None:
             if self.is_home_free():
                 self.bring_home(self.away, self.away_name)
-            elif self.at_home():  # a second name, or a copy whose first is still there
-                self.away.unlink(self.away_name)
-                self.away.sync()
+            elif self.at_home():
+                if self.is_ours_away():
+                    self.away.unlink(self.away_name)
+                    self.away.sync()
             else:
                 raise StrandedError(
                     f"another file has its name by now; it lies at {self.entry.destination}"
                 )
         self.remove_info()
+
+    def is_ours_away(self) -> bool:
+        """Whether what lies away is a second name of the file, or the copy that a move made."""
+        away = self.away.find(self.away_name) if self.away else None
+        here = self.home.find(self.name) if self.home else None
+        if away is None or here is None:
+            return False
+        return os.path.samestat(here, away) or self.entry.action is Action.MOVE
 
     def bring_home(self, folder: Folder, name: str) -> None:
         """Give a file its old name, or copy it home from another disk."""
@@ -182,15 +149,16 @@ class Spot:
             _discard(folder, part_name(self.entry))
 
     def remove_info(self) -> None:
-        """Remove the ``.trashinfo`` once its file is no longer there."""
+        """Remove the ``.trashinfo`` once its file is no longer there; never that of another file."""
         info = self.entry.info
-        if info is None or (self.away and self.away.find(self.away_name) is not None):
+        folder = open_parent(self.stack, info) if info else None
+        if folder is None or info is None:
             return
-        folder = open_parent(self.stack, info)
-        if folder is not None:
-            with suppress(FileNotFoundError):
-                folder.unlink(info.name)
-                folder.sync()
+        _discard(folder, part_name(self.entry))
+        is_empty = self.away is None or self.away.find(self.away_name) is None
+        if is_empty and folder.find(info.name) is not None and is_info_of(info, self.before.path):
+            folder.unlink(info.name)
+            folder.sync()
 
     def undo(self) -> None:
         """Bring the file back long after it went.
@@ -279,7 +247,7 @@ class LinkedSpot(Spot):
         self.remove_part()
         if not self.at_away() or self.away is None:
             return
-        if self.is_linked() and self.home is not None and self._is_kept_there():
+        if self.home is not None and self._is_second_name():
             self.home.unlink(self.name)
             reached("link removed")
         elif self.at_home() and not self.is_linked():  # it had two names for a moment
@@ -293,6 +261,9 @@ class LinkedSpot(Spot):
 
     def undo(self) -> None:
         """Make a file of its own of the name: a copy, with the time that it had."""
+        if self.at_away():  # it could not be put back then
+            self.take_back()
+            return
         token = self.entry.attributes.get("token", "")
         away, fresh = (aside_name(token, self.entry.unit, word) for word in ("undo", "new"))
         home = self.made_home()
@@ -319,12 +290,12 @@ class LinkedSpot(Spot):
         home.unlink(away)
         home.sync()
 
-    def _is_kept_there(self) -> bool:
-        """Whether the file that stays still has a name of its own."""
-        kept = self.entry.kept
+    def _is_second_name(self) -> bool:
+        """Whether what lies at home has the name of the file that stays as well, by now."""
+        kept, here = self.entry.kept, self.home.find(self.name) if self.home else None
         folder = open_parent(self.stack, kept.path) if kept else None
-        found = folder.find(kept.path.name) if folder and kept else None
-        return found is not None and kept is not None and number_of(found) == kept.number
+        there = folder.find(kept.path.name) if folder and kept else None
+        return here is not None and there is not None and os.path.samestat(here, there)
 
 
 class SharedSpot(Spot):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 REMOVED_FOLDER = ".dupfind-removed"  # where a disk has no trash that we may use
 _NAME_BYTES = 255
@@ -65,15 +65,32 @@ def info_text(path: Path, place: Place, now: datetime) -> bytes:
     return f"[Trash Info]\nPath={encoded}\nDeletionDate={moment}\n".encode("ascii")
 
 
-def free_name(name: str, place: Place, taken: set[str]) -> str:
-    """Return a name that is free in a place: the file's own, or with a number before its ending."""
-    for number in range(1, 1_000_000):
-        candidate = numbered(name, number)
-        if candidate in taken or os.path.lexists(place.files / candidate):
-            continue
-        if place.infos is None or not os.path.lexists(place.infos / f"{candidate}{_INFO}"):
-            return candidate
-    raise FileExistsError(name)
+def is_info_of(info: Path, path: Path) -> bool:
+    """Say whether a ``.trashinfo`` speaks of the file that was at ``path``."""
+    for line in info.read_bytes().splitlines():
+        if line.startswith(b"Path="):
+            whence = Path(os.fsdecode(unquote_to_bytes(line[5:])))
+            return whence.parts == path.parts[-len(whence.parts) :]
+    return False
+
+
+class FreeNames:
+    """Names that are free in places. It remembers how far it counted: many photos are called alike."""
+
+    def __init__(self) -> None:
+        self._next: dict[tuple[Path, str], int] = {}
+
+    def take(self, name: str, place: Place) -> str:
+        """Return the file's own name, or one with a number before its ending; none is given twice."""
+        key = (place.files, name)
+        for number in range(self._next.get(key, 1), 1_000_000):
+            candidate = numbered(name, number)
+            info = info_path(place, candidate)
+            is_taken = os.path.lexists(place.files / candidate)
+            if not is_taken and (info is None or not os.path.lexists(info)):
+                self._next[key] = number + 1
+                return candidate
+        raise FileExistsError(name)
 
 
 def numbered(name: str, number: int) -> str:

@@ -84,7 +84,8 @@ def apply(
     Without --yes it shows the plan and stops. Both photos of each pair are read again right
     before; what changed meanwhile is left alone. Never touched: photos of reference folders, the
     last file of a content, links. What belongs to a photo (film, RAW, sidecars) goes with it.
-    `dupfind undo` brings everything back but what was deleted for good.
+    `dupfind undo` brings everything back but what was deleted for good. The exit status is 1
+    when nothing of a plan could be done.
 
     \b
     dupfind apply
@@ -113,6 +114,8 @@ def apply(
     with ProgressDisplay(quiet=common.quiet or as_json) as display:
         summary = library.apply(plan, on_progress=display)
     _show_summary(common, plan, summary, limit, as_json=as_json)
+    if plan.removals and not summary.photos:
+        click.get_current_context().exit(1)
 
 
 def _show_plan(common: Common, plan: "Plan", limit: int, *, as_json: bool) -> None:

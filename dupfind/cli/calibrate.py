@@ -13,15 +13,15 @@ from dupfind.options import CalibrateOptions
     type=click.IntRange(min=30),
     default=CalibrateOptions().photos,
     show_default=True,
-    help="How many photos to edit, four copies of each.",
+    help="How many photos to take, four copies and look-alikes of each.",
 )
 @json_option
 @common_options
 def calibrate(common: Common, sample: int, as_json: bool) -> None:
     """Learn from your own photos how probable a copy is.
 
-    No labels are needed: copies are made by editing a sample of the photos in a hundred ways, pairs
-    that are no copies are the photos' nearest neighbours. Nothing is written but the library.
+    No labels are needed: copies are made by editing a sample of the photos in a hundred ways, and
+    look-alikes that are no copies are made of the same photos. Nothing is written but the library.
 
     Example: dupfind calibrate --photos 400
     """

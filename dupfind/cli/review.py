@@ -1,5 +1,7 @@
 """`dupfind review`."""
 
+import os
+import sys
 import webbrowser
 
 import click
@@ -30,7 +32,14 @@ def review(common: Common, port: int, browser: bool) -> None:
     def on_ready(address: str, groups: int) -> None:
         click.echo(address)
         common.say(f"{count(groups, 'group')} to look at; Ctrl-C ends it.")
-        if browser:
+        if browser and _has_screen():
             webbrowser.open(address)
 
     common.library().review(ReviewOptions(port), on_ready=on_ready)
+
+
+def _has_screen() -> bool:
+    """Without one, a browser of the terminal would take its place."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -6,6 +6,8 @@ from dupfind.errors import CalibrationError
 from dupfind.matching.calibrate import Calibration, check_proven, shipped_calibration
 from dupfind.store.store import Store
 
+GROWN = 1.5  # times the photos that a calibration was made on, from which on it is out of date
+
 
 @dataclass(frozen=True)
 class Found:
@@ -23,6 +25,13 @@ def find_calibration(store: Store, model_id: int) -> Found:
     try:
         calibration = Calibration.from_json(stored)
         check_proven(calibration.copy_scores)
-        return Found(calibration)
     except CalibrationError as error:  # of another version, damaged, or of flat pictures only
         return Found(shipped_calibration(), str(error))
+    photos = store.count_photos()
+    if photos > GROWN * calibration.photos:
+        return Found(
+            shipped_calibration(),
+            f"the stored calibration was made on {calibration.photos or 'fewer'} photos and there are "
+            f"{photos} now; run `dupfind calibrate` again",
+        )
+    return Found(calibration)

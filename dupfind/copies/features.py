@@ -20,7 +20,7 @@ from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
-FEATURES_KIND = "sift-400px-v3"
+FEATURES_KIND = "sift-400px-v4"
 IN_MEMORY = 1500  # photos whose features are held: about 0.4 MB each
 _BLOCK = 64
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dupfind.copies.features import FEATURES_KIND, FeatureSource, features_per_photo
 from dupfind.index import VectorIndex, build_local, keep_index, kept_index, search
-from dupfind.matching.features import LocalFeatures
+from dupfind.matching.features import LocalFeatures, times_keypoints
 from dupfind.matching.pairs import (
     LOCAL_DIMENSIONS,
     LOCAL_NEIGHBOURS,
@@ -88,13 +88,16 @@ def collect_local(source: FeatureSource, on_done: OnDone | None = None) -> Local
     per_photo = features_per_photo(photos, LOCAL_BUDGET)
     spread = np.unique(np.linspace(0, max(0, photos - 1), _PROJECTION_SAMPLE).astype(np.int64))
     projection = learn_projection(source.load(spread[spread < photos].tolist()))
-    plain = np.empty((photos * per_photo, LOCAL_DIMENSIONS), np.float16)
+    most = [
+        round(per_photo * times_keypoints((photo.height, photo.width))) for photo in source.photos
+    ]
+    plain = np.empty((sum(most), LOCAL_DIMENSIONS), np.float16)
     mirrored = np.empty_like(plain)
-    owner = np.empty(photos * per_photo, np.int64)
+    owner = np.empty(sum(most), np.int64)
     negatives = [np.empty((0, LOCAL_DIMENSIONS), np.float16)]
     end = 0
     for row, features in source.stream(on_done):
-        largest = features.descriptors[:per_photo]
+        largest = features.descriptors[: most[row]]
         taken = slice(end, end + len(largest))
         end = taken.stop
         plain[taken] = projection.apply(largest)

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +11,8 @@ from pathlib import Path
 from dupfind.actions.doing import Doing
 from dupfind.actions.files import RefusedError, words_of
 from dupfind.actions.planning import plan_removals
-from dupfind.actions.restoring import same_bytes_kept, settle, undo_entry
+from dupfind.actions.restoring import same_bytes_kept, undo_entry
+from dupfind.actions.settling import settle
 from dupfind.acts import (
     Action,
     ActSummary,
@@ -71,53 +72,63 @@ def apply_plan(store: Store, plan: Plan, on_progress: OnProgress | None = None) 
     if not plan.removals:
         return ActSummary(0, plan.action, settled=settled)
     removals, left = _still_planned(plan, plan_removal(store, plan.action, plan.options))
-    options = {
-        "action": plan.action.value,
-        "to": str(plan.options.to) if plan.options.to else None,
-        "carry_metadata": plan.options.carry_metadata,
-    }
-    if (
-        plan.options.carry_metadata
-    ):  # at first those whose sidecars are compared with the kept one's
+    begun = ActSummary(0, plan.action, left_alone=tuple(left), settled=settled)
+    return _apply(store, plan, removals, begun, on_progress) if removals else begun
+
+
+def _apply(
+    store: Store,
+    plan: Plan,
+    removals: list[PlannedRemoval],
+    summary: ActSummary,
+    on_progress: OnProgress | None,
+) -> ActSummary:
+    to, carry = plan.options.to, plan.options.carry_metadata
+    if carry:  # at first those whose sidecars are compared with the kept one's
         removals.sort(key=lambda removal: -len(removal.parts))
-    summary = ActSummary(0, plan.action, left_alone=tuple(left), settled=settled)
-    if not removals:
-        return summary
-    report = stage(on_progress, "apply")
+    options = {"action": plan.action, "to": to, "carry_metadata": carry}
+    report, left = stage(on_progress, "apply"), len(summary.left_alone)
     with store.run(APPLY, options) as run:
-        doing = Doing(
-            _StoreJournal(store),
-            run.id,
-            plan.action,
-            Path(plan.options.to) if plan.options.to else None,
-            store.paths.root / BACKUPS if plan.options.carry_metadata else None,
-        )
-        done: list[tuple[PlannedRemoval, list[Entry]]] = []
+        backups = store.paths.root / BACKUPS if carry else None
+        target = Path(to) if to else None
+        doing = Doing(_StoreJournal(store), run.id, plan.action, target, backups)
+        summary = replace(summary, run_id=run.id)
         try:
-            for number, removal in enumerate(removals, start=1):
-                try:
-                    done.append((removal, doing.remove(removal)))
-                except RefusedError as error:
-                    left.append(LeftAlone(removal.photo.file.path, str(error), removal.photo_id))
-                report(number, len(removals))
+            for now in _summaries(doing, removals, summary):
+                summary = now
+                run.summary = _counts(now)
+                report(now.photos + len(now.left_alone) - left, len(removals))
         except KeyboardInterrupt:
             settle_open(store, of_run=run.id)
             raise
-        finally:
-            summary = ActSummary(
-                run.id,
-                plan.action,
-                len(done),
-                sum(len(entries) for _, entries in done),
-                sum(removal.freed_bytes for removal, _ in done),
-                tuple(left),
-                settled,
-            )
-            run.summary = {
-                "photos": summary.photos, "files": summary.files,
-                "freed_bytes": summary.freed_bytes, "left_alone": len(left),
-            }  # fmt: skip
     return summary
+
+
+def _summaries(
+    doing: Doing, removals: Sequence[PlannedRemoval], summary: ActSummary
+) -> Iterator[ActSummary]:
+    """Do one removal after the other; yield what came of them so far."""
+    for removal in removals:
+        try:
+            entries = doing.remove(removal)
+        except RefusedError as error:
+            words = LeftAlone(removal.photo.file.path, str(error), removal.photo_id)
+            summary = replace(summary, left_alone=(*summary.left_alone, words))
+        else:
+            summary = replace(
+                summary,
+                photos=summary.photos + 1,
+                files=summary.files + len(entries),
+                freed_bytes=summary.freed_bytes + removal.freed_bytes,
+            )
+        yield summary
+
+
+def _counts(summary: ActSummary) -> dict[str, int]:
+    return {
+        "photos": summary.photos, "files": summary.files, "freed_bytes": summary.freed_bytes,
+        "left_alone": len(summary.left_alone),
+    }  # fmt: skip
 
 
 def undo_run(
@@ -266,7 +277,7 @@ def _past(run: Run, entries: Sequence[Entry]) -> PastRun:
         run.started_at,
         sum(entry.role is Role.PHOTO for entry in entries),
         len(entries),
-        int(run.summary.get("freed_bytes", 0)),
+        int(run.summary.get("freed_bytes", sum(entry.before.size_bytes for entry in entries))),
         len(entries) - len(done),
         sum(_can_come_back(entry) for entry in done),
         () if gone else tuple(sorted(places)),

@@ -1,19 +1,16 @@
-"""Calibrate on a library's own photos, without labels: edited copies and near neighbours."""
+"""Calibrate on a library's own photos, without labels: edited copies, and look-alikes made of them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.copies.candidates import candidate_table
 from dupfind.copies.contents import load_contents
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.kept import open_kept
-from dupfind.copies.local_index import collect_local
-from dupfind.copies.proving import open_prover
 from dupfind.errors import CalibrationError, PhotoError
 from dupfind.matching.calibrate import (
     MIN_PHOTOS,
@@ -21,27 +18,24 @@ from dupfind.matching.calibrate import (
     Calibration,
     Examples,
     adapt,
-    cut_for,
-    estimate_prior,
-    expect,
-    recall_by_kind,
     shipped_calibration,
     signals_of,
 )
+from dupfind.matching.expect import cut_for, expect, recall_by_kind
 from dupfind.matching.features import extract
-from dupfind.matching.pairs import unique_pairs
-from dupfind.matching.proven import Proven
 from dupfind.matching.verify import verify
 from dupfind.options import CalibrateOptions
 from dupfind.photos.decode import fit, read_known
 from dupfind.photos.edits import EDITS, apply_edit
+from dupfind.photos.lookalikes import LOOKALIKES, make_pair
 from dupfind.progress import OnDone, OnProgress, stage
 from dupfind.records import Photo
 from dupfind.reports.words import count
 from dupfind.store.store import Store
+from dupfind.system import usable_cores
 
 EDITED_PX = 640  # long side of the pictures that are edited: enough for 400 px features
-LIKELY_COPY = 0.5
+BESIDE = 2  # further pictures that a look-alike may take things from
 PRECISIONS = (0.9, 0.99, 0.999)
 _SEED = 20210429
 
@@ -49,7 +43,6 @@ _SEED = 20210429
 def calibrate_on(
     photos: Sequence[Photo],
     source: FeatureSource,
-    candidates: Sequence[Proven],
     *,
     sample: int,
     edits: int,
@@ -58,12 +51,10 @@ def calibrate_on(
     """Return the shipped calibration fitted to these photos.
 
     Args:
-        photos: The distinct photos.
+        photos: The photos of a library, without same pictures.
         source: Their local features, by row.
-        candidates: Their proven candidate pairs; those that the shipped calibration takes for
-            copies are left out, the others are examples of pairs that are not.
         sample: How many photos to edit.
-        edits: How many copies of each.
+        edits: How many copies of each, and how many look-alikes.
         on_done: Called with (done, total).
 
     Raises:
@@ -75,14 +66,9 @@ def calibrate_on(
             f"calibrate on, {MIN_PHOTOS} are needed; "
             "the shipped calibration is used"
         )
-    copies, kinds = edited_examples(photos, source, sample=sample, edits=edits, on_done=on_done)
-    others = _others(candidates)
-    examples = Examples(
-        np.concatenate([copies, others]),
-        np.repeat([True, False], [len(copies), len(others)]),
-        (*kinds, *[""] * len(others)),
-    )
-    return adapt(shipped_calibration(), examples, source=f"{len(photos)} photos of this library")
+    made = made_examples(photos, source, sample=sample, edits=edits, on_done=on_done)
+    name = f"{len(photos)} photos of this library"
+    return adapt(shipped_calibration(), made, source=name, photos=len(photos))
 
 
 def calibrate_library(
@@ -103,18 +89,12 @@ def calibrate_library(
     contents = load_contents(store)
     with (
         store.run("calibrate", asdict(options), model_id=contents.model.id) as run,
-        open_kept(store, contents.first) as kept,
-        open_prover(store, contents.first, kept=kept) as prover,
+        store.features() as cache,
+        closing(FeatureSource(contents.first, cache, workers=usable_cores())) as source,
     ):
-        source = prover.source
-        local = collect_local(source, stage(on_progress, "features"))
-        pairs = unique_pairs(candidate_table(contents.vectors, local))
-        chosen = np.random.default_rng(_SEED).permutation(len(pairs))[: options.pairs]
-        proven = list(prover.prove(pairs[np.sort(chosen)], stage(on_progress, "prove")))
         calibration = calibrate_on(
             contents.first,
             source,
-            proven,
             sample=options.photos,
             edits=options.edits,
             on_done=stage(on_progress, "calibrate"),
@@ -134,46 +114,70 @@ def expectations(calibration: Calibration) -> dict[str, Any]:
     return {"source": calibration.source, "cuts": cuts, "recall_by_kind": kinds}
 
 
-def edited_examples(
+def made_examples(
     photos: Sequence[Photo],
     source: FeatureSource,
     *,
     sample: int,
     edits: int,
     on_done: OnDone | None = None,
-) -> tuple[NDArray[np.float64], list[str]]:
-    """Edit a sample of photos and prove each copy: signals (copies, signals) and kinds of edits."""
+) -> Examples:
+    """Make copies and look-alikes of a sample of photos, and prove each: known by construction."""
     generator = np.random.default_rng(_SEED)
     rows = generator.permutation(len(photos))[:sample].tolist()
-    names = list(islice(cycle(generator.permutation(list(EDITS)).tolist()), len(rows) * edits))
+    total = len(rows) * edits
+    names = list(islice(cycle(generator.permutation(list(EDITS)).tolist()), total))
+    alike = generator.permutation(list(LOOKALIKES)).tolist()
+    maker = _Maker(photos, source, generator)
     signals: list[NDArray[np.float64]] = []
     kinds: list[str] = []
     for done, row in enumerate(rows):
-        for name in names[done * edits : (done + 1) * edits]:
-            found = _edited(photos, source, row, name, generator)
-            if found is not None:
-                signals.append(found)
-                kinds.append(name)
+        for place in range(done * edits, (done + 1) * edits):
+            for kind, found in (
+                (names[place], maker.copy(row, names[place])),
+                ("", maker.lookalike(row, alike[place % len(alike)])),
+            ):
+                if found is not None:
+                    signals.append(found)
+                    kinds.append(kind)
         if on_done:
             on_done(done + 1, len(rows))
-    return np.array(signals).reshape(-1, len(SIGNALS)), kinds
+    table = np.array(signals).reshape(-1, len(SIGNALS))
+    return Examples(table, np.array([kind != "" for kind in kinds], bool), tuple(kinds))
 
 
-def _edited(
-    photos: Sequence[Photo],
-    source: FeatureSource,
-    row: int,
-    name: str,
-    generator: np.random.Generator,
-) -> NDArray[np.float64] | None:
-    """Return the signals of a photo and one edited copy of it; None when it cannot be read."""
-    beside = generator.integers(len(photos), size=EDITS[name].others).tolist()
-    try:
-        pixels, *others = [_small(photos[place]) for place in (row, *beside)]
-    except PhotoError:
-        return None
-    copy = apply_edit(name, pixels, generator, other=others)
-    return signals_of(verify(source[row], extract(copy.pixels)))
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes pictures of a library's photos and proves them; None where that is not possible."""
+
+    photos: Sequence[Photo]
+    source: FeatureSource
+    generator: np.random.Generator
+
+    def copy(self, row: int, name: str) -> NDArray[np.float64] | None:
+        """Return the signals of a photo and one edited copy of it."""
+        pixels = self._pixels(row, EDITS[name].others)
+        if pixels is None:
+            return None
+        copy = apply_edit(name, pixels[0], self.generator, other=pixels[1:])
+        return signals_of(verify(self.source[row], extract(copy.pixels)))
+
+    def lookalike(self, row: int, name: str) -> NDArray[np.float64] | None:
+        """Return the signals of two look-alikes made of a photo, or of nothing."""
+        kind = LOOKALIKES[name]
+        pixels = self._pixels(row, max(kind.others, BESIDE))
+        if pixels is None:
+            return None
+        start = None if kind.family == "made" else pixels[0]
+        pair = make_pair(name, self.generator, start, other=pixels[1:])
+        return None if pair is None else signals_of(verify(*map(extract, pair)))
+
+    def _pixels(self, row: int, others: int) -> list[NDArray[np.uint8]] | None:
+        beside = self.generator.integers(len(self.photos), size=others).tolist()
+        try:
+            return [_small(self.photos[place]) for place in (row, *beside)]
+        except PhotoError:
+            return None
 
 
 def _small(photo: Photo) -> NDArray[np.uint8]:
@@ -182,11 +186,3 @@ def _small(photo: Photo) -> NDArray[np.uint8]:
     if max(picture.pixels.shape[:2]) <= EDITED_PX:
         return picture.pixels
     return fit(picture.pixels, EDITED_PX)
-
-
-def _others(candidates: Sequence[Proven]) -> NDArray[np.float64]:
-    """Return the signals of the candidate pairs that the shipped calibration takes for other photos."""
-    signals = np.array([pair.signals for pair in candidates]).reshape(-1, len(SIGNALS))
-    shipped = shipped_calibration()
-    prior = estimate_prior(shipped, signals)
-    return np.asarray(signals[shipped.probability(signals, prior=prior) < LIKELY_COPY])

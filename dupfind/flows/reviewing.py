@@ -8,8 +8,6 @@ from dupfind.acts import Action, Plan
 from dupfind.config import LibraryPaths
 from dupfind.decisions import Choice
 from dupfind.errors import ReportError
-from dupfind.flows.acting import plan_removal
-from dupfind.flows.querying import find_nearest
 from dupfind.options import ReviewOptions
 from dupfind.review.deeds import Found, Undone
 from dupfind.store.store import Store
@@ -43,6 +41,9 @@ class LibraryDeeds:
 
     def find(self, picture: Path) -> Sequence[Found]:
         """Return the photos nearest to a picture file."""
+        # What proves photos takes seconds to load; who only decides need not wait for it.
+        from dupfind.flows.querying import find_nearest
+
         with Store.open(self.paths) as store:
             matches = find_nearest(store, picture, k=_MATCHES, device=self.device)
         return [
@@ -58,6 +59,8 @@ class LibraryDeeds:
 
     def preview(self) -> Plan:
         """Return what an apply would do now."""
+        from dupfind.flows.acting import plan_removal
+
         with Store.open(self.paths) as store:
             return plan_removal(store, Action.TRASH)
 

@@ -17,8 +17,9 @@ from dupfind.matching.features import LocalFeatures
 
 RATIO = 0.85  # of the nearest to the second nearest distance (Lowe's test)
 MAX_PROPOSALS = 120
-LOOSE = 0.04  # tolerance of a proposal, as a fraction of the long side: sizes and angles are rough
-TIGHT = 0.0085  # tolerance of the refined transform: 3.4 px of 400
+# Tolerances as fractions of ``features.WORKING_PX``.
+LOOSE = 0.04  # of a proposal: sizes and angles are rough
+TIGHT = 0.0085  # of the refined transform: 3.4 px of 400
 MIN_INLIERS = 5
 MIN_FOR_HOMOGRAPHY = 16
 
@@ -56,8 +57,9 @@ def align_as(a: LocalFeatures, b: LocalFeatures, *, mirrored: bool) -> Alignment
     if len(rows_a) < MIN_INLIERS:
         return None
     best = np.argsort(ratio, kind="stable")[:MAX_PROPOSALS]
+    places_a, places_b = _places(a), _places(b)
     proposals = _proposals(a, b, rows_a[best], rows_b[best], mirrored=mirrored)
-    points_a, points_b = a.points[rows_a], b.points[rows_b]
+    points_a, points_b = places_a[rows_a], places_b[rows_b]
     matrix = _most_agreed(proposals, points_a, points_b)
     refined = _refine(matrix, points_a, points_b)
     if refined is None:
@@ -65,7 +67,16 @@ def align_as(a: LocalFeatures, b: LocalFeatures, *, mirrored: bool) -> Alignment
     keep = _unique(rows_a, rows_b, _errors(refined, points_a, points_b) < TIGHT)
     if len(keep) < MIN_INLIERS:
         return None
-    return Alignment(refined, mirrored, len(keep), len(rows_a), points_a[keep], points_b[keep])
+    rows_a, rows_b = rows_a[keep], rows_b[keep]
+    whole = (
+        np.diag([1 / b.stretch, 1 / b.stretch, 1]) @ refined @ np.diag([a.stretch, a.stretch, 1])
+    )
+    return Alignment(whole, mirrored, len(keep), len(points_a), a.points[rows_a], b.points[rows_b])
+
+
+def _places(photo: LocalFeatures) -> NDArray[np.float32]:
+    """Return the places of the keypoints in units of ``WORKING_PX``: the tolerances are pixels of it."""
+    return photo.points * np.float32(photo.stretch)
 
 
 def match(
@@ -121,13 +132,14 @@ def _proposals(
 ) -> NDArray[np.float64]:
     """Return one similarity transform for each match, (matches, 2, 3)."""
     sign = -1.0 if mirrored else 1.0
-    scale = b.sizes[rows_b] / np.maximum(a.sizes[rows_a], 1e-6)
+    sizes_a, sizes_b = a.sizes[rows_a] * a.stretch, b.sizes[rows_b] * b.stretch
+    scale = sizes_b / np.maximum(sizes_a, 1e-6)
     angle = np.deg2rad(b.angles[rows_b] - sign * a.angles[rows_a])
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     # A mirror image is a reflection of y followed by a turn: directions change their sign first.
     linear = np.stack([np.stack([cos, -sin * sign], -1), np.stack([sin, cos * sign], -1)], -2)
-    moved = np.einsum("nij,nj->ni", linear, a.points[rows_a])
-    return np.concatenate([linear, (b.points[rows_b] - moved)[..., None]], axis=-1)
+    moved = np.einsum("nij,nj->ni", linear, _places(a)[rows_a])
+    return np.concatenate([linear, (_places(b)[rows_b] - moved)[..., None]], axis=-1)
 
 
 def _most_agreed(

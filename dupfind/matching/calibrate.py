@@ -1,8 +1,7 @@
 """Turn proofs into the probability that a pair are copies, learned without labels.
 
-In:  proofs of example pairs: edited copies of the user's own photos (copies), and near neighbours of them
-that are other photos (not copies). Out: a ``Calibration``: probability, expected precision and recall at
-every cut, by kind of edit. No disk, database or model.
+In:  proofs of example pairs: edited copies of the user's own photos, and look-alikes made of them.
+Out: a ``Calibration``: probability, expected precision and recall at every cut. No disk, database or model.
 
 The score is a logistic regression whose weights may not change sign: more agreement never makes a copy
 less likely, however odd the collection. A collection's own examples move and stretch it (Platt 1999).
@@ -18,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import beta
 
 from dupfind.errors import CalibrationError
 from dupfind.matching.verify import Proof
@@ -71,8 +69,10 @@ class Calibration:
         weights: One for each of ``SIGNALS``; log odds.
         bias: Log odds at no signal, for ``PRIOR``.
         slope, shift: The collection's own correction of the log odds.
-        copy_scores, other_scores: Log odds of the examples after the correction, sorted; -inf for
-            pairs without an alignment.
+        copy_scores, other_scores: Log odds of copies and of ordinary other pairs after the
+            correction, sorted; -inf for pairs without an alignment.
+        lookalike_scores: The same of pairs that are no copies by construction and look like it.
+        photos: How many photos of the collection it was made on.
         recall_by_kind: kind -> sorted log odds of its copies.
         source: ``shipped`` or ``collection``, with the number of photos.
     """
@@ -85,6 +85,8 @@ class Calibration:
     other_scores: tuple[float, ...] = ()
     scores_by_kind: dict[str, tuple[float, ...]] = field(default_factory=dict)
     source: str = "shipped"
+    lookalike_scores: tuple[float, ...] = ()
+    photos: int = 0
 
     def log_odds(self, signals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log odds of (n, signals), -inf where a row is NaN."""
@@ -98,14 +100,15 @@ class Calibration:
 
         ``prior`` is the share of copies among the candidate pairs; see ``estimate_prior``.
         """
-        moved = self.log_odds(signals) + _logit(prior) - _logit(PRIOR)
-        return np.where(np.isfinite(moved), _logistic(moved), 0.0)
+        moved = self.log_odds(signals) + logit(prior) - logit(PRIOR)
+        return np.where(np.isfinite(moved), logistic(moved), 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready values; scores to three digits."""
         values = asdict(self)
         values["copy_scores"] = _rounded(self.copy_scores)
         values["other_scores"] = _rounded(self.other_scores)
+        values["lookalike_scores"] = _rounded(self.lookalike_scores)
         values["scores_by_kind"] = {k: _rounded(v) for k, v in self.scores_by_kind.items()}
         return {"version": 1, "signals": list(SIGNALS), **values}
 
@@ -141,12 +144,17 @@ class Calibration:
             other_scores=_restored(values["other_scores"]),
             scores_by_kind={k: _restored(v) for k, v in values["scores_by_kind"].items()},
             source=str(values["source"]),
+            lookalike_scores=_restored(values.get("lookalike_scores", ())),
+            photos=int(values.get("photos", 0)),
         )
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What to expect of a cut: precision and recall in [0, 1] with their interval."""
+    """What to expect of a cut: precision and recall in [0, 1] with their interval.
+
+    ``precision_low`` holds also where all that is no copy looks like one.
+    """
 
     cut: float
     precision: float
@@ -195,11 +203,14 @@ def fit(examples: Examples, *, source: str = "shipped", penalty: float = 2e-3) -
     return _with_scores(Calibration(tuple(map(float, weights)), bias, source=source), examples)
 
 
-def adapt(shipped: Calibration, examples: Examples, *, source: str) -> Calibration:
+def adapt(shipped: Calibration, examples: Examples, *, source: str, photos: int = 0) -> Calibration:
     """Fit the shipped score to a collection's own examples: a slope and a shift of its log odds.
 
-    The shipped pairs that are no copies stay among the examples: their labels are known, and few
-    collections have pairs as treacherous.
+    Args:
+        shipped: What comes with dupfind. Its ordinary other pairs stay among the examples.
+        examples: Copies, and look-alikes that are none by construction; no pairs of the collection
+            itself: what they are is what is asked.
+        source, photos: Whose examples these are, and how many photos there were.
 
     Raises:
         CalibrationError: There are too few examples of either kind.
@@ -220,12 +231,12 @@ def adapt(shipped: Calibration, examples: Examples, *, source: str) -> Calibrati
         centre=np.array([1.0, 0.0]),
     )
     slope, shift = float(solution[0]), float(solution[1])
-    adapted = Calibration(shipped.weights, shipped.bias, slope, shift, source=source)
-    known = _with_scores(adapted, examples)
-    moved = np.sort(
-        np.concatenate([slope * np.asarray(shipped.other_scores) + shift, known.other_scores])
+    moved = Calibration(shipped.weights, shipped.bias, slope, shift, source=source, photos=photos)
+    known = _with_scores(moved, examples)
+    ordinary = np.sort(slope * np.asarray(shipped.other_scores) + shift)
+    return replace(
+        known, lookalike_scores=known.other_scores, other_scores=tuple(ordinary.tolist())
     )
-    return replace(known, other_scores=tuple(moved.tolist()))
 
 
 def estimate_prior(calibration: Calibration, signals: NDArray[np.float64]) -> float:
@@ -239,53 +250,14 @@ def estimate_prior(calibration: Calibration, signals: NDArray[np.float64]) -> fl
     """
     if not len(signals):
         return PRIOR
-    score = _logit(CLEAR_COPY)
+    score = logit(CLEAR_COPY)
     found, wrong = (
         float((np.asarray(scores) >= score).mean()) if len(scores) else float(default)
         for scores, default in ((calibration.copy_scores, 1), (calibration.other_scores, 0))
     )
     counted = float((calibration.log_odds(signals) >= score).mean())
-    return float(np.clip((counted - wrong) / max(found - wrong, 0.1), 0.002, 0.6))
-
-
-def expect(calibration: Calibration, cut: float, *, prior: float = PRIOR) -> Expectation:
-    """Return the precision and recall to expect when pairs of probability ``cut`` or more are taken."""
-    score = _logit(cut) - _logit(prior) + _logit(PRIOR)
-    copies = np.asarray(calibration.copy_scores)
-    others = np.asarray(calibration.other_scores)
-    found, wrong = int((copies >= score).sum()), int((others >= score).sum())
-    recall = found / max(1, len(copies))
-    low, high = _interval(wrong, len(others))
-    precision = [
-        _precision(recall, rate, prior) for rate in ((wrong + 0.5) / (len(others) + 1), high, low)
-    ]
-    return Expectation(cut, precision[0], precision[1], precision[2], recall)
-
-
-def cut_for(calibration: Calibration, precision: float, *, prior: float = PRIOR) -> float:
-    """Return the lowest cut on the probability that promises ``precision``.
-
-    The last pair taken may be a mistake ten times as often as the average one, not more; and where
-    the examples are too few to promise so much, the cut that promises most is taken.
-    """
-    lowest = max(LOWEST_CUT, 1 - 10 * (1 - precision))
-    cuts = _logistic(np.linspace(_logit(lowest), _logit(0.9999), 100))
-    expected = [expect(calibration, float(cut), prior=prior) for cut in cuts]
-    promised = [found.cut for found in expected if found.precision >= precision]
-    if promised:
-        return promised[0]
-    return max(expected, key=lambda found: (found.precision, -found.cut)).cut
-
-
-def recall_by_kind(
-    calibration: Calibration, cut: float, *, prior: float = PRIOR
-) -> dict[str, float]:
-    """Return for each kind of edit the share of its copies that a cut finds."""
-    score = _logit(cut) - _logit(prior) + _logit(PRIOR)
-    return {
-        kind: float((np.asarray(scores) >= score).mean())
-        for kind, scores in calibration.scores_by_kind.items()
-    }
+    least = 0.5 / len(signals)  # one pair in two such collections
+    return float(np.clip((counted - wrong) / max(found - wrong, 0.1), least, 0.6))
 
 
 @cache
@@ -362,31 +334,20 @@ def _logistic_fit(
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         odds = full @ values
         cost = sample @ (np.logaddexp(0, odds) - labels * odds) + pull @ (values - middle) ** 2
-        slope = full.T @ (sample * (_logistic(odds) - labels)) + 2 * pull * (values - middle)
+        slope = full.T @ (sample * (logistic(odds) - labels)) + 2 * pull * (values - middle)
         return float(cost), slope
 
     return np.asarray(minimize(loss, middle, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
-def _precision(recall: float, false_rate: float, prior: float) -> float:
-    right, wrong = prior * recall, (1 - prior) * false_rate
-    return right / (right + wrong) if right + wrong > 0 else 1.0
-
-
-def _interval(count: int, total: int) -> tuple[float, float]:
-    """Return the Clopper-Pearson interval of a rate at ``CONFIDENCE``."""
-    tail = (1 - CONFIDENCE) / 2
-    low = float(beta.ppf(tail, count, total - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
-    return low, high
-
-
-def _logit(probability: float) -> float:
+def logit(probability: float) -> float:
+    """Return the log odds of a probability; at 0 and 1 those of a hair less."""
     clipped = min(max(probability, 1e-9), 1 - 1e-9)
     return float(np.log(clipped / (1 - clipped)))
 
 
-def _logistic(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+def logistic(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities of log odds."""
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -60, 60))))
 
 

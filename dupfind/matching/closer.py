@@ -8,7 +8,7 @@ on each other at up to ``frame.FRAME_PX``, aligned anew by patches to a fraction
 window by window, pixel by pixel, and in the motion that is left.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 
 from dupfind.matching.align import transform
 from dupfind.matching.disagree import Disagreement, disagreement
+from dupfind.matching.features import lifted
+from dupfind.matching.fine import compare_fine, correlation
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
 from dupfind.matching.motion import Patches, find_patches, fit_motion
+from dupfind.matching.sizes import stretch
 
 COARSE_PX = 400
 MIN_OVERLAP_PIXELS = 400
 SOFTEN_PX = 0.8
 SOFTER_PX = (1.2, 1.7, 2.4, 3.3)  # how much the sharper one is softened, step by step
 SHARPER = 1.25  # more fine structure than the other by this factor wants softening
-FINE_PX = (1.0, 2.0, 4.0, 8.0)  # borders of the bands whose pixels are correlated
 FEW_FOR_HOMOGRAPHY = 16
+FOUND_AGAIN = 0.5  # share of the patches that must be clear, and of these explained, to go by it
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class CloserLook:
         moved_share: Share of these that are more than a pixel from it.
         fine: Correlation of the pixels in four bands, the finest first; noise of its own has none.
         side_px: Long side of the frame.
+        grain: Correlation of the grain where nothing else is to be seen (``fine.Fine``).
         two_sided_texture: ``two_sided`` without what is a flat thing over the other's texture.
         overlaid: Share of the overlap where one shows such a thing: writing, a bar, a sticker.
         sound: ``fine`` where the windows do not disagree: the picture beneath what was laid over it.
@@ -77,6 +81,7 @@ class CloserLook:
     two_sided_texture: float
     overlaid: float
     sound: tuple[float, float, float, float]
+    grain: float = 1.0
 
 
 def look_closer(
@@ -97,9 +102,25 @@ def look_closer(
     if frame is None:
         return None
     frame = _upright(frame)
-    frame = _realigned(frame)
-    laid = _settled(frame)
-    return None if laid is None else _measured(laid, max(frame.shape))
+    laid = _settled(_realigned(frame))
+    if laid is None:
+        return None
+    look = _measured(laid, max(frame.shape))
+    return look if look.windows else _faint_look(frame) or look
+
+
+def _faint_look(frame: Frame) -> CloserLook | None:
+    """Lay two soft pictures on each other by their faint structure; None where that is not found again.
+
+    What is measured are the pictures as they are: with their noise lifted no two would agree.
+    """
+    faint = replace(frame, target=lifted(frame.target), source=lifted(frame.source))
+    aligned = _realigned(faint)
+    laid = _settled(aligned)
+    if laid is None or min(laid.clear_share, laid.explained_share) < FOUND_AGAIN:
+        return None
+    drawn, _ = replace(frame, matrix=aligned.matrix).draw(laid.motion)
+    return _measured(replace(laid, drawn=drawn, target=frame.target), max(frame.shape))
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,7 @@ class _Laid:
     drawn: NDArray[np.float32]
     target: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    motion: NDArray[np.float32]
     clear_share: float
     explained_share: float
     apart_px: float
@@ -119,7 +141,7 @@ def _upright(frame: Frame) -> Frame:
     """Turn the source of a negative about."""
     small = frame.reduced(COARSE_PX // 2)
     drawn, mask = small.draw()
-    if int(mask.sum()) < 50 or _correlation(drawn[mask], small.target[mask]) > -0.3:
+    if int(mask.sum()) < 50 or correlation(drawn[mask], small.target[mask]) > -0.3:
         return frame
     return Frame(frame.target, 255 - frame.source, frame.matrix, frame.swapped)
 
@@ -133,17 +155,22 @@ def _realigned(frame: Frame) -> Frame:
     motion = fit_motion(patches, clear, small.shape, tolerance_px=2.5, bent=False)
     if motion is None:
         return frame
-    moved = _as_matrix(patches, motion.inside)
+    moved = _as_matrix(patches, motion.inside, flat=stretch(small.shape) > 1)
     if moved is None:
         return frame
     scale = np.diag([frame.shape[1] / small.shape[1], frame.shape[0] / small.shape[0], 1.0])
     return frame.moved(scale @ moved @ np.linalg.inv(scale))
 
 
-def _as_matrix(patches: Patches, inside: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    """Return the homography, or with few patches the affine map, of the patches' motion."""
+def _as_matrix(
+    patches: Patches, inside: NDArray[np.bool_], *, flat: bool
+) -> NDArray[np.float64] | None:
+    """Return the homography of the patches' motion; with few patches, or ``flat``, the affine map.
+
+    Across a strip there is too little to measure a perspective by.
+    """
     start, end = patches.places[inside], patches.places[inside] + patches.shifts[inside]
-    if len(start) < FEW_FOR_HOMOGRAPHY:
+    if flat or len(start) < FEW_FOR_HOMOGRAPHY:
         affine, _ = cv2.estimateAffine2D(start, end, method=cv2.LMEDS)
         return None if affine is None else np.vstack([affine, [0, 0, 1.0]])
     matrix, _ = cv2.findHomography(start, end, cv2.LMEDS)
@@ -182,7 +209,7 @@ def _settled(frame: Frame) -> _Laid | None:
     mask = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
     if int(mask.sum()) < MIN_OVERLAP_PIXELS:
         return None
-    return _Laid(drawn, frame.target, np.asarray(mask), *figures)
+    return _Laid(drawn, frame.target, np.asarray(mask), total, *figures)
 
 
 def _measured(laid: _Laid, side_px: int) -> CloserLook:
@@ -196,7 +223,7 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
     laid_over = np.array([region.laid_over for region in regions])
     nowhere = np.zeros_like(laid.mask)
     seen = found or Disagreement(0, 0.0, 0.0, 0.0, 0.0, 0.0, (), nowhere)
-    fine, sound = _fine(laid, seen.is_wrong)
+    fine = compare_fine(laid.drawn, laid.target, laid.mask, seen.is_wrong)
     return CloserLook(
         windows=seen.windows,
         textured_share=seen.textured_share,
@@ -220,11 +247,12 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         explained_share=laid.explained_share,
         apart_px=laid.apart_px,
         moved_share=laid.moved_share,
-        fine=fine,
+        fine=fine.bands,
         side_px=side_px,
         two_sided_texture=float(np.dot(both, 1 - laid_over)) if both else 0.0,
         overlaid=float(sum(r.share * over for r, over in zip(regions, laid_over, strict=True))),
-        sound=sound,
+        sound=fine.sound,
+        grain=fine.grain,
     )
 
 
@@ -257,46 +285,6 @@ def _equally_sharp(laid: _Laid) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 def _detail(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     return float(np.abs(picture - _soften(picture, 1.6))[mask].mean()) + 1e-3
-
-
-Bands = tuple[float, float, float, float]
-
-
-def _fine(laid: _Laid, is_wrong: NDArray[np.bool_]) -> tuple[Bands, Bands]:
-    """Correlate the pixels of the two pictures band by band: all of them, and those that do not disagree.
-
-    In a soft or dark picture single windows show nothing; but what little there is agrees in
-    hundreds of thousands of pixels of a copy, and in no other picture. Strong edges are held down.
-    """
-    mask = cv2.erode(laid.mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
-    sound = mask & ~is_wrong
-    found, wider = [], (laid.drawn, laid.target)
-    for sigma in FINE_PX:
-        softer = _soften(laid.drawn, sigma), _soften(laid.target, sigma)
-        band_a, band_b = wider[0] - softer[0], wider[1] - softer[1]
-        found.append([_correlation_within(band_a, band_b, where) for where in (mask, sound)])
-        wider = softer
-    (a, e), (b, f), (c, g), (d, h) = found
-    return (a, b, c, d), (e, f, g, h)
-
-
-def _correlation_within(
-    a: NDArray[np.float32], b: NDArray[np.float32], where: NDArray[np.bool_]
-) -> float:
-    if int(where.sum()) < MIN_OVERLAP_PIXELS:
-        return 0.0
-    return _correlation(_limited(a[where]), _limited(b[where]))
-
-
-def _limited(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    limit = 2 * float(np.median(np.abs(values[::3]))) + 0.3
-    return np.clip(values, -limit, limit)
-
-
-def _correlation(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> float:
-    a, b = values_a - values_a.mean(), values_b - values_b.mean()
-    length = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / length if length > 1e-3 else 0.0
 
 
 def _ground(values: NDArray[np.float32]) -> float:

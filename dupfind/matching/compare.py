@@ -25,7 +25,7 @@ from dupfind.matching.agreement import (
     soften,
     toned,
 )
-from dupfind.matching.features import LocalFeatures
+from dupfind.matching.features import LocalFeatures, lifted
 
 Box = tuple[float, float, float, float]
 
@@ -94,6 +94,7 @@ def compare(
     matrix: NDArray[np.float64],
     *,
     within: NDArray[np.bool_] | None = None,
+    lift: bool = False,
 ) -> Comparison | None:
     """Lay photo a over photo b and compare the overlap; None when it is too small to tell.
 
@@ -101,13 +102,14 @@ def compare(
         a, b: The two photos; their small pictures and what of them is content are used.
         within: Where in a to look, of the shape of its small picture; None for everywhere.
         matrix: (3, 3) homography from points of a to points of b, in fractions of the long sides.
+        lift: Whether to compare the faint structure of soft pictures (``features.lifted``).
     """
     seen_a = a.content if within is None else a.content & within
     # The photo that shows the overlap smaller gives the frame: enlarging would compare blur.
     if _zoom(_in_pixels(matrix, a.picture, b.picture)) <= 1:
-        return _compare_in_b(a, b, matrix, seen_a, b.content)
+        return _compare_in_b(a, b, matrix, (seen_a, b.content), lift=lift)
     inverse = np.linalg.inv(matrix)
-    swapped = _compare_in_b(b, a, inverse / inverse[2, 2], b.content, seen_a)
+    swapped = _compare_in_b(b, a, inverse / inverse[2, 2], (b.content, seen_a), lift=lift)
     return None if swapped is None else _swapped(swapped)
 
 
@@ -126,10 +128,12 @@ def _compare_in_b(
     a: LocalFeatures,
     b: LocalFeatures,
     matrix: NDArray[np.float64],
-    seen_a: NDArray[np.bool_],
-    seen_b: NDArray[np.bool_],
+    seen: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    *,
+    lift: bool,
 ) -> Comparison | None:
     picture_a, picture_b = a.picture, b.picture
+    seen_a, seen_b = seen
     pixels = _in_pixels(matrix, picture_a, picture_b)
     zoom = _zoom(pixels)
     warped = _warp(picture_a, pixels, picture_b.shape[:2], zoom)
@@ -144,7 +148,8 @@ def _compare_in_b(
     shares = share_a, share_of(mask, b.content)
     boxes = _box_in(inverse, box, picture_a.shape), _box_in(np.eye(3), box, picture_b.shape)
     framed = _is_framed(a, b, inverse), _is_framed(b, a, pixels)
-    return _measure(warped[cut], picture_b[cut], mask[cut], _Extent(shares, boxes, framed))
+    extent = _Extent(shares, boxes, framed)
+    return _measure(warped[cut], picture_b[cut], mask[cut], extent, lift=lift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +166,13 @@ def _measure(
     target: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     extent: "_Extent",
+    *,
+    lift: bool,
 ) -> Comparison:
     grey_a = cv2.cvtColor(warped, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey_b = cv2.cvtColor(target, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    if lift:  # a clear sky agrees with any other; what little there is in it does not
+        grey_a, grey_b = lifted(grey_a), lifted(grey_b)
     settled, motion = settle(grey_a, grey_b, mask)
     gain, offset = fit_tone(settled[mask], grey_b[mask])
     difference = np.abs(toned(settled, grey_b, mask) - grey_b)

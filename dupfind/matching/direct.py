@@ -20,6 +20,7 @@ WHOLE_CORRELATION = 0.8  # of two whole pictures laid on each other
 PART_CORRELATION = 0.88  # a place among many is found by chance more easily
 PART_SCALES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.33)
 REFINE_PX = 112
+CLEARLY_BETTER = 0.7  # of what does not correlate before, at most afterwards
 
 
 def direct_alignments(
@@ -66,11 +67,12 @@ def _turn_matrix(
 
 def _part(a: LocalFeatures, b: LocalFeatures) -> NDArray[np.float64] | None:
     """Search the whole of a as a part of b; its share of b's long side is one of the scales."""
-    scene = b.grey(SCENE_PX)
+    scene_px = round(SCENE_PX * b.stretch)
+    scene = b.grey(scene_px)
     height, width = scene.shape
     best, found = PART_CORRELATION, None
     for scale in PART_SCALES:
-        tile = a.grey(round(scale * SCENE_PX))
+        tile = a.grey(round(scale * scene_px))
         if tile.shape[0] > height or tile.shape[1] > width or tile.std() < 8:
             continue
         scores = cv2.matchTemplate(scene, tile, cv2.TM_CCOEFF_NORMED)
@@ -88,18 +90,43 @@ def _part(a: LocalFeatures, b: LocalFeatures) -> NDArray[np.float64] | None:
 def _refined(
     a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Let ECC improve an affine map at ``REFINE_PX``; the map as given when it does not converge."""
-    grey_a, grey_b = a.grey(REFINE_PX), b.grey(REFINE_PX)
+    """Let ECC improve an affine map at ``REFINE_PX``; the map as given where that says nothing new.
+
+    In a plain gradient many maps are as good as any: a better one must be clearly better, and near.
+    """
+    side_a, side_b = round(REFINE_PX * a.stretch), round(REFINE_PX * b.stretch)
+    grey_a, grey_b = a.grey(side_a), b.grey(side_b)
     # OpenCV counts pixels from the middle of the first one.
-    scale = np.array([[REFINE_PX, 0, -0.5], [0, REFINE_PX, -0.5], [0, 0, 1.0]])
-    pixels = scale @ matrix @ np.linalg.inv(scale)
+    scale_a, scale_b = (
+        np.array([[side, 0, -0.5], [0, side, -0.5], [0, 0, 1.0]]) for side in (side_a, side_b)
+    )
+    pixels = scale_b @ matrix @ np.linalg.inv(scale_a)
     start = np.linalg.inv(pixels)[:2].astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 25, 1e-3)
+    before = _correlation(grey_a, grey_b, start)
     try:
-        _, warp = cv2.findTransformECC(grey_b, grey_a, start, cv2.MOTION_AFFINE, criteria, None, 5)
+        _, warp = cv2.findTransformECC(
+            grey_b, grey_a, start.copy(), cv2.MOTION_AFFINE, criteria, None, 5
+        )
     except cv2.error:  # it says so when it does not converge
         return matrix
     inverse = np.vstack([warp.astype(np.float64), [0, 0, 1]])
     if abs(np.linalg.det(inverse)) < 1e-4 or np.abs(warp - start)[:, 2].max() > 0.15 * REFINE_PX:
         return matrix
-    return np.asarray(np.linalg.inv(scale) @ np.linalg.inv(inverse) @ scale)
+    if 1 - _correlation(grey_a, grey_b, warp) > CLEARLY_BETTER * (1 - before):
+        return matrix
+    return np.asarray(np.linalg.inv(scale_b) @ np.linalg.inv(inverse) @ scale_a)
+
+
+def _correlation(
+    grey_a: NDArray[np.float32], grey_b: NDArray[np.float32], inverse: NDArray[np.float32]
+) -> float:
+    """Return how two pictures correlate where the first covers the second; ``inverse`` is b to a."""
+    size = grey_b.shape[::-1]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    drawn = cv2.warpAffine(grey_a, inverse, size, flags=flags)
+    inside = cv2.warpAffine(np.ones_like(grey_a), inverse, size, flags=flags) > 0.99
+    if int(inside.sum()) < 100:
+        return 0.0
+    a, b = drawn[inside] - drawn[inside].mean(), grey_b[inside] - grey_b[inside].mean()
+    return float(a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-3)

@@ -10,6 +10,7 @@ import io
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 from zipfile import BadZipFile
 
 import cv2
@@ -17,17 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import DescriptorError
+from dupfind.matching.sizes import long_side, stretch
 
-WORKING_PX = (
-    400  # long side for keypoints: larger costs time, smaller loses crops and collage tiles
-)
-COMPARE_PX = 224  # long side of the picture that is compared block by block after alignment
+# Long sides; of very wide and tall pictures they are longer (``sizes``).
+WORKING_PX = 400  # for keypoints: larger costs time, smaller loses crops and collage tiles
+COMPARE_PX = 224  # of the picture that is compared block by block after alignment
 MAX_KEYPOINTS = 400
+MOST_TIMES_KEYPOINTS = 4  # so many times as many in very wide and tall pictures, at most
+FEW_KEYPOINTS = 30  # with fewer a picture is soft, and looked at with its faint structure lifted
+LIFTED_STD, MOST_GAIN = 20.0, 30.0  # grey levels
+LIFTED_FROM_PX, LIFTED_TO_PX = 1.5, 20.0  # standard deviations of the band that is lifted
 VARIANT_PX = 24
 CONTRAST_THRESHOLD = (
     0.02  # half of OpenCV's default: soft and dim photos have few keypoints otherwise
 )
-_FORMAT = 1
+_FORMAT = 2
 # What NumPy raises for a damaged archive, at one place or another of it.
 _DAMAGE = (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile, zlib.error)
 _PLAIN = 8  # colour levels that a plain border may vary by (JPEG noise)
@@ -45,7 +50,9 @@ class LocalFeatures:
         sizes: (n,) float32, keypoint diameters as fractions of the long side.
         angles: (n,) float32, degrees, clockwise from the x axis as OpenCV gives them.
         descriptors: (n, 128) uint8, SIFT.
-        picture: (height, width, 3) uint8 sRGB, long side ``COMPARE_PX``.
+        picture: (height, width, 3) uint8 sRGB, long side ``COMPARE_PX``, or more in very wide and tall
+            ones.
+        is_soft: Whether the picture shows so little that the keypoints are those of its faint structure.
     """
 
     points: NDArray[np.float32]
@@ -53,9 +60,15 @@ class LocalFeatures:
     angles: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
     picture: NDArray[np.uint8]
+    is_soft: bool = False
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @property
+    def stretch(self) -> float:
+        """How much longer than ``COMPARE_PX`` the long side of ``picture`` is; 1 for most photos."""
+        return max(1.0, float(max(self.picture.shape[:2])) / COMPARE_PX)
 
     @cached_property
     def root(self) -> NDArray[np.float32]:
@@ -114,7 +127,14 @@ class LocalFeatures:
         geometry = np.column_stack([self.points, self.sizes, self.angles / 360.0])
         packed = np.round(np.clip(geometry, 0, 1) * 65535).astype(np.uint16)
         encoded = cv2.imencode(".jpg", self.picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
-        np.savez(buffer, format=_FORMAT, geometry=packed, sift=self.descriptors, picture=encoded)
+        np.savez(
+            buffer,
+            format=_FORMAT,
+            geometry=packed,
+            sift=self.descriptors,
+            picture=encoded,
+            is_soft=self.is_soft,
+        )
         return buffer.getvalue()
 
     @classmethod
@@ -130,7 +150,7 @@ class LocalFeatures:
                     raise DescriptorError("the cached features are of another version")
                 geometry = arrays["geometry"].astype(np.float32) / 65535
                 decoded = cv2.imdecode(arrays["picture"], cv2.IMREAD_COLOR)
-                sift = arrays["sift"]
+                sift, is_soft = arrays["sift"], bool(arrays["is_soft"])
                 _check_shapes(geometry, sift)
         except (*_DAMAGE, cv2.error) as error:
             raise DescriptorError(f"the cached features are damaged ({error})") from error
@@ -138,7 +158,7 @@ class LocalFeatures:
             raise DescriptorError("the cached features are damaged (their picture)")
         picture = np.ascontiguousarray(decoded[..., ::-1], np.uint8)
         points, sizes, angles = geometry[:, :2], geometry[:, 2], geometry[:, 3] * 360
-        return cls(points, sizes, angles, sift, picture)
+        return cls(points, sizes, angles, sift, picture, is_soft)
 
 
 def _check_shapes(geometry: NDArray[np.float32], sift: NDArray[np.uint8]) -> None:
@@ -157,28 +177,49 @@ def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
 
     Small pictures are enlarged to ``WORKING_PX``: a thumbnail has the keypoints of its original.
     """
-    working = _resize(pixels, WORKING_PX)
+    working = _resize(pixels, long_side(pixels.shape, WORKING_PX))
     grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
     detector = cv2.SIFT.create(
-        nfeatures=MAX_KEYPOINTS,
+        nfeatures=round(MAX_KEYPOINTS * times_keypoints(pixels.shape)),
         contrastThreshold=CONTRAST_THRESHOLD,
         enable_precise_upscale=True,  # else all points lie a quarter of a pixel too far
     )
     keypoints, descriptors = detector.detectAndCompute(grey, None)
+    is_soft = len(keypoints) < FEW_KEYPOINTS
+    if is_soft:
+        lifted_grey = np.clip(lifted(grey), 0, 255).astype(np.uint8)
+        keypoints, descriptors = detector.detectAndCompute(lifted_grey, None)
     if descriptors is None:
         keypoints, descriptors = (), np.zeros((0, 128), np.float32)
     side = float(max(grey.shape))
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
     # OpenCV counts from the middle of the first pixel; the sides of the two sizes are rounded.
-    picture = _resize(working, COMPARE_PX)
-    long_side = max(picture.shape[:2])
-    stretch = np.array(picture.shape[1::-1]) / np.array(working.shape[1::-1]) / long_side
-    points = ((points + 0.5) * stretch).astype(np.float32)
+    picture = _resize(working, long_side(pixels.shape, COMPARE_PX))
+    scale = np.array(picture.shape[1::-1]) / np.array(working.shape[1::-1])
+    points = ((points + 0.5) * (scale / max(picture.shape[:2]))).astype(np.float32)
     sizes = np.array([keypoint.size for keypoint in keypoints], np.float32) / side
     angles = np.array([keypoint.angle for keypoint in keypoints], np.float32)
     order = np.argsort(-sizes, kind="stable")
     sift = descriptors.astype(np.uint8)[order]
-    return LocalFeatures(points[order], sizes[order], angles[order], sift, picture)
+    return LocalFeatures(points[order], sizes[order], angles[order], sift, picture, is_soft)
+
+
+def lifted(grey: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a grey picture with the same contrast everywhere: of a dim sky its stars, of snow its dunes.
+
+    The finest structure is left out: there a soft picture has noise, and what saving it made of that.
+    """
+    values = grey.astype(np.float32)
+    around = cv2.GaussianBlur(values, (0, 0), LIFTED_TO_PX)
+    band = cv2.GaussianBlur(values, (0, 0), LIFTED_FROM_PX) - around
+    deviation = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), LIFTED_TO_PX))
+    gain = LIFTED_STD / np.maximum(deviation, LIFTED_STD / MOST_GAIN)
+    return np.asarray(128 + band * gain, np.float32)
+
+
+def times_keypoints(shape: tuple[int, ...]) -> float:
+    """Return how many times as many keypoints a picture has than an ordinary one, by its shape."""
+    return min(stretch(shape), MOST_TIMES_KEYPOINTS)
 
 
 def empty_features() -> LocalFeatures:

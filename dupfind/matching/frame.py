@@ -13,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.matching.align import transform
+from dupfind.matching.sizes import long_side, stretch
 
-FRAME_PX = 800  # long side of the frame: fine enough for the small print of a page
+# Long side of the frame (``sizes``): fine enough for the small print of a page.
+FRAME_PX = 800
 MIN_FRAME_PX = 24
+# Short sides of very wide and tall overlaps: the least, and what those below MIN_FRAME_PX are enlarged to.
+MIN_STRIP_PX, STRIP_PX = 12, 48
 REDUCE_FROM = 1.2  # a picture that shrinks by more than this is averaged first
 EDGE_PX = 1.5  # the outermost pixels of a photo are half something else after a warp
 
@@ -64,8 +68,8 @@ class Frame:
         return np.asarray(drawn, np.float32), inside
 
     def reduced(self, long_side_px: int) -> "Frame":
-        """Return the same frame at a smaller size; itself when it is small enough."""
-        scale = long_side_px / max(self.shape)
+        """Return the same frame at a smaller size (``sizes``); itself when it is small enough."""
+        scale = long_side(self.shape, long_side_px) / max(self.shape)
         if scale >= 1:
             return self
         target, resize = _resized(self.target, scale)
@@ -84,7 +88,7 @@ def make_frame(
     Args:
         pixels_a, pixels_b: (height, width, 3) uint8 sRGB, upright.
         matrix: (3, 3) from points of a to points of b, as fractions of the long sides.
-        long_side_px: Largest size of the frame.
+        long_side_px: Long side of the frame at most; more where it is very wide or tall (``sizes``).
     """
     side_a, side_b = max(pixels_a.shape[:2]), max(pixels_b.shape[:2])
     swapped = bool(abs(np.linalg.det(matrix[:2, :2])) ** 0.5 * side_b > side_a)
@@ -98,8 +102,15 @@ def make_frame(
     left, top, right, bottom = box
     target = _grey(pixels_b[top:bottom, left:right])
     shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
-    target, resize = _resized(target, min(1.0, long_side_px / max(target.shape)))
+    target, resize = _resized(target, _scale(target.shape, long_side_px))
     return _averaged(Frame(target, _grey(pixels_a), resize @ shift @ pixels, swapped))
+
+
+def _scale(shape: tuple[int, ...], long_side_px: int) -> float:
+    """Return by how much to resize the overlap."""
+    if min(shape) < MIN_FRAME_PX:
+        return STRIP_PX / min(shape)
+    return min(1.0, long_side(shape, long_side_px) / max(shape))
 
 
 def from_fractions(side_px: int) -> NDArray[np.float64]:
@@ -138,7 +149,8 @@ def _overlap_box(
     points = common.reshape(-1, 2)
     left, top = np.maximum(np.floor(points.min(axis=0)), 0).astype(int)
     right, bottom = np.minimum(np.ceil(points.max(axis=0)) + 1, shape_b[1::-1]).astype(int)
-    if min(right - left, bottom - top) < MIN_FRAME_PX:
+    shape = int(bottom - top), int(right - left)
+    if min(shape) < 1 or min(shape) < (MIN_STRIP_PX if stretch(shape) > 1 else MIN_FRAME_PX):
         return None
     return int(left), int(top), int(right), int(bottom)
 
@@ -167,12 +179,13 @@ def _resized(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return a picture at another size, and the matrix from its old pixels to the new ones."""
     rows, columns = picture.shape
-    if scale >= 1:
+    if scale == 1:
         return picture, np.eye(3)
     size = max(8, round(columns * scale)), max(8, round(rows * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     across, down = size[0] / columns, size[1] / rows
     matrix = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1.0]])
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)), matrix
+    return np.asarray(cv2.resize(picture, size, interpolation=method)), matrix
 
 
 def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

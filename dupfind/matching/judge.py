@@ -56,6 +56,7 @@ PAGE = 0.75  # share of plain ground from which on a picture is a page or a scre
 WRITTEN = 0.003  # what one of two pages must show on plain ground that the other lacks
 SOFT_CLEAR = 0.05  # share of patches found at one place only, below which a picture is soft
 SOFT_FINE = 0.2  # correlation of its finest pixels that another picture as soft does not reach
+OTHER_GRAIN = 0.12  # correlation of the grain below which it is another frame of the same scene
 REFUSED = -3.0  # log odds at most of a pair that a look rules out
 LOOK_FROM = 0.01  # probability of the proof from which on a closer look is worth its time
 
@@ -190,12 +191,14 @@ def is_refused(look: CloserLook) -> bool:
 
     What is written on a page or a screen is its content: one more line on a slide is another slide,
     where the same words over a photo are an edit. And where no patch can be found again, in a sky or
-    a dark room, only pixels that agree tell a copy from another picture as soft.
+    a dark room, only pixels that agree tell a copy from another picture as soft. The grain of another
+    frame of one sky is not the same.
     """
     is_page = look.background >= PAGE
     written = is_page and look.plain_one_sided >= WRITTEN
     is_soft = look.explained_share == 0 and look.clear_share < SOFT_CLEAR
-    return written or (is_soft and max(look.fine[:2]) < SOFT_FINE)
+    soft_other = is_soft and max(look.fine[:2]) < SOFT_FINE
+    return written or soft_other or look.grain < OTHER_GRAIN
 
 
 def _log(value: float, least: float) -> float:

@@ -73,7 +73,9 @@ def verify_through(
     mirrored = first.mirrored != second.mirrored
     to_a = np.asarray(np.linalg.inv(first.matrix), np.float64)
     within = project_content(middle, a, to_a)
-    comparison = compare(a, b, matrix, within=within)
+    through_points = first.method == second.method == "keypoints"
+    lift = through_points and a.is_soft and b.is_soft
+    comparison = compare(a, b, matrix, within=within, lift=lift)
     inliers = min(first.inliers, second.inliers)
     return Proof("composed", matrix, mirrored, inliers, comparison=comparison)
 
@@ -91,7 +93,7 @@ def reversed_proof(proof: Proof) -> Proof:
 def _by_keypoints(a: LocalFeatures, b: LocalFeatures, found: Alignment | None) -> Proof:
     if found is None:
         return Proof()
-    comparison = compare(a, b, found.matrix)
+    comparison = compare(a, b, found.matrix, lift=a.is_soft and b.is_soft)
     return Proof(
         "keypoints", found.matrix, found.mirrored, found.inliers, found.matches, comparison
     )

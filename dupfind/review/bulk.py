@@ -24,7 +24,9 @@ class Bulk:
             BadRequestError: There is no such rule or filter.
         """
         rule, filters = self._read(values)
-        preview = self._look(rule, filters)
+        preview = Preview(rule.words)
+        for outcome in self._outcomes(rule, filters):
+            preview.add(outcome)
         samples = dict(samples_of(preview.samples))
         described = self.desk.described(list(samples))
         for group in described:
@@ -40,22 +42,17 @@ class Bulk:
             BadRequestError: There is no such rule or filter, or it does nothing.
         """
         rule, filters = self._read(values)
-        preview = self._look(rule, filters)
+        preview, choices = Preview(rule.words), []
+        for outcome in self._outcomes(rule, filters):
+            preview.add(outcome)
+            choices += outcome.choices if outcome.applies else []
         if preview.stamp != values.get("stamp"):
             raise ChangedSinceError("what it would do has changed; look at it again")
         if not preview.groups:
             raise BadRequestError("it would decide nothing")
-        applied = [outcome for outcome in self._outcomes(rule, filters) if outcome.applies]
-        choices = [choice for outcome in applied for choice in outcome.choices]
         step = self.desk.deeds.decide(choices, rule.words)
         self.desk.follow_all()
-        return {"step": step, "groups": len(applied), "progress": self.desk.progress()}
-
-    def _look(self, rule: Rule, filters: Filters) -> Preview:
-        preview = Preview(rule.words)
-        for outcome in self._outcomes(rule, filters):
-            preview.add(outcome)
-        return preview
+        return {"step": step, "groups": preview.groups, "progress": self.desk.progress()}
 
     def _outcomes(self, rule: Rule, filters: Filters) -> Iterator[Outcome]:
         """Yield what a rule does to each group that is filtered."""

@@ -51,6 +51,7 @@ class Desk:
         self._resources = ExitStack()
         self._version = 0
         self._seen = (0, 0)
+        self._facets: Json = {}
 
     def open(self) -> int:
         """Open the library and read its groups; return how many there are.
@@ -117,7 +118,7 @@ class Desk:
 
     def facets(self) -> Json:
         """Return how many groups there are of each kind, and the folders that hold most."""
-        return {"counts": self.cards.counts(), "folders": self.folders("")}
+        return self._facets
 
     def folders(self, text: str) -> list[Json]:
         """Return folders by a part of their path."""
@@ -232,6 +233,7 @@ class Desk:
         self._seen = self._newest()
         count = self.cards.build()
         self.base = _base_of(self.cards.all_folders())
+        self._facets = {"counts": self.cards.counts(), "folders": self.folders("")}
         return count
 
     def _data_version(self) -> int:

@@ -61,6 +61,7 @@ _HOLDING = (
     "SELECT DISTINCT group_id FROM photos JOIN group_members ON photo_id = photos.id "
     "WHERE sha256 IN ({marks})"
 )
+_OF_PROGRESS = "state, minus_frees, going_bytes"  # all that is summed at each decision
 _CARD = "(id, minus_frees, probability, minus_bytes, minus_members, relations, advice, folder_pair)"
 
 
@@ -92,6 +93,7 @@ class Cards:
             self._db.execute(statement)
         for column in ORDERS.values():
             self._db.execute(f"CREATE INDEX IF NOT EXISTS temp.by_{column} ON cards({column}, id)")
+        self._db.execute(f"CREATE INDEX IF NOT EXISTS temp.by_state ON cards({_OF_PROGRESS})")
 
     def build(self) -> int:
         """Read all groups anew; return how many there are."""

@@ -44,6 +44,7 @@ def serve(paths: LibraryPaths, deeds: Deeds, port: int, on_ready: OnReady | None
             uvicorn.Config(
                 make_app(review, access),
                 log_config=None,
+                log_level="error",
                 access_log=False,
                 lifespan="off",
                 ws="none",

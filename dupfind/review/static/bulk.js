@@ -47,7 +47,7 @@ async function preview(rule, found) {
   const lines = [make("p", { className: "counts" }, seen.words)];
   if (seen.passedOver) lines.push(make("p", { className: "quiet" }, `${plural(seen.passedOver, "group")} left as they are: the rule removes nothing of them.`));
   if (seen.unsure) lines.push(make("p", { className: "warning" }, `${number(seen.unsure)} of the photos to remove have something that the kept one lacks.`));
-  const apply = button(`Decide ${plural(seen.groups, "group")}`, () => decide(rule, seen.stamp), { className: "main", disabled: !seen.groups });
+  const apply = button(`Decide ${plural(seen.groups, "group")}`, () => decide(rule, seen.stamp, apply), { className: "main", disabled: !seen.groups });
   found.replaceChildren(...lines, make("ul", { className: "samples" }, ...seen.samples.map(sample)), apply);
   say(seen.words);
   return undefined;
@@ -58,10 +58,13 @@ function sample(group) {
   return make("li", {}, ...photos);
 }
 
-async function decide(rule, stamp) {
+async function decide(rule, stamp, asked) {
+  asked.disabled = true;
+  asked.textContent = "Deciding…";
   const made = await trying(() => post("/api/bulk/apply", { rule, filters, stamp }));
-  if (!made) return;
+  if (!made) return asked.replaceWith(make("p", { className: "warning" }, byId("trouble").textContent));
   closeDialog();
   tellTabs({ all: true });
   done(made);
+  return undefined;
 }

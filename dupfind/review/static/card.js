@@ -32,6 +32,7 @@ function photo(group, member, place, open) {
     opener,
     make("span", { className: "badge" }, member.badge),
     member.keep ? null : make("span", { className: "sure" }, certainty(member.probability)),
+    member.removedBefore ? make("span", { className: "badge back" }, "you removed it " + member.removedBefore.slice(0, 10)) : null,
     make("span", { className: "named" }, member.name),
     make("span", { className: "facts" }, `${member.width} × ${member.height} · ${member.bytesText}`),
     member.folder ? make("span", { className: "folder" }, member.folder) : null);

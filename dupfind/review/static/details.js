@@ -20,6 +20,7 @@ export function showWords(group, a, b) {
   blocks.push(block("Why " + kept.name + " is kept", capital(kept.reason), "keeps"));
   blocks.push(block("Lost if " + b.name + " goes", capital(b.loss), b.advice === "remove" ? "nothing" : "loss"));
   if (a !== kept) blocks.push(block("Lost if " + a.name + " goes", capital(a.loss), a.advice === "remove" ? "nothing" : "loss"));
+  for (const one of new Set([a, b])) if (one.removedBefore) blocks.unshift(block("It is back", `You removed ${one.name} on ${one.removedBefore}, and it is there again.`, "loss"));
   if (b.sameFile) blocks.push(block("One file", "Another photo of the group is a second name of the same file: removing one of them frees nothing."));
   byId("words").replaceChildren(...blocks);
   byId("facts").replaceChildren();

@@ -1,9 +1,9 @@
 // The list of groups: cards, a page at a time as one scrolls.
 
-import { byId, make, number, plural, say } from "./dom.js";
+import { button, byId, make, number, plural, say } from "./dom.js";
 import { get, trying } from "./api.js";
 import { card } from "./card.js";
-import { areUsual, filters } from "./filters.js";
+import { areUsual, filters, setFilters } from "./filters.js";
 import { showProgress } from "./progress.js";
 
 const list = byId("cards");
@@ -22,8 +22,9 @@ export function addPage(page) {
 }
 
 function pairHeading({ folders }) {
-  return make("li", { className: "pair", role: "separator" }, make("strong", {}, folders.names.join("  ↔  ")),
-    make("span", {}, `${plural(folders.groups, "group")} · ${folders.freesText} can go`));
+  return make("li", { className: "pair" }, make("strong", {}, folders.names.join("  ↔  ")),
+    make("span", {}, `${plural(folders.groups, "group")} · ${folders.freesText} can go`),
+    filters.pair ? null : button("Only these", () => setFilters({ ...filters, pair: String(folders.id) }), { className: "plain", "aria-label": "Only the groups of " + folders.names.join(" and ") }));
 }
 
 function showTotal() {
@@ -79,7 +80,7 @@ export function stepCard(direction) {
   if (all.length - all.indexOf(target) < 6) loadMore();
 }
 
-// A page at a time until all is there, or a group is: for who comes back from it.
+// For who comes back from a group.
 export function reveal(id) {
   const found = cardOf(id);
   if (!found) return;

@@ -229,6 +229,10 @@ function start() {
   });
   onTabs(followTabs);
   addEventListener("popstate", follow);
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address names the group that is shown
+    byId("main").focus();
+  });
   if (location.hash) follow();
   else if (preferences.view === "group" && preferences.group) view.openGroup(preferences.group).then((found) => { if (!found) remember({ view: "list" }); });
 }

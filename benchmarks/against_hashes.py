@@ -1,0 +1,179 @@
+"""Compare the groups with pHash and PDQ on the same files, series by series, and the promise with the truth.
+
+    python benchmarks/against_hashes.py ../shared/data/alike/truth.csv
+    python benchmarks/against_hashes.py ../shared/data/cases/star-sky
+
+A folder without labels is read by its names: ``NAME__kind`` is a copy of ``NAME``, all else is different.
+A series is the folder of a file. Files with the same bytes under two labels count neither way. PDQ is there
+when the package pdqhash is installed, which is built from its source.
+"""
+
+import argparse
+import csv
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind import Library
+from dupfind.evaluation.phash import phash
+from dupfind.options import ClusterOptions, IndexOptions
+from dupfind.photos.decode import decode
+from dupfind.records import Photo
+from dupfind.reports.accuracy import TextTable
+
+PRECISIONS = (0.9, 0.99, 0.999)
+PHASH_BITS, PDQ_BITS = 10, 31  # how many bits may differ, as their makers advise
+HASHED_PX = 512
+ALL = "(all)"
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The photos of a library with their labels, by row."""
+
+    photos: list[Photo]
+    groups: list[str]
+    series: list[str]
+
+    def counted(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
+        """Leave out the pairs of same bytes that stand under two labels."""
+        for a, b in pairs:
+            same_bytes = self.photos[a].sha256 == self.photos[b].sha256
+            if self.groups[a] == self.groups[b] or not same_bytes:
+                yield a, b
+
+    def is_copy(self, pair: Pair) -> bool:
+        """Say whether both show one picture."""
+        return self.groups[pair[0]] == self.groups[pair[1]]
+
+
+def main() -> None:
+    arguments = parse()
+    with tempfile.TemporaryDirectory() as folder:
+        root = arguments.labels if arguments.labels.is_dir() else arguments.labels.parent
+        library = Library(Path(folder) / "library", device=arguments.device)
+        library.index([root], IndexOptions(device=arguments.device))
+        labelled = read_labels(library, arguments.labels, root.resolve())
+        promised, found = clusterings(library, labelled)
+        found["pHash"] = close(labelled, "phash")
+        if find_spec("pdqhash"):
+            found["PDQ"] = close(labelled, "pdq")
+    for table in (promised, series_table(labelled, found)):
+        print(f"**{table.title}**\n\n{table.markdown()}\n")
+
+
+def read_labels(library: Library, labels: Path, root: Path) -> Labelled:
+    """Read ``truth.csv``, or the names of a folder of pictures."""
+    known = {}
+    if labels.is_file():
+        with labels.open(newline="", encoding="utf-8") as file:
+            known = {row["path"]: row["group_id"] for row in csv.DictReader(file)}
+    photos = sorted(library.photos(), key=lambda photo: photo.path)
+    short = [photo.path.relative_to(root).as_posix() for photo in photos]
+    groups = [
+        (known.get(name) or name) if known else Path(name).stem.split("__")[0] for name in short
+    ]
+    return Labelled(photos, groups, [Path(name).parent.name or root.name for name in short])
+
+
+def clusterings(library: Library, labelled: Labelled) -> tuple[TextTable, dict[str, set[Pair]]]:
+    """Cluster at each precision: the promise beside the truth, and the pairs of the default groups."""
+    rows, default = [], set[Pair]()
+    copies = Counter(labelled.groups)
+    total = sum(count * (count - 1) // 2 for count in copies.values())
+    for asked in PRECISIONS:
+        summary = library.cluster(ClusterOptions(precision=asked))
+        pairs = grouped(library, labelled)
+        right = sum(map(labelled.is_copy, pairs))
+        promise = summary.expectation
+        low = "nothing" if promise is None else f"at least {promise.precision_low:.4f}"
+        precision = f"{right / len(pairs):.4f}" if pairs else "-"
+        wrong = f"{len(pairs) - right} of {len(pairs)}"
+        rows.append((f"{asked:g}", low, precision, f"{right / max(1, total):.3f}", wrong))
+        if asked == ClusterOptions().precision:
+            default = pairs
+    columns = ("asked for", "promised", "precision", "recall", "wrong pairs")
+    return TextTable("Pairs in groups", columns, tuple(rows)), {"dupfind": default}
+
+
+def grouped(library: Library, labelled: Labelled) -> set[Pair]:
+    """Return the pairs of rows that stand in one group."""
+    row = {photo.id: place for place, photo in enumerate(labelled.photos)}
+    pairs = (
+        pair
+        for group in library.groups()
+        for pair in combinations(sorted(row[member.photo_id] for member in group.members), 2)
+    )
+    return set(labelled.counted(pairs))
+
+
+def close(labelled: Labelled, kind: str) -> set[Pair]:
+    """Return the pairs whose hashes differ in few bits."""
+    table = np.array([hash_of(photo, kind) for photo in labelled.photos], np.int64)
+    most = PHASH_BITS if kind == "phash" else PDQ_BITS
+    near = np.abs(table[:, None] - table[None]).sum(axis=2) <= most
+    rows, columns = np.nonzero(np.triu(near, 1))
+    return set(labelled.counted(zip(rows.tolist(), columns.tolist(), strict=True)))
+
+
+def hash_of(photo: Photo, kind: str) -> NDArray[np.uint8]:
+    """Return the bits of a photo's hash."""
+    pixels = decode(photo.path, needed_px=HASHED_PX // 2).pixels
+    if kind == "phash":
+        return np.unpackbits(phash(pixels))
+    import pdqhash
+
+    bits, _quality = pdqhash.compute(np.ascontiguousarray(pixels))
+    return np.asarray(bits, np.uint8)
+
+
+def series_table(labelled: Labelled, found: dict[str, set[Pair]]) -> TextTable:
+    """Show right and wrong pairs of each way by series; a pair of two series counts in both."""
+    pairs = combinations(range(len(labelled.photos)), 2)
+    copies = Counter(
+        name for pair in pairs if labelled.is_copy(pair) for name in {ALL, *series(labelled, pair)}
+    )
+    counts = {
+        way: Counter(
+            (name, labelled.is_copy(pair))
+            for pair in pairs
+            for name in {ALL, *series(labelled, pair)}
+        )
+        for way, pairs in found.items()
+    }
+    rows = [
+        (
+            name,
+            str(copies[name]),
+            *(f"{c[name, True]}, {c[name, False]} wrong" for c in counts.values()),
+        )
+        for name in (ALL, *sorted(set(labelled.series)))
+    ]
+    return TextTable("Pairs by series", ("series", "copies", *counts), tuple(rows))
+
+
+def series(labelled: Labelled, pair: Pair) -> set[str]:
+    """Return the series of a pair."""
+    return {labelled.series[row] for row in pair}
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "labels", type=Path, help="truth.csv of a folder, or a folder of NAME__kind"
+    )
+    parser.add_argument("--device", default="auto")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What `cluster` promises is true: on a made album with look-alikes, and (slow) on the shared photos."""
+
+import csv
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cluster_helpers import cluster_album
+from conftest import shared_folder
+from matching_helpers import PHOTOS, photo
+from numpy.typing import NDArray
+
+from dupfind import Library
+from dupfind.options import ClusterOptions, IndexOptions
+from dupfind.photos.edits import apply_edit
+from dupfind.photos.lookalikes import make_series
+
+Pixels = NDArray[np.uint8]
+SERIES = ("invoice", "receipt", "form", "activity")
+EDITS = ("jpeg_medium", "shrink_half", "crop_85")
+TOLERANCE = 0.005
+# Cases whose copies are named NAME__kind beside their NAME.
+CASES = (
+    "activity-screens",
+    "monthly-invoices",
+    "printed-shirts",
+    "slide-builds",
+    "star-sky",
+    "sunsets",
+    "trail-camera",
+    "white-icons",
+)
+
+
+def made_album() -> dict[str, Pixels]:
+    """Return pictures by name; what comes before ``__`` says whose copies they are."""
+    rng = np.random.default_rng(7)
+    originals = {name.split(".")[0]: photo(name) for name in PHOTOS}
+    for series in SERIES:
+        pictures = make_series(series, rng, 4) or []
+        originals |= {f"{series}{number}": shown for number, shown in enumerate(pictures)}
+    copied = [*(name.split(".")[0] for name in PHOTOS), *(f"{series}0" for series in SERIES)]
+    copies = {
+        f"{name}__{edit}": np.ascontiguousarray(apply_edit(edit, originals[name], rng).pixels)
+        for name in copied
+        for edit in EDITS
+    }
+    return originals | copies
+
+
+def grouped_pairs(library: Library) -> set[tuple[Path, Path]]:
+    paths = {found.id: found.path for found in library.photos()}
+    return {
+        (min(pair), max(pair))
+        for group in library.groups()
+        for pair in combinations([paths[member.photo_id] for member in group.members], 2)
+    }
+
+
+def check(library: Library, groups: dict[Path, str], asked: float) -> float:
+    """Hold the groups and the promise of one clustering to the labels; return the recall.
+
+    Files with the same bytes under two labels count neither way.
+    """
+    summary = library.cluster(ClusterOptions(precision=asked))
+    known = {found.path: found.sha256 for found in library.photos()}
+    pairs = [
+        (a, b) for a, b in grouped_pairs(library) if groups[a] == groups[b] or known[a] != known[b]
+    ]
+    right = sum(groups[a] == groups[b] for a, b in pairs)
+    precision = right / max(1, len(pairs))
+    if pairs:
+        assert precision >= asked - TOLERANCE
+    if summary.expectation is not None:
+        assert precision >= summary.expectation.precision_low - TOLERANCE
+    copies = sum(groups[a] == groups[b] for a, b in combinations(groups, 2))
+    return right / max(1, copies)
+
+
+def test_the_promise_holds_on_a_made_album_with_look_alikes(
+    tmp_path: Path, small_model: Path
+) -> None:
+    library, _ = cluster_album(tmp_path, made_album(), small_model)
+    groups = {found.path: found.path.stem.split("__")[0] for found in library.photos()}
+    assert check(library, groups, 0.99) > 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_the_promise_holds_on_each_case(case: str, tmp_path: Path) -> None:
+    folder = shared_folder() / "cases" / case
+    if not folder.is_dir():
+        pytest.skip(f"there is no {folder}")
+    library = Library(tmp_path / ".dupfind", device="cpu")
+    library.index([folder], IndexOptions(device="cpu"))
+    groups = {found.path: found.path.stem.split("__")[0] for found in library.photos()}
+    for asked in (0.9, 0.99, 0.999):
+        check(library, groups, asked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dev", "alike"])
+def test_the_promise_holds_on_labelled_photos(name: str, tmp_path: Path) -> None:
+    truth = shared_folder() / name / "truth.csv"
+    if not truth.is_file():
+        pytest.skip(f"there is no {truth}")
+    library = Library(tmp_path / ".dupfind", device="cpu")
+    library.index([truth.parent], IndexOptions(device="cpu"))
+    with truth.open(newline="", encoding="utf-8") as file:
+        labels = {row["path"]: row["group_id"] for row in csv.DictReader(file)}
+    root = truth.parent.resolve()
+    named = {found.path: found.path.relative_to(root).as_posix() for found in library.photos()}
+    groups = {path: labels.get(short) or short for path, short in named.items()}
+    for asked in (0.9, 0.99, 0.999):
+        check(library, groups, asked)

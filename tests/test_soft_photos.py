@@ -1,0 +1,98 @@
+"""Star skies, snow and other dim or soft pictures: found when they are saved again, and only then."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cluster_helpers import cluster_album, groups_of
+from numpy.typing import NDArray
+from PIL import Image
+from test_wide_photos import odds, saved
+
+from dupfind.matching.calibrate import shipped_calibration, signals_of
+from dupfind.matching.features import LocalFeatures, extract
+from dupfind.matching.judge import LOOK_FROM
+from dupfind.matching.verify import verify
+
+Pixels = NDArray[np.uint8]
+SIZE = (800, 600)
+
+
+def star_sky(sky: int, frame: int = 0, shift: tuple[int, int] = (0, 0)) -> Pixels:
+    """Return a frame of a dim sky: the stars are those of the sky, the noise is the frame's own."""
+    width, height = SIZE
+    rng = np.random.default_rng(sky)
+    plane = np.repeat(np.linspace(7, 14, height, dtype=np.float32)[:, None], width, axis=1)
+    star = np.array([[1.0, 0.6], [0.6, 0.3]], np.float32)
+    for x, y, light in rng.uniform((20, 20, 15), (width - 22, height - 22, 120), (180, 3)):
+        left, top = int(x) + shift[0], int(y) + shift[1]
+        plane[top : top + 2, left : left + 2] += light * star
+    noise = np.random.default_rng(1000 * sky + frame).normal(0, 2, (height, width, 3))
+    return np.clip(plane[..., None] + noise, 0, 255).astype(np.uint8)
+
+
+def snow(seed: int) -> Pixels:
+    """Return a bright field with dunes of a grey level or two, and a little noise."""
+    width, height = SIZE
+    rng = np.random.default_rng(seed)
+    dunes = Image.fromarray(rng.normal(238, 2.2, (15, 20)).astype(np.float32))
+    plane = np.asarray(dunes.resize(SIZE, Image.Resampling.BICUBIC))
+    return np.clip(plane[..., None] + rng.normal(0, 0.8, (height, width, 3)), 0, 255).astype(
+        np.uint8
+    )
+
+
+def copies(pixels: Pixels) -> dict[str, Pixels]:
+    picture = Image.fromarray(pixels)
+    return {
+        "jpeg": saved(picture, 92),
+        "crop": saved(picture.crop((30, 20, 760, 570))),
+        "turned": saved(picture.transpose(Image.Transpose.ROTATE_90)),
+    }
+
+
+def likely(a: Pixels, b: Pixels) -> float:
+    """Return the probability of the proof alone."""
+    signals = signals_of(verify(extract(a), extract(b)))
+    return float(shipped_calibration().probability(signals[None])[0])
+
+
+@pytest.mark.parametrize("name", ["jpeg", "crop", "turned"])
+def test_a_star_sky_that_is_saved_again_is_found(name: str) -> None:
+    sky = star_sky(1)
+    copy = copies(sky)[name]
+    assert likely(sky, copy) > LOOK_FROM
+    assert odds(sky, copy) > 2
+
+
+def test_other_frames_of_one_sky_and_other_skies_are_no_copies() -> None:
+    sky = star_sky(1)
+    for other in (star_sky(1, frame=1), star_sky(1, frame=2, shift=(9, 4)), star_sky(2)):
+        assert odds(sky, saved(Image.fromarray(other), 92)) < 0
+
+
+@pytest.mark.parametrize("name", ["jpeg", "crop", "turned"])
+def test_snow_is_laid_on_itself_by_its_dunes(name: str) -> None:
+    field = snow(3)
+    assert likely(field, copies(field)[name]) > 0.8
+    assert likely(field, snow(4)) < LOOK_FROM
+
+
+def test_softness_survives_the_cache_and_a_photo_with_texture_is_not_soft() -> None:
+    for pixels, is_soft in ((star_sky(1), True), (np.asarray(_pattern()), False)):
+        found = LocalFeatures.from_bytes(extract(pixels).to_bytes())
+        assert found.is_soft is is_soft
+        assert len(found) > 100
+
+
+def _pattern() -> Image.Image:
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    return Image.fromarray(noise).resize(SIZE, Image.Resampling.BICUBIC)
+
+
+def test_star_skies_are_grouped_by_frame(tmp_path: Path, small_model: Path) -> None:
+    pictures = {f"sky-{frame}": star_sky(1, frame) for frame in range(2)}
+    pictures |= {f"sky-0-{name}": copy for name, copy in copies(pictures["sky-0"]).items()}
+    pictures |= {f"other-{sky}": star_sky(sky) for sky in range(2, 5)}
+    library, _ = cluster_album(tmp_path, pictures, small_model)
+    assert groups_of(library) == [{"sky-0", "sky-0-jpeg", "sky-0-crop", "sky-0-turned"}]
