@@ -103,7 +103,7 @@ def test_one_photo_many_times_is_refused_in_one_line(
         Image.fromarray(pixels).save(path)
     model = None if start is None else load_model(start)
     with pytest.raises(
-        TrainingError, match="only 1 photos are different; training needs at least 20"
+        TrainingError, match="only 1 photo is different; training needs at least 20"
     ):
         train(paths, RunOptions(tmp_path / "run", tmp_path / "cache", model))
 
