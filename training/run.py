@@ -105,7 +105,7 @@ def prepare(
     state = found[1] if found else None
     side_px = cache_side(configure(FEWEST_PHOTOS, options, state))
     cache = _shared_cache(paths, options.cache_folder, side_px, on_decoded)
-    _check_enough(len(cache), "could be read")
+    _check_enough(len(cache), "readable")
     if state is not None and state.collection != cache.digest:
         raise TrainingError(
             "the photos are not those of the run to resume (files came, went or have new names), and "
@@ -120,7 +120,7 @@ def prepare(
     if options.families is not None:
         families = read_families(options.families, cache.paths)
         groups = keep_apart(groups, families)
-    _check_enough(different_photos(np.arange(len(cache)), groups), "are different")
+    _check_enough(different_photos(np.arange(len(cache)), groups), "different")
     split = split_photos(groups, config) if state is None else split_again(groups, state.held)
     different = different_photos(split.train, groups)
     if different < config.batch_size:
@@ -207,8 +207,8 @@ def _given_batch_size(changes: Sequence[str]) -> int | None:
 
 def _check_enough(photos: int, what: str) -> None:
     if photos < FEWEST_PHOTOS:
-        noun = "photo" if photos == 1 else "photos"
-        raise TrainingError(f"only {photos} {noun} {what}; training needs at least {FEWEST_PHOTOS}")
+        found = "1 photo is" if photos == 1 else f"{photos} photos are"
+        raise TrainingError(f"only {found} {what}; training needs at least {FEWEST_PHOTOS}")
 
 
 def _check_budget(config: TrainingConfig, reserve_s: float) -> None:
