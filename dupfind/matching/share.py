@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 EVEN = 0.5  # share of copies where nothing is known
 LEAST, MOST = 0.02, 0.95
+MOST_DOUBTED = 0.3  # share of copies at most among pairs that the proof nearly ruled out
 PAIRS_FOR_ALL = 2.0  # pairs that the assumption of even numbers weighs
 PAIRS_FOR_ONE = 2.0  # other pictures that the share over all weighs as much as
 CLEAR = 3.0  # log odds at even numbers from which on two photos are one picture
@@ -38,10 +39,14 @@ def estimate_share(scores: NDArray[np.float64]) -> float:
 def shares_by_crowd(
     scores: NDArray[np.float64], is_likely: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return for each pair the share of copies in its crowd, (n,): the likely pairs or the others."""
+    """Return for each pair the share of copies in its crowd, (n,): the likely pairs or the others.
+
+    Of pairs that the proof nearly ruled out at most ``MOST_DOUBTED`` are copies, however a few of them look: what
+    other pictures under one watermark share is exactly alike.
+    """
     shares = np.full(len(scores), EVEN)
-    for crowd in (is_likely, ~is_likely):
-        shares[crowd] = estimate_share(scores[crowd])
+    for crowd, most in ((is_likely, MOST), (~is_likely, MOST_DOUBTED)):
+        shares[crowd] = min(estimate_share(scores[crowd]), most)
     return shares
 
 
