@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from dupfind.matching.calibrate import CONFIDENCE, Expectation
 from dupfind.matching.judge import Judge
@@ -96,7 +96,7 @@ def _highest_rate(judge: Judge, needed: NDArray[np.float64]) -> float:
     if not total or not len(needed):
         return 0.0
     wrong = total * float((1 - _below(judge.other_scores, needed)).mean())
-    return float(beta.ppf(CONFIDENCE, wrong + 1, max(1.0, total - wrong)))
+    return float(betaincinv(wrong + 1, max(1.0, total - wrong), CONFIDENCE))
 
 
 def _below(known: NDArray[np.float64], needed: NDArray[np.float64]) -> NDArray[np.float64]:
