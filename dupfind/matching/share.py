@@ -41,8 +41,8 @@ def shares_by_crowd(
 ) -> NDArray[np.float64]:
     """Return for each pair the share of copies in its crowd, (n,): the likely pairs or the others.
 
-    Of pairs that the proof nearly ruled out at most ``MOST_DOUBTED`` are copies, however a few of them look: what
-    other pictures under one watermark share is exactly alike.
+    Of pairs that the proof nearly ruled out at most ``MOST_DOUBTED`` are copies, however a few of them look:
+    what other pictures under one watermark share is exactly alike.
     """
     shares = np.full(len(scores), EVEN)
     for crowd, most in ((is_likely, MOST), (~is_likely, MOST_DOUBTED)):
