@@ -258,7 +258,9 @@ class Case:
     def check_all_done(self, action: Action, gone: set[str]) -> None:
         """What nothing speaks against has to go: a tool that does nothing is safe as well."""
         # A reference that became a link to a photo makes that one a reference too.
-        references = {os.path.realpath(one.copy.path) for one in self.wishes if one.copy.is_reference}
+        references = {
+            os.path.realpath(one.copy.path) for one in self.wishes if one.copy.is_reference
+        }
         for wish in self.wishes:
             name = str(wish.copy.path.relative_to(self.album.folder))
             may_go = wish.is_plain and not wish.is_kept and wish.group not in self.shaken

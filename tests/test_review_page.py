@@ -360,9 +360,14 @@ def test_axe_finds_nothing(
     page.wait_for_selector(".samples li")
     looks["rules"] = found_by_axe(page)
     page.keyboard.press("Escape")
-    page.set_viewport_size({"width": 1280, "height": 820})
+    page.keyboard.press("p")
+    page.wait_for_selector(".scroll")
+    looks["what would go"] = found_by_axe(page)
+    page.keyboard.press("Escape")
     page.locator(".card").nth(2).locator(".buttons button").first.click()
     page.wait_for_selector("#facts tr.differs")
+    looks["group on a phone"] = found_by_axe(page)
+    page.set_viewport_size({"width": 1280, "height": 820})
     looks["group"] = found_by_axe(page)
     context.close()
     assert not any(looks.values()), looks
@@ -383,10 +388,13 @@ def test_a_phone_scrolls_down_only_and_decides_by_touch(
     assert page.evaluate(width) <= SMALL["width"]
     page.locator(".card").nth(1).locator(".buttons button").first.tap()
     assert shown(page) == 2
+    assert page.evaluate("scrollY") == 0
     page.wait_for_selector("#facts tr.differs")
     assert page.evaluate(width) <= SMALL["width"]
+    page.evaluate("scrollTo(0, 1000)")
     page.locator("[data-do=keep-all]").tap()
     until(page, "location.hash === '#group-3'")
+    assert page.evaluate("scrollY") == 0
     assert state_of(client, 2) == "decided"
     context.close()
 
@@ -400,6 +408,10 @@ def test_a_screen_reader_is_told_photos_and_decisions(page: Page) -> None:
     assert first.get_attribute("aria-label") == (
         "photo 1 of 4, photo-00002-0.jpg, 240 × 160, kept by advice"
     )
+    copies = page.locator('.card[data-group="3"] .frame').evaluate_all(
+        "all => all.slice(1, 3).map((frame) => frame.ariaLabel.split(', ').slice(3).join(', '))"
+    )
+    assert copies == ["re-encoded, can go", "cropped, wants a look"]
     page.locator('.card[data-group="3"]').get_by_role("button", name="Compare").click()
     until(page, "document.getElementById('live').textContent === 'Group 3, 4 photos, undecided'")
     assert page.evaluate("document.activeElement.id") == "group-title"
@@ -416,7 +428,7 @@ def test_everything_is_done_without_a_mouse(page: Page, client: Client) -> None:
     assert page.evaluate("document.activeElement.closest('.card').dataset.group") == "1"
 
 
-def test_a_dropped_picture_asks_for_its_copies(
+def test_why_a_chosen_picture_cannot_be_looked_for_is_said(
     client: Client, entered: tuple[Client, BrowserContext]
 ) -> None:
     page = opened(entered[1], client)
