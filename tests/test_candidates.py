@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from dupfind.copies import candidates
 from dupfind.copies.candidates import find_candidates, nearest_pairs
+from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
 from dupfind.copies.local_index import index_local
 from dupfind.errors import CalibrationError
 from dupfind.matching.sketch import Sketch, draw_sketch, empty_sketch
@@ -185,3 +187,21 @@ def test_signals_are_those_of_a_loop() -> None:
         turned = [np.rot90(t, n) for t in (thumbs[a], thumbs[a][:, ::-1]) for n in range(4)]
         best = max(abs(float(np.corrcoef(t.ravel(), thumbs[b].ravel())[0, 1])) for t in turned)
         assert signals[row, 9] == pytest.approx(-np.log(1.02 - best), abs=0.02)
+
+
+def test_kept_candidates_come_back_or_not_at_all(tmp_path: Path) -> None:
+    pairs = np.stack([np.arange(40), np.arange(40) + 1], axis=1)
+    keep_candidates(tmp_path, candidates.Candidates(pairs, pairs[:3]), ["model", "photos"])
+    kept = kept_candidates(tmp_path, ["model", "photos"])
+    assert kept is not None
+    assert (kept.promising.tolist(), kept.other.tolist()) == (pairs.tolist(), pairs[:3].tolist())
+    assert kept_candidates(tmp_path, ["model", "photo", "s"]) is None
+    assert kept_candidates(tmp_path / "elsewhere", ["model", "photos"]) is None
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    whole = file.read_bytes()
+    for place in range(len(whole)):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        assert kept_candidates(tmp_path, ["model", "photos"]) is None
+    for size in range(len(whole)):
+        file.write_bytes(whole[:size])
+        assert kept_candidates(tmp_path, ["model", "photos"]) is None

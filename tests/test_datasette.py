@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ def get(served: Any, address: str) -> Any:
         await served.invoke_startup()
         return await served.client.get(address)
 
-    answer = asyncio.run(ask())
+    # In a thread of its own: a browser of another test may keep a loop running in this one.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        answer = thread.submit(asyncio.run, ask()).result()
     assert answer.status_code == 200, answer.text
     return answer
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dupfind.acts import PlannedRemoval
+from dupfind.errors import PhotoError
 from dupfind.records import Photo, Reason
 from dupfind.reports.words import readable_bytes, relation_name, safe_name
 from dupfind.review.describe import VERSION_DIGITS, shown_folder
@@ -14,9 +15,17 @@ _MOST_LINES = 2000
 
 
 def found_matches(desk: Desk, file: Path) -> list[dict[str, Any]]:
-    """Return the photos nearest to a picture, each with the group that it is in."""
+    """Return the photos nearest to a picture, each with the group that it is in.
+
+    Raises:
+        PhotoError: It cannot be read; the words do not name our temporary file.
+    """
+    try:
+        matches = desk.deeds.find(file)
+    except PhotoError as error:
+        raise PhotoError(str(error).replace(os.fspath(file), "the picture")) from error
     found = []
-    for match in desk.deeds.find(file):
+    for match in matches:
         photo = match.photo
         found.append(
             {

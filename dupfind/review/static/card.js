@@ -4,10 +4,12 @@ import { button, certainty, make, number, plural } from "./dom.js";
 import { picture } from "./api.js";
 
 const SHOWN = 12;
+const VERDICTS = { remove: "to remove", keep: "keep" };
+const ADVICE = { remove: "can go", look: "wants a look" };
 export const STATES = { open: "", later: "Later", decided: "Decided" };
 
 export function nameOfPhoto(member, place, all) {
-  const verdict = member.verdict === "remove" ? "to remove" : member.verdict === "keep" ? "keep" : member.keep ? "kept by advice" : member.badge;
+  const verdict = VERDICTS[member.verdict] ?? (member.keep ? "kept by advice" : `${member.badge}, ${ADVICE[member.advice]}`);
   return `photo ${place + 1} of ${all}, ${member.name}, ${member.width} × ${member.height}, ${verdict}`;
 }
 
@@ -32,6 +34,7 @@ function photo(group, member, place, open) {
     opener,
     make("span", { className: "badge" }, member.badge),
     member.keep ? null : make("span", { className: "sure" }, certainty(member.probability)),
+    member.advice === "remove" && !member.reference ? make("span", { className: "can-go" }, "can go") : null,
     member.removedBefore ? make("span", { className: "badge back" }, "you removed it " + member.removedBefore.slice(0, 10)) : null,
     make("span", { className: "named" }, member.name),
     make("span", { className: "facts" }, `${member.width} × ${member.height} · ${member.bytesText}`),

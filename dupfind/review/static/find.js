@@ -11,7 +11,9 @@ async function find(file) {
   const asked = make("img", { alt: "The picture asked for", className: "asked" });
   const address = URL.createObjectURL(file);
   asked.src = address;
-  asked.addEventListener("error", () => asked.remove(), { once: true });
+  // Hidden, not taken out: it is put in again with the answer.
+  asked.addEventListener("error", () => { asked.hidden = true; });
+  asked.addEventListener("load", () => URL.revokeObjectURL(address));
   openDialog("Find a picture", "find", asked, make("p", { className: "quiet" }, "Looking for " + file.name + "…"));
   const found = await trying(() => send("/api/query", file));
   if (!found) {

@@ -35,7 +35,10 @@ export function showGroup(group, photo = null) {
   showPair();
   prefetch();
   // Else a key would press the button of the group before once more.
-  if (!same) byId("group-title").focus({ preventScroll: true });
+  if (!same) {
+    byId("group-title").focus({ preventScroll: true });
+    scrollTo(0, 0); // on a phone one had scrolled down, to the card or to the words
+  }
   say(`Group ${group.id}, ${plural(group.members.length, "photo")}, ${STATES[group.state] || "undecided"}`);
 }
 

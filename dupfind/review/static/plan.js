@@ -14,7 +14,7 @@ export async function showPlan(open) {
   const rows = plan.going.map((one) => make("tr", {}, make("td", {}, one.path), make("td", {}, one.kept), make("td", {}, one.why), make("td", { className: "number" }, one.bytesText),
     make("td", {}, one.group ? make("button", { type: "button", className: "plain", onclick: () => open(one.group, one.photo), "aria-label": "Look at group " + one.group }, "Look") : "")));
   const content = [make("p", { className: "counts" }, words),
-    make("p", { className: "quiet" }, "This page touches no file. ", make("code", {}, "dupfind apply"), " shows this plan and asks; ", make("code", {}, "dupfind undo"), " takes it back.")];
+    make("p", { className: "quiet" }, "This page touches no file. ", make("code", {}, "dupfind apply"), " shows this plan, with ", make("code", {}, "--yes"), " it does it; ", make("code", {}, "dupfind undo"), " takes it back.")];
   if (rows.length) content.push(table(["Goes", "Stays", "Why", "Frees", "Group"], rows));
   if (plan.photos > rows.length) content.push(make("p", { className: "quiet" }, `and ${number(plan.photos - rows.length)} more`));
   if (plan.leftAloneTotal) {
