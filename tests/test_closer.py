@@ -238,7 +238,7 @@ def test_a_series_of_look_alikes_needs_more_evidence_than_a_pair_alone() -> None
     series = [(a, b) for a in range(6) for b in range(a + 1, 6)]
     rows = np.array([*series, (6, 7)])
     shares = shares_by_series(np.zeros(len(rows)), rows, np.full(len(rows), 0.9))
-    assert shares[:-1].max() < 0.25
+    assert shares[:-1].max() < 0.35
     assert shares[-1] == pytest.approx(0.9)
 
 

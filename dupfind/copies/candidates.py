@@ -13,6 +13,7 @@ from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
 from dupfind.progress import OnDone
 
 SURE = 3.0  # first log odds from which on a pair is proven without a second score
+FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
 
 
@@ -66,13 +67,14 @@ def _worth_a_proof(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the pairs that pass both scores, and the first score of each.
 
-    The sketches of the surest need no second look: they pass.
+    The surest need no second score, and soft pictures can have none: their keypoints are too few to agree.
     """
     worth = shipped_worth()
     signals = worth_signals(pairs, votes, local.table.thumbs, vectors)
     odds = worth.first.log_odds(signals)
     keep = odds >= worth.first.cut
-    unsure = np.flatnonzero(keep & (odds < SURE))
+    keypoints = np.diff(local.table.start)[pairs].min(axis=1)
+    unsure = np.flatnonzero(keep & (odds < SURE) & (keypoints >= FEWEST_KEYPOINTS))
     beside = beside_signals(compare_sketches(local.table, pairs[unsure]))
     second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
     keep[unsure] = second >= worth.second.cut
