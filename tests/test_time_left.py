@@ -57,6 +57,15 @@ def test_the_bar_never_goes_back_and_ends_full() -> None:
     assert run.time.share() == pytest.approx(1.0)
 
 
+def test_what_a_phase_had_done_when_it_began_is_no_speed() -> None:
+    run = Run()
+    run.time.note(Step("prove", 64, 640))
+    assert run.time.rate is None
+    run.now_s = 8.0
+    run.time.note(Step("prove", 144, 640))
+    assert run.time.rate == pytest.approx(10.0)
+
+
 def test_nothing_is_told_before_anything_is_known() -> None:
     time = TimeLeft(INDEX)
     assert time.seconds() is None

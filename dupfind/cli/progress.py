@@ -72,13 +72,18 @@ class ProgressDisplay:
         )
 
     def _line(self, step: Step) -> str:
-        return f"{words_of(step)} ({self._rest()})"
+        rest = self._rest()
+        return f"{words_of(step)} ({rest})" if rest else words_of(step)
 
     def _rest(self) -> str:
-        """Say how fast it goes and how long it will go on, until the run is over."""
+        """Say how fast it goes and how long it will go on, as far as that is known."""
         rate, left = self._time.rate, self._time.seconds()
-        speed = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
-        return speed if left is None else f"{speed}, {_duration(left)} left"
+        known = []
+        if rate is not None:
+            known.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+        if left is not None:
+            known.append(f"{_duration(left)} left")
+        return ", ".join(known)
 
 
 def _bar() -> Progress:
