@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,7 @@ from library_helpers import save_small_model, unprivileged
 from matching_helpers import FILLERS, edited, photo
 
 from dupfind import Library
+from dupfind.copies.kept import PROVERS, code_version
 from dupfind.options import ClusterOptions, IndexOptions
 from dupfind.records import Level
 from dupfind.store.pair_cache import PairCache
@@ -194,6 +196,27 @@ def test_another_version_of_the_prover_proves_anew(
         "clues-another",
         "order-another",
     }
+
+
+@pytest.mark.parametrize("file", ["prover.py", "judge.json"])
+def test_another_prover_or_another_table_beside_it_is_another_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    versions = []
+    for place, text in enumerate("112"):
+        package = f"made_{Path(file).stem}_{place}"
+        (tmp_path / package).mkdir()
+        for name in ("__init__.py", "prover.py", "judge.json"):
+            (tmp_path / package / name).write_text(text if name == file else "0")
+        versions.append(code_version(package))
+    first, again, changed = versions
+    assert first == again != changed
+
+
+def test_the_shipped_judge_is_part_of_the_version() -> None:
+    tables = {file.name for file in resources.files(PROVERS[0]).iterdir()}
+    assert {"judge.json", "worth.json", "origin.json"} <= tables
 
 
 def test_a_model_of_another_kind_does_not_make_proofs_anew(

@@ -55,7 +55,7 @@ def test_what_is_kept_is_only_a_cache(tmp_path: Path, small_model: Path) -> None
     library, _ = cluster_album(tmp_path, {Path(n).stem: square(n) for n in NAMES}, small_model)
     kept = library.paths.index / "local"
     assert {path.name for path in kept.iterdir()} == {
-        "candidates.npz",
+        "candidates",
         "manifest.json",
         "owners.npz",
         "vectors.faiss",

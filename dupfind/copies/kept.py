@@ -33,14 +33,18 @@ from dupfind.store.store import Store
 
 PROVERS = ("dupfind.matching", "dupfind.photos")
 _DIGEST_BYTES = 8
+# The tables beside the code (the judge, the worth of a proof, ...) decide as much as the code does.
+_DECIDING = (".py", ".json")
 
 
 @cache
 def code_version(*packages: str) -> str:
-    """Return what changes with the code of packages: what other code made is made anew."""
+    """Return what changes with the code of packages or its tables: what others made is made anew."""
     digest = hashlib.sha256(f"{__version__} {FEATURES_KIND}".encode())
     for package in packages:
-        files = [file for file in resources.files(package).iterdir() if file.name.endswith(".py")]
+        files = [
+            file for file in resources.files(package).iterdir() if file.name.endswith(_DECIDING)
+        ]
         for file in sorted(files, key=lambda file: file.name):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -6,7 +6,6 @@ What is kept is a cache: missing, damaged or of other photos, the candidates are
 import hashlib
 import io
 import logging
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from dupfind.copies.kept import code_version
 from dupfind.copies.local_index import KEPT_FOLDER
 from dupfind.system import write_whole
 
-FILE = "candidates.npz"
+FILE = "candidates"
+_CHECK_BYTES = 32
 _FINDERS = ("dupfind.matching", "dupfind.copies", "dupfind.index")
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,10 @@ def keep_candidates(folder: Path, found: Candidates, made_of: Iterable[str]) -> 
         promising=found.promising.astype(np.int32),
         other=found.other.astype(np.int32),
     )
+    data, file = buffer.getvalue(), folder / KEPT_FOLDER / FILE
     try:
-        write_whole(folder / KEPT_FOLDER / FILE, buffer.getvalue())
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, hashlib.sha256(data).digest() + data)
     except OSError as error:
         log.info("the candidates are not kept in %s (%s)", folder, error)
 
@@ -48,12 +50,17 @@ def keep_candidates(folder: Path, found: Candidates, made_of: Iterable[str]) -> 
 def kept_candidates(folder: Path, made_of: Iterable[str]) -> Candidates | None:
     """Return what ``keep_candidates`` wrote for the same ``made_of``; None without one."""
     try:
-        with np.load(folder / KEPT_FOLDER / FILE, allow_pickle=False) as arrays:
-            if not np.array_equal(arrays["made_of"], _digest(made_of)):
-                return None
-            return Candidates(*(arrays[name].astype(np.int64) for name in ("promising", "other")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        data = (folder / KEPT_FOLDER / FILE).read_bytes()
+    except OSError:
         return None
+    check, data = data[:_CHECK_BYTES], data[_CHECK_BYTES:]
+    # Damaged arrays fail in many ways, or not at all: nothing is read that is not what was written.
+    if check != hashlib.sha256(data).digest():
+        return None
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        if not np.array_equal(arrays["made_of"], _digest(made_of)):
+            return None
+        return Candidates(*(arrays[name].astype(np.int64) for name in ("promising", "other")))
 
 
 def _digest(made_of: Iterable[str]) -> NDArray[np.uint8]:
