@@ -3,12 +3,12 @@
     python benchmarks/fit_candidates.py basis PHOTOS
     python benchmarks/make_set.py PHOTOS ALBUM --originals 200 --edits 9 --distractors 800
     python benchmarks/fit_candidates.py examples ALBUM -o one.npz
-    python benchmarks/fit_candidates.py score one.npz two.npz [--cut-recall 0.9983] [--measure]
+    python benchmarks/fit_candidates.py score one.npz two.npz [--measure]
 
 The first learns the main directions of keypoint descriptors (dupfind/matching/sketch.npz). The third proves
 the copies of a made album: those that a proof finds are examples of what is worth one, pairs of different
-photos are not. The last learns the score (dupfind/matching/worth.json) and prints for each album, by folds
-of photos that it was not learned on, what share of the former the cut keeps and how many proofs a photo the
+photos are not. The last learns the two scores (dupfind/matching/worth.json) and prints for each album, by folds
+of photos that they were not learned on, what share of the former the cuts keep and how many proofs a photo the
 latter cost.
 """
 
@@ -16,7 +16,7 @@ import csv
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from dupfind import Library
-from dupfind.copies.candidates import pairs_of
+from dupfind.copies.candidates import SURE, pairs_of
 from dupfind.copies.contents import load_contents
 from dupfind.copies.kept import open_kept
 from dupfind.copies.local_index import index_local
@@ -38,7 +38,16 @@ from dupfind.matching.calibrate import shipped_calibration
 from dupfind.matching.features import CONTRAST_THRESHOLD
 from dupfind.matching.pairs import CANDIDATES
 from dupfind.matching.sketch import SKETCH_KEYPOINTS, SKETCH_PX, learn_basis
-from dupfind.matching.worth import Worth, shipped_worth, worth_signals
+from dupfind.matching.voting import compare_sketches
+from dupfind.matching.worth import (
+    BESIDE_SIGNALS,
+    WORTH_SIGNALS,
+    Scores,
+    Worth,
+    beside_signals,
+    shipped_worth,
+    worth_signals,
+)
 from dupfind.photos.decode import decode
 
 HOME = Path(__file__).parent.parent / "dupfind" / "matching"
@@ -104,35 +113,63 @@ def examples(album: Path, output: Path) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--cut-recall", default=0.9983, help="Share of the proven copies that the cut keeps.")
-@click.option("--measure", is_flag=True, help="Learn nothing: measure the shipped score.")
-def score(files: tuple[Path, ...], cut_recall: float, measure: bool) -> None:
-    """Learn the score."""
+@click.option("--first-recall", default=0.9987, help="Share of proven copies the first cut keeps.")
+@click.option("--second-recall", default=0.9992, help="Share of those that the second cut keeps.")
+@click.option("--measure", is_flag=True, help="Learn nothing: measure the shipped scores.")
+def score(
+    files: tuple[Path, ...], first_recall: float, second_recall: float, measure: bool
+) -> None:
+    """Learn the scores."""
     albums = [Examples(**np.load(file)) for file in files]
-    signals = np.concatenate([album.signals for album in albums]).astype(np.float64)
-    is_copy = np.concatenate([album.is_copy for album in albums])
-    fold = np.concatenate([album.fold for album in albums])
-    learned = shipped_worth() if measure else fit(signals, is_copy)
-    odds = learned.log_odds(signals.astype(np.float32))
-    if not measure:
-        for held_out in range(FOLDS):
-            out = fold == held_out
-            odds[out] = fit(signals[~out], is_copy[~out]).log_odds(signals[out].astype(np.float32))
-        cut = float(np.quantile(odds[is_copy], 1 - cut_recall))
-        learned = Worth(learned.weights, learned.bias, cut)
-        text = json.dumps(learned.to_json(), indent=1) + "\n"
+    signals, is_copy, fold = (
+        np.concatenate([getattr(album, name) for album in albums])
+        for name in ("signals", "is_copy", "fold")
+    )
+    if measure:
+        scores = shipped_worth()
+        first, second = (
+            worth.log_odds(signals[:, : len(worth.signals)])
+            for worth in (scores.first, scores.second)
+        )
+    else:
+        one, first = learned(WORTH_SIGNALS, signals, is_copy, fold, first_recall)
+        near = first >= one.cut
+        both = (*WORTH_SIGNALS, *BESIDE_SIGNALS)
+        second = np.full(len(signals), -np.inf)
+        two, second[near] = learned(both, signals[near], is_copy[near], fold[near], second_recall)
+        scores = Scores(one, two)
+        text = json.dumps(scores.to_json(), indent=1) + "\n"
         (HOME / "worth.json").write_text(text, encoding="utf-8")
-    print(json.dumps(learned.to_json(), indent=1))
     start = 0
     for file, found in zip(files, albums, strict=True):
         rows = slice(start, start + len(found.is_copy))
         start = rows.stop
-        report(file.name, found, odds[rows], learned.cut)
+        passing = first[rows] >= scores.first.cut
+        report(f"{file.name}, first", found, passing)
+        sure = first[rows] >= SURE
+        report(f"{file.name}, both", found, passing & (sure | (second[rows] >= scores.second.cut)))
 
 
-def report(name: str, found: Examples, odds: NDArray[np.float64], cut: float) -> None:
-    """Print what the cut keeps of an album."""
-    kept, copies = odds >= cut, found.is_copy
+def learned(
+    names: tuple[str, ...],
+    signals: NDArray[np.float32],
+    is_copy: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    recall: float,
+) -> tuple[Worth, NDArray[np.float64]]:
+    """Return a score of the named (first) signals, and the log odds by folds it was not learned on."""
+    used = signals[:, : len(names)].astype(np.float64)
+    odds = np.empty(len(used))
+    for held_out in range(FOLDS):
+        out = fold == held_out
+        odds[out] = fit(names, used[~out], is_copy[~out]).log_odds(used[out].astype(np.float32))
+    cut = float(np.quantile(odds[is_copy], 1 - recall))
+    return replace(fit(names, used, is_copy), cut=cut), odds
+
+
+def report(name: str, found: Examples, kept: NDArray[np.bool_]) -> None:
+    """Print what is kept of an album."""
+    copies = found.is_copy
     print(
         f"{name}: {kept[copies].mean() if copies.any() else 1:.4f} of {copies.sum()} proven copies kept, "
         f"{kept[~copies].sum() / found.photos:.3f} other proofs a photo"
@@ -164,7 +201,12 @@ def examples_of(album: Path) -> Examples:
                 votes = local.votes()
                 _, near = self_join(contents.vectors, CANDIDATES)
                 pairs = pairs_of(votes, near, len(contents.first))
-                signals = worth_signals(pairs, votes, local.table.thumbs, contents.vectors)
+                signals = np.column_stack(
+                    [
+                        worth_signals(pairs, votes, local.table.thumbs, contents.vectors),
+                        beside_signals(compare_sketches(local.table, pairs)),
+                    ]
+                )
                 same = np.array([labels[a]["group_id"] == labels[b]["group_id"] for a, b in pairs])
                 shown = np.array([_shown(labels[a], labels[b], neutral) for a, b in pairs])
                 proven = list(prover.prove(pairs[same]))
@@ -190,7 +232,7 @@ def _shown(a: dict[str, str], b: dict[str, str], neutral: set[frozenset[str]]) -
     return frozenset((a["path"], b["path"])) in neutral
 
 
-def fit(signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Worth:
+def fit(names: tuple[str, ...], signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Worth:
     """Fit a logistic regression without negative weights; copies and others weigh alike."""
     deviation = np.maximum(signals.std(axis=0), 1e-6)
     design = np.column_stack([signals / deviation, np.ones(len(signals))])
@@ -205,7 +247,7 @@ def fit(signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Worth:
 
     bounds: Sequence[tuple[float | None, None]] = [*[(0.0, None)] * signals.shape[1], (None, None)]
     found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Worth(tuple((found[:-1] / deviation).tolist()), float(found[-1]), 0.0)
+    return Worth(names, tuple((found[:-1] / deviation).tolist()), float(found[-1]), 0.0)
 
 
 if __name__ == "__main__":

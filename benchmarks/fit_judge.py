@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from make_chains import chain_of
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
 from sklearn.model_selection import cross_val_predict
 
 from dupfind.errors import PhotoError
@@ -56,6 +56,7 @@ MILD = (
     "webp",
     "sharpen",
 )
+GROWTHS, TREES, SEED = 5, 200, 20210429
 SOFT = ("gradient", "landscape")
 NO_OTHER = ("pan",)  # two crops of one picture: told by what each lacks, not by a look
 
@@ -260,14 +261,21 @@ def fit(files: tuple[Path, ...], output: str) -> None:
     is_copy = np.concatenate([is_copy, np.zeros(len(between), bool)])
     # Copies and others count alike; the log odds are those of an even mixture.
     weight = np.where(is_copy, 0.5 / is_copy.mean(), 0.5 / (1 - is_copy.mean()))
-    grower = HistGradientBoostingClassifier(
-        max_depth=4,
-        max_iter=200,
-        learning_rate=0.08,
-        monotonic_cst=list(LOOK_SIGNALS.values()),
-        l2_regularization=1.0,
-        min_samples_leaf=15,
-        random_state=20210429,
+    # The mean of several growths: one alone turns on which examples it happened to see.
+    grower = BaggingClassifier(
+        HistGradientBoostingClassifier(
+            max_depth=4,
+            max_iter=TREES,
+            learning_rate=0.08,
+            monotonic_cst=list(LOOK_SIGNALS.values()),
+            l2_regularization=1.0,
+            min_samples_leaf=15,
+            random_state=SEED,
+        ),
+        GROWTHS,
+        max_samples=0.8,
+        bootstrap=True,
+        random_state=SEED,
     )
     scores = cross_val_predict(
         grower, signals, is_copy, cv=5, method="decision_function", params={"sample_weight": weight}
@@ -299,12 +307,11 @@ def halfway(copies: NDArray[np.float64], apart: NDArray[np.float64]) -> NDArray[
 
 
 def as_judge(
-    grower: HistGradientBoostingClassifier,
-    copy_scores: NDArray[np.float64],
-    other_scores: NDArray[np.float64],
+    grower: BaggingClassifier, copy_scores: NDArray[np.float64], other_scores: NDArray[np.float64]
 ) -> Judge:
     """Write the grown trees as plain arrays, padded to one number of nodes."""
-    trees = [stage[0].nodes for stage in grower._predictors]
+    trees = [stage[0].nodes for grown in grower.estimators_ for stage in grown._predictors]
+    growths = len(grower.estimators_)
     width = max(len(nodes) for nodes in trees)
     shape = (len(trees), width)
     feature, left, right = (np.full(shape, -1, np.int64) for _ in range(3))
@@ -316,8 +323,8 @@ def as_judge(
         threshold[row, place] = np.where(leaf, 0, nodes["num_threshold"])
         left[row, place] = np.where(leaf, 0, nodes["left"])
         right[row, place] = np.where(leaf, 0, nodes["right"])
-        value[row, place] = nodes["value"]
-    bias = float(np.ravel(grower._baseline_prediction)[0])
+        value[row, place] = nodes["value"] / growths
+    bias = float(np.mean([np.ravel(grown._baseline_prediction)[0] for grown in grower.estimators_]))
     return Judge(feature, threshold, left, right, value, bias, copy_scores, other_scores)
 
 

@@ -16,8 +16,8 @@ from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
 from dupfind.copies.local_index import index_local
 from dupfind.errors import CalibrationError
 from dupfind.matching.sketch import Sketch, draw_sketch, empty_sketch
-from dupfind.matching.voting import SketchTable
-from dupfind.matching.worth import Worth, shipped_worth, worth_signals
+from dupfind.matching.voting import SketchTable, compare_sketches
+from dupfind.matching.worth import Scores, shipped_worth, worth_signals
 
 NAMES = (
     "astronaut.png",
@@ -135,13 +135,37 @@ def test_photos_without_keypoints_are_no_trouble(count: int) -> None:
 
 
 def test_no_sign_of_a_copy_makes_a_pair_less_promising() -> None:
-    assert min(shipped_worth().weights) >= 0
+    scores = shipped_worth()
+    assert min((*scores.first.weights, *scores.second.weights)) >= 0
 
 
-def test_a_score_of_another_version_is_refused() -> None:
-    values = shipped_worth().to_json() | {"signals": ["other"]}
+@pytest.mark.parametrize("change", [{"version": 1}, {"second": {"signals": ["other"]}}])
+def test_a_score_of_another_version_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(CalibrationError, match="another version"):
-        Worth.from_json(values)
+        Scores.from_json(shipped_worth().to_json() | change)
+
+
+@ALTERATIONS
+def test_sketches_of_copies_agree_beside_each_other_and_others_hardly_do(
+    alter: Callable[[Pixels], Pixels],
+) -> None:
+    table = with_copy(alter(photo("coffee.png")))
+    pairs = np.array([(row, COPY) for row in range(COPY)])
+    found = compare_sketches(table, pairs)
+    own = NAMES.index("coffee.png")
+    others = np.arange(COPY) != own
+    assert found.support[own] > 2 * found.support[others].max()
+    assert found.agreeing[own] > found.agreeing[others].max()
+    assert found.closeness[own] > 0.8
+    alone = compare_sketches(table, pairs[own : own + 1])  # the same whatever is beside it
+    assert alone.support == pytest.approx(found.support[own : own + 1], rel=1e-5)
+
+
+def test_nothing_agrees_without_keypoints() -> None:
+    table = SketchTable.of([empty_sketch(), empty_sketch(), draw_sketch(photo("coffee.png"))])
+    found = compare_sketches(table, np.array([(0, 1), (0, 2)]))
+    assert found.support.tolist() == [0.0, 0.0]
+    assert len(compare_sketches(table, np.zeros((0, 2), np.int64)).support) == 0
 
 
 def test_signals_are_those_of_a_loop() -> None:

@@ -162,6 +162,16 @@ def test_a_crop_settles_nothing_between_what_it_was_cut_from() -> None:
     assert settling.scores[2] == -6.0
 
 
+@pytest.mark.parametrize(("by_hub", "settled"), [(9.0, 9.0), (3.0, -6.0)])
+def test_what_a_look_told_apart_is_mended_only_by_a_hub_that_is_surer(
+    by_hub: float, settled: float
+) -> None:
+    settling = Settling(looked_pairs([(0, 1), (0, 2), (1, 2)]))
+    settling.record([2], [-6.0])
+    settling.record([0, 1], [by_hub, 9.0])
+    assert settling.scores[2] == settled
+
+
 def test_photos_told_apart_share_no_group_though_both_are_copies_of_a_third() -> None:
     edges = Edges(
         np.array([0, 0]), np.array([1, 2]), np.array([0.99, 0.98]), np.array([-1, -1]), np.ones(2)
@@ -213,6 +223,12 @@ def test_pairs_that_their_proof_doubted_do_not_lower_the_others() -> None:
     assert doubted < 0.1
 
 
+def test_a_few_pairs_that_their_proof_doubted_do_not_vouch_for_each_other() -> None:
+    scores = np.full(6, 4.0)
+    assert shares_by_crowd(scores, np.ones(6, bool)).min() > 0.8
+    assert shares_by_crowd(scores, np.zeros(6, bool)).max() <= 0.3
+
+
 def test_few_pairs_say_little_of_the_share() -> None:
     assert estimate_share(np.zeros(0)) == 0.5
     assert estimate_share(np.array([3.0])) < 0.75
@@ -221,8 +237,8 @@ def test_few_pairs_say_little_of_the_share() -> None:
 def test_a_series_of_look_alikes_needs_more_evidence_than_a_pair_alone() -> None:
     series = [(a, b) for a in range(6) for b in range(a + 1, 6)]
     rows = np.array([*series, (6, 7)])
-    shares = shares_by_series(np.full(len(rows), 1.5), rows, np.full(len(rows), 0.9))
-    assert shares[:-1].max() < 0.25
+    shares = shares_by_series(np.zeros(len(rows)), rows, np.full(len(rows), 0.9))
+    assert shares[:-1].max() < 0.35
     assert shares[-1] == pytest.approx(0.9)
 
 

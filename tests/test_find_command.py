@@ -39,7 +39,7 @@ def test_it_shows_the_groups_and_says_what_to_do_next(album: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("3 photos found: 3 new, 0 changed")
     assert "keep  0.png" in result.stdout
-    assert "look  small.jpg" in result.stdout
+    assert "copy  small.jpg" in result.stdout
     assert "1 group, 1 copy among 3 photos" in result.stdout
     page = f"Next: dupfind report --format html -o report.html --library {library}"
     assert result.stdout.splitlines()[-1].startswith(page)

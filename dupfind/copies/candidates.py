@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from dupfind.copies.local_index import LocalIndex
 from dupfind.index import self_join
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
-from dupfind.matching.voting import Votes
-from dupfind.matching.worth import shipped_worth, worth_signals
+from dupfind.matching.voting import Votes, compare_sketches
+from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
 from dupfind.progress import OnDone
 
+SURE = 3.0  # first log odds from which on a pair is proven without a second score
+FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
 
 
@@ -52,15 +54,31 @@ def find_candidates(
     if photos < FEW:
         return Candidates(nearest, none)
     pairs = pairs_of(votes, near, photos)
-    worth = shipped_worth()
-    odds = worth.log_odds(worth_signals(pairs, votes, local.table.thumbs, vectors))
-    keep = odds >= worth.cut
-    kept, scores = pairs[keep], odds[keep].astype(np.float32)
+    kept, scores = _worth_a_proof(pairs, votes, local, vectors)
     best = unique_pairs(strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k))
     # Among many look-alikes the nearest by either source alone may be the copy.
     hopeless = _without(nearest, kept, photos)
     promising = np.unique(np.concatenate([best, _without(nearest, hopeless, photos)]), axis=0)
     return Candidates(promising, hopeless)
+
+
+def _worth_a_proof(
+    pairs: NDArray[np.int64], votes: Votes, local: LocalIndex, vectors: NDArray[np.float16]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the pairs that pass both scores, and the first score of each.
+
+    The surest need no second score, and soft pictures can have none: their keypoints are too few to agree.
+    """
+    worth = shipped_worth()
+    signals = worth_signals(pairs, votes, local.table.thumbs, vectors)
+    odds = worth.first.log_odds(signals)
+    keep = odds >= worth.first.cut
+    keypoints = np.diff(local.table.start)[pairs].min(axis=1)
+    unsure = np.flatnonzero(keep & (odds < SURE) & (keypoints >= FEWEST_KEYPOINTS))
+    beside = beside_signals(compare_sketches(local.table, pairs[unsure]))
+    second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
+    keep[unsure] = second >= worth.second.cut
+    return pairs[keep], odds[keep].astype(np.float32)
 
 
 def nearest_pairs(

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from dupfind.errors import CalibrationError
 from dupfind.matching.verify import Proof
@@ -324,6 +323,8 @@ def _logistic_fit(
     centre: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return weights and bias of a bounded logistic regression, (columns + 1,)."""
+    from scipy.optimize import minimize  # here: slow to load, and queries never fit anything
+
     full = np.column_stack([design, np.ones(len(design))])
     middle = np.zeros(full.shape[1]) if centre is None else centre
     pull = np.full(full.shape[1], penalty)

@@ -5,7 +5,7 @@ database or model.
 """
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from dupfind.matching.calibrate import (
     CONFIDENCE,
@@ -73,6 +73,6 @@ def _precision(recall: float, false_rate: float, prior: float) -> float:
 def _interval(count: int, total: int) -> tuple[float, float]:
     """Return the Clopper-Pearson interval of a rate at ``CONFIDENCE``."""
     tail = (1 - CONFIDENCE) / 2
-    low = float(beta.ppf(tail, count, total - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
+    low = float(betaincinv(count, total - count + 1, tail)) if count else 0.0
+    high = float(betaincinv(count + 1, total - count, 1 - tail)) if count < total else 1.0
     return low, high

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from dupfind.matching.calibrate import CONFIDENCE, Expectation
 from dupfind.matching.judge import Judge
@@ -62,7 +62,7 @@ def promise(judge: Judge, crowd: Crowd, *, cut: float) -> Expectation:
     recall = float((1 - _below(judge.copy_scores, needed)).mean()) if len(odds) else 0.0
     expected = min(
         float((1 - probabilities(odds[is_taken])).sum()),
-        _passing(judge, needed[~is_taken], crowd.scores[~is_taken]),
+        _passing(judge, needed[~is_taken], crowd.scores[~is_taken], odds[~is_taken]),
     )
     high = _highest_rate(judge, needed[~is_taken] if refused else needed)
     passing = high * refused / max(1 - high, 1e-6)
@@ -72,7 +72,12 @@ def promise(judge: Judge, crowd: Crowd, *, cut: float) -> Expectation:
     return Expectation(cut, precision, least, 1.0, recall)
 
 
-def _passing(judge: Judge, needed: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
+def _passing(
+    judge: Judge,
+    needed: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    odds: NDArray[np.float64],
+) -> float:
     """Return how many look-alikes are to be expected among the pairs taken, from those just refused.
 
     Where a collection's look-alikes are so clear that none comes near, none passes; of the examples it is known
@@ -82,12 +87,14 @@ def _passing(judge: Judge, needed: NDArray[np.float64], scores: NDArray[np.float
         judge: With the scores of its examples.
         needed: (n,) the scores from which on each refused pair would have been taken.
         scores: (n,) of the refused pairs.
+        odds: (n,) in this collection: a refused pair that is likely a copy says little of look-alikes.
     """
-    near = needed[scores >= needed - NEAR]
+    is_near = scores >= needed - NEAR
+    near, is_other = needed[is_near], 1 - probabilities(odds[is_near])
     known = judge.other_scores
     passing = len(known) - np.searchsorted(known, near)
     beside = np.searchsorted(known, near) - np.searchsorted(known, near - NEAR)
-    return float(((passing + 0.5) / (beside + 1.0)).sum())
+    return float((is_other * (passing + 0.5) / (beside + 1.0)).sum())
 
 
 def _highest_rate(judge: Judge, needed: NDArray[np.float64]) -> float:
@@ -96,7 +103,7 @@ def _highest_rate(judge: Judge, needed: NDArray[np.float64]) -> float:
     if not total or not len(needed):
         return 0.0
     wrong = total * float((1 - _below(judge.other_scores, needed)).mean())
-    return float(beta.ppf(CONFIDENCE, wrong + 1, max(1.0, total - wrong)))
+    return float(betaincinv(wrong + 1, max(1.0, total - wrong), CONFIDENCE))
 
 
 def _below(known: NDArray[np.float64], needed: NDArray[np.float64]) -> NDArray[np.float64]:

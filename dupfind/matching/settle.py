@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SURE_LOG_ODDS = 2.5  # of a pair through which others are settled
-TOLD_APART = -4.0  # of a pair that no hub can mend: a look saw that they differ
+TOLD_APART = -4.0  # of a pair that was seen to differ: only a hub that is surer of both mends it
 COVERED = 0.9  # share of a photo that the hub must show
 PROMISING = 0.5  # probability of a proof that makes a hub
 
@@ -100,8 +100,11 @@ class Settling:
         for number, a in enumerate(rows):
             for b in rows[number + 1 :]:
                 place = self._places.get((a, b))
-                if place is None or not self.pairs.wanted[place] or self.scores[place] < TOLD_APART:
+                if place is None or not self.pairs.wanted[place]:
+                    continue
+                score, by_hub = self.scores[place], min(copies[a], copies[b])
+                if score < TOLD_APART and score + by_hub < 0:
                     continue
                 # Two strong edits can be hard to tell by themselves; their hub knows better.
-                self.scores[place] = np.fmax(self.scores[place], min(copies[a], copies[b]))
+                self.scores[place] = np.fmax(score, by_hub)
                 self._pending[place] = False

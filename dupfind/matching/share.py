@@ -13,8 +13,9 @@ from scipy.sparse.csgraph import connected_components
 
 EVEN = 0.5  # share of copies where nothing is known
 LEAST, MOST = 0.02, 0.95
+MOST_DOUBTED = 0.3  # share of copies at most among pairs that the proof nearly ruled out
 PAIRS_FOR_ALL = 2.0  # pairs that the assumption of even numbers weighs
-PAIRS_FOR_ONE = 2.0  # other pictures that the share over all weighs as much as
+PAIRS_FOR_ONE = 4.0  # other pictures that the share over all weighs as much as
 CLEAR = 3.0  # log odds at even numbers from which on two photos are one picture
 PASSES = 0.8  # probability from which on they are
 _ROUNDS, _SERIES_ROUNDS = 100, 6
@@ -38,10 +39,14 @@ def estimate_share(scores: NDArray[np.float64]) -> float:
 def shares_by_crowd(
     scores: NDArray[np.float64], is_likely: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return for each pair the share of copies in its crowd, (n,): the likely pairs or the others."""
+    """Return for each pair the share of copies in its crowd, (n,): the likely pairs or the others.
+
+    Of pairs that the proof nearly ruled out at most ``MOST_DOUBTED`` are copies, however a few of them look:
+    what other pictures under one watermark share is exactly alike.
+    """
     shares = np.full(len(scores), EVEN)
-    for crowd in (is_likely, ~is_likely):
-        shares[crowd] = estimate_share(scores[crowd])
+    for crowd, most in ((is_likely, MOST), (~is_likely, MOST_DOUBTED)):
+        shares[crowd] = min(estimate_share(scores[crowd]), most)
     return shares
 
 
@@ -61,7 +66,7 @@ def shares_by_series(
     """
     is_one, local = scores >= CLEAR, shares
     for _ in range(_SERIES_ROUNDS):
-        others = _others(rows, is_one)
+        others = _others(rows, is_one, scores)
         local = np.clip(shares * PAIRS_FOR_ONE / (others + PAIRS_FOR_ONE), LEAST, MOST)
         more = is_one | (at_share(scores, local) >= PASSES)
         if (more == is_one).all():
@@ -70,16 +75,28 @@ def shares_by_series(
     return np.asarray(local, np.float64)
 
 
-def _others(rows: NDArray[np.int64], is_one: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return for each pair how many other pictures its two have pairs with, (n,); 0 within a picture."""
+def _others(
+    rows: NDArray[np.int64], is_one: NDArray[np.bool_], scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return for each pair how many look-alikes its two pictures have besides, (n,); 0 within a picture.
+
+    Two pictures with several pairs count once, and the less the nearer the best of these is to a clear copy.
+    """
     if not len(rows):
-        return np.zeros(0, np.int64)
+        return np.zeros(0)
     count = int(rows.max()) + 1
     ties = coo_matrix((np.ones(int(is_one.sum())), rows[is_one].T), shape=(count, count))
     pictures = np.sort(connected_components(ties, directed=False)[1][rows], axis=1)
     apart = pictures[:, 0] != pictures[:, 1]
-    degree = np.bincount(np.unique(pictures[apart], axis=0).ravel(), minlength=count)
-    return np.where(apart, degree[pictures].sum(axis=1) - 2, 0)
+    between, place = np.unique(pictures[apart], axis=0, return_inverse=True)
+    best = np.full(len(between), -np.inf)
+    np.maximum.at(best, place.ravel(), scores[apart])
+    weight = np.clip(1 - best / CLEAR, 0, 1)
+    degree = np.zeros(count)
+    np.add.at(degree, between.ravel(), np.repeat(weight, 2))
+    others = np.zeros(len(rows))
+    others[apart] = degree[pictures[apart]].sum(axis=1) - 2 * weight[place.ravel()]
+    return others
 
 
 def at_share(

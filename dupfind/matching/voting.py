@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import DescriptorError
-from dupfind.matching.sketch import DIMENSIONS, THUMB_PX, UNIT, Sketch, View
+from dupfind.matching.sketch import DIMENSIONS, THUMB_PX, UNIT, Sketch, View, shipped_basis
 
 NEIGHBOURS = 20
 KEPT = 12  # photos that a photo's keypoints may vote for, in each view
 MOST_MATCHES = 32  # of a pair: the heaviest
 LOOSE = 0.04  # how far a match may lie from where another proposes, as a fraction of the long side
 LEAST_WEIGHT = 0.02
+LEAST_RATIO = 0.1  # by which share a match of two sketches must be nearer than the next one
+_PAIRS_AT_ONCE = 64
 
 
 @dataclass
@@ -281,3 +283,78 @@ def _span(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.
 def cosines(products: NDArray[np.float32]) -> NDArray[np.float32]:
     """Turn inner products of codes into cosines."""
     return np.asarray(products * np.float32(1 / UNIT**2), np.float32)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the keypoints of two sketches agree when only these two are looked at, arrays (pairs,).
+
+    ``support`` sums the weights of the matches that agree on a place, ``agreeing`` counts them, and
+    ``closeness`` is their mean cosine; all of the view with the most support.
+    """
+
+    support: NDArray[np.float32]
+    agreeing: NDArray[np.int64]
+    closeness: NDArray[np.float32]
+
+
+def compare_sketches(table: SketchTable, pairs: NDArray[np.int64]) -> Agreement:
+    """Match the sketches of pairs, (pairs, 2) rows, with each other, in every view."""
+    found = Agreement(
+        np.zeros(len(pairs), np.float32),
+        np.zeros(len(pairs), np.int64),
+        np.zeros(len(pairs), np.float32),
+    )
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        block = pairs[start : start + _PAIRS_AT_ONCE]
+        for view in View:
+            support, agreeing, closeness, _ = _compare_as(table, block, view)
+            better = np.flatnonzero(support > found.support[start : start + len(block)])
+            found.support[start + better] = support[better]
+            found.agreeing[start + better] = agreeing[better]
+            found.closeness[start + better] = closeness[better]
+    return found
+
+
+def _compare_as(
+    table: SketchTable, pairs: NDArray[np.int64], view: View
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the agreement of pairs of which the first photo is looked at in a view."""
+    rows_a, codes_a, none_a = _padded(table, pairs[:, 0])
+    rows_b, codes_b, none_b = _padded(table, pairs[:, 1])
+    product = codes_a * shipped_basis().signs[view] @ codes_b.transpose(0, 2, 1)
+    cosine = cosines(product)
+    cosine[none_a[:, :, None] | none_b[:, None, :]] = -1
+    ahead, there = _distinctive(cosine)
+    back, here = _distinctive(cosine.transpose(0, 2, 1))
+    one = np.concatenate([rows_a, np.take_along_axis(rows_a, here, axis=1)], axis=1)
+    other = np.concatenate([np.take_along_axis(rows_b, there, axis=1), rows_b], axis=1)
+    near = np.concatenate([cosine.max(axis=2), cosine.max(axis=1)], axis=1)
+    weight = np.concatenate([ahead, back], axis=1)
+    best = np.argsort(-weight, axis=1, kind="stable")[:, :MOST_MATCHES]
+    flat = [np.take_along_axis(values, best, axis=1) for values in (one, other, weight, near)]
+    matches = _Matches(
+        np.repeat(np.arange(len(pairs)), best.shape[1]), *(values.reshape(-1) for values in flat)
+    )
+    places = np.arange(best.size).reshape(best.shape)
+    return _agreement(table, table, matches, places, flat[2] > LEAST_RATIO, view)
+
+
+def _padded(
+    table: SketchTable, photos: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return rows and codes of photos, as many for each, and which are none of its own."""
+    first, count = table.start[photos], np.diff(table.start)[photos]
+    offset = np.arange(max(1, int(count.max(initial=0))))
+    missing = offset >= count[:, None]
+    rows = np.where(missing, 0, first[:, None] + offset)
+    return rows, table.codes[rows].astype(np.float32), missing
+
+
+def _distinctive(cosine: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return how much nearer the nearest of each row is than the next, in [0, 1], and which it is."""
+    nearest = cosine.argmax(axis=2)
+    top = np.partition(cosine, -2, axis=2)[:, :, -2:] if cosine.shape[2] > 1 else cosine
+    first, second = top.max(axis=2), top.min(axis=2)
+    weight = 1 - (1 - first) / np.maximum(1 - second, 1e-6)
+    return np.asarray(weight, np.float32), nearest

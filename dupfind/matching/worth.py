@@ -6,8 +6,9 @@ No disk or database; the weights ship with dupfind.
 Three witnesses, each blind to some copies: keypoints that agree on a place (parts, turns), thumbnails
 that correlate (soft and flat pictures), and a descriptor that is nearer than the collection's own
 background (strong edits of the whole). A logistic regression weighs them; no weight is negative, so that
-more agreement never makes a pair less promising. ``benchmarks/fit_candidates.py`` learned it on edited
-copies of photos.
+more agreement never makes a pair less promising. What passes is measured once more: the sketches of the two,
+matched with each other alone, agree on a place by chance far less often than votes among all photos do.
+``benchmarks/fit_candidates.py`` learned both scores on edited copies of photos.
 """
 
 import json
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import CalibrationError
-from dupfind.matching.voting import Votes
+from dupfind.matching.voting import Agreement, Votes
 
 WORTH_SIGNALS = (
     "support",
@@ -36,6 +37,7 @@ WORTH_SIGNALS = (
     "thumb_above",
     "thumb_same",
 )
+BESIDE_SIGNALS = ("beside", "beside_squared", "beside_agreeing", "beside_closeness")
 BACKGROUND_PHOTOS = 512
 CLOSE_FROM = 0.9  # cosine of keypoints that agree by chance
 THUMB_FROM = 0.8  # correlation of thumbnails that chance reaches
@@ -46,8 +48,9 @@ _SEED = 20210429
 
 @dataclass(frozen=True)
 class Worth:
-    """A logistic regression: ``weights`` of ``WORTH_SIGNALS``, ``bias``, and the log odds ``cut``."""
+    """A logistic regression: ``weights`` of its ``signals``, ``bias``, and the log odds ``cut``."""
 
+    signals: tuple[str, ...]
     weights: tuple[float, ...]
     bias: float
     cut: float
@@ -59,31 +62,61 @@ class Worth:
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
         return {
-            "version": 1,
-            "signals": list(WORTH_SIGNALS),
+            "signals": list(self.signals),
             "weights": [round(weight, 4) for weight in self.weights],
             "bias": round(self.bias, 4),
             "cut": round(self.cut, 4),
         }
 
+
+@dataclass(frozen=True)
+class Scores:
+    """The score of what is at hand (``WORTH_SIGNALS``), and the one after the sketches were matched too."""
+
+    first: Worth
+    second: Worth
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {"version": 2, "first": self.first.to_json(), "second": self.second.to_json()}
+
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Worth":
+    def from_json(cls, values: dict[str, Any]) -> "Scores":
         """Read what ``to_json`` made.
 
         Raises:
             CalibrationError: It was made for other signals.
         """
-        if values.get("version") != 1 or values.get("signals") != list(WORTH_SIGNALS):
+        names = {"first": WORTH_SIGNALS, "second": (*WORTH_SIGNALS, *BESIDE_SIGNALS)}
+        if values.get("version") != 2 or any(
+            tuple(values[score]["signals"]) != signals for score, signals in names.items()
+        ):
             raise CalibrationError("the first score is of another version; install dupfind anew")
-        weights = tuple(float(weight) for weight in values["weights"])
-        return cls(weights, float(values["bias"]), float(values["cut"]))
+        return cls(
+            *(
+                Worth(
+                    signals,
+                    tuple(float(weight) for weight in values[score]["weights"]),
+                    float(values[score]["bias"]),
+                    float(values[score]["cut"]),
+                )
+                for score, signals in names.items()
+            )
+        )
 
 
 @cache
-def shipped_worth() -> Worth:
-    """Return the score that comes with dupfind, made by ``benchmarks/fit_candidates.py``."""
+def shipped_worth() -> Scores:
+    """Return the scores that come with dupfind, made by ``benchmarks/fit_candidates.py``."""
     file = resources.files("dupfind.matching") / "worth.json"
-    return Worth.from_json(json.loads(file.read_text(encoding="utf-8")))
+    return Scores.from_json(json.loads(file.read_text(encoding="utf-8")))
+
+
+def beside_signals(found: Agreement) -> NDArray[np.float32]:
+    """Return the numbers that ``Scores.second`` weighs besides the first ones, (pairs, signals)."""
+    beside = np.log1p(found.support)
+    columns = (beside, beside**2, np.log1p(found.agreeing), found.closeness)
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def worth_signals(
