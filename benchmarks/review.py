@@ -1,11 +1,13 @@
 """Measure the page of `dupfind review` in a real browser: first paint, lists, decisions.
 
-    python benchmarks/review.py [--groups 50000] [--decide 200]
+    python benchmarks/review.py [--groups 50000] [--decide 200] [--look 0.5]
 
 Makes a library of that many groups on the spot (the pictures of the first ones are there, the others
-are rows only), and lets a script decide groups one key each, as fast as the page follows. All times
-are those of the browser itself: from the key to the next group shown; beside them stands what the
-server's process worked, which a machine that is busy with other things does not change. Needs chromium.
+are rows only), and lets a script decide groups as a person would: it waits until both pictures are
+drawn, looks at them for a while, and presses one key, each time another one of five. ``--look 0``
+presses the next key as soon as the next group is named. All times are those of the browser itself: from
+the key to the next group shown; beside them stands what the server's process worked, which a machine
+that is busy with other things does not change. Needs chromium.
 """
 
 import argparse
@@ -41,6 +43,8 @@ addEventListener("DOMContentLoaded", () => {
   }).observe(document.getElementById("group-title"), { childList: true });
 });
 """
+DRAWN = """[...document.querySelectorAll(".scene img")].every((one) =>
+  one.complete && one.naturalWidth && one.src.includes(`/picture/${one.dataset.photo}/`))"""
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 REQUESTS = (
     "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/api/decide'))"
@@ -61,6 +65,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", type=int, default=50_000)
     parser.add_argument("--decide", type=int, default=200)
+    parser.add_argument(
+        "--look", type=float, default=0.5, help="Seconds that each group is looked at."
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dupfind-bench-") as folder:
         pictures = min(options.groups, options.decide + 40)
@@ -68,10 +75,10 @@ def main() -> None:
         started = time.perf_counter()
         with served(root) as client:
             line("ready after the command", time.perf_counter() - started)
-            measure(client, options.decide)
+            measure(client, options.decide, options.look)
 
 
-def measure(client: Client, groups: int) -> None:
+def measure(client: Client, groups: int, look_s: float) -> None:
     """Measure one server."""
     with sync_playwright() as playwright:
         program = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -84,7 +91,7 @@ def measure(client: Client, groups: int) -> None:
         client.cookie = f"{cookie['name']}={cookie['value']}"
         measure_loads(page, client)
         measure_lists(client)
-        measure_decisions(page, client, groups)
+        measure_decisions(page, client, groups, look_s)
         browser.close()
 
 
@@ -131,23 +138,37 @@ def timed(client: Client, path: str) -> float:
     return time.perf_counter() - started
 
 
-def measure_decisions(page: Page, client: Client, groups: int) -> None:
-    """Decide groups, one key each."""
+def measure_decisions(page: Page, client: Client, groups: int, look_s: float) -> None:
+    """Decide groups, one key each, as a person would."""
     page.locator("[data-do=begin]").click()
     page.wait_for_selector("#group-view:not([hidden])")
     page.evaluate("window.clock.shown = []")
-    started, worked = time.perf_counter(), cpu_s(client)
+    started, worked, drawn = time.perf_counter(), cpu_s(client), []
     for number in range(groups):
+        if look_s:
+            drawn.append(waited(page, DRAWN))
+            time.sleep(look_s)
         page.keyboard.press(KEYS[number % len(KEYS)])
-        while page.evaluate("window.clock.shown.length") <= number:
-            time.sleep(0.002)
+        waited(page, f"window.clock.shown.length > {number}")
+    taken = time.perf_counter() - started
     worked = (cpu_s(client) - worked) / groups
-    line(f"{groups} groups, one key each", time.perf_counter() - started)
+    line(f"{groups} groups, one key each", taken)
+    if look_s:
+        line("of that not spent looking", taken - groups * look_s)
+        line("until both pictures are drawn", *drawn)
     shown: list[float] = page.evaluate("window.clock.shown")
     line("a key to the next group", *(one / 1000 for one in shown), worked=worked)
     requests: Any = page.evaluate(REQUESTS)
     line("a decision, asked and recorded", *(one / 1000 for one in requests))
     measure_decision(client)
+
+
+def waited(page: Page, expression: str) -> float:
+    """Wait until something is so in the page; return for how long, in seconds."""
+    started = time.perf_counter()
+    while not page.evaluate(expression):
+        time.sleep(0.002)
+    return time.perf_counter() - started
 
 
 def measure_decision(client: Client) -> None:

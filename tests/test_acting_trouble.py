@@ -127,6 +127,26 @@ def test_a_full_disk_to_move_to_changes_nothing(tmp_path: Path, disk: Mount) -> 
     assert set(tree_of(other)) == {"filler"}
 
 
+def test_an_undo_onto_a_full_disk_leaves_what_was_moved_where_it_is(
+    tmp_path: Path, disk: Mount
+) -> None:
+    top, out = disk("photos"), tmp_path / "out"
+    album = filled(make_album(top, tmp_path / ".dupfind"))
+    before = album.tree()
+    album.library.apply(album.library.plan_removal("move", PlanOptions(to=out)))
+    moved = tree_of(out)
+    fill(top)
+    summary = album.library.undo()
+    assert summary.files == 0
+    assert left_words(summary.left_alone)["again.jpg"] == "the disk is full"
+    assert tree_of(out) == moved
+    assert set(album.tree()) == {"kept.jpg"}
+    (top / "filler").unlink()
+    assert album.library.undo().files == 2
+    assert album.tree() == before
+    assert tree_of(out) == {}
+
+
 def test_the_trash_of_a_full_disk_still_takes_photos(tmp_path: Path, disk: Mount) -> None:
     top = disk("photos")
     album = filled(make_album(top, tmp_path / ".dupfind"))

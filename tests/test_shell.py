@@ -35,10 +35,13 @@ def completed(words: str, variables: dict[str, str]) -> list[str]:
         "_dupfind_completion dupfind\n"
         'printf "%s\\n" "${COMPREPLY[@]}"'
     )
-    done = subprocess.run(
-        ["bash", "--norc", "-c", script], env=variables, capture_output=True, text=True, check=True
-    )
-    return done.stdout.split()
+    return said_by(["bash", "--norc", "-c", script], variables).split()
+
+
+def said_by(words: list[str], variables: dict[str, str]) -> str:
+    """Return what a program prints."""
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash on this machine")
@@ -58,6 +61,28 @@ def test_zsh_and_fish_get_their_own(shell: str, words: str) -> None:
     assert printed.exit_code == 0
     assert words in printed.output
     assert "_DUPFIND_COMPLETE" in printed.output
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish on this machine")
+def test_fish_completes_commands_options_and_values(on_path: dict[str, str]) -> None:
+    script = "dupfind completion fish | source; " + "; ".join(
+        f"complete -C '{words}'"
+        for words in ("dupfind rep", "dupfind report --format htm", "dupfind decide not")
+    )
+    lines = said_by(["fish", "--no-config", "-c", script], on_path).splitlines()
+    assert [line.partition("\t")[0] for line in lines] == ["report", "html", "not-duplicates"]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh on this machine")
+def test_zsh_takes_its_completion(on_path: dict[str, str]) -> None:
+    script = (
+        "autoload -U compinit; compinit -u -D\n"
+        'eval "$(dupfind completion zsh)" || exit 9\n'
+        "print -r -- $_comps[dupfind]\n"
+        'COMP_WORDS="dupfind report --format htm" COMP_CWORD=3 _DUPFIND_COMPLETE=zsh_complete dupfind'
+    )
+    lines = said_by(["zsh", "-f", "-c", script], on_path).splitlines()
+    assert lines[:3] == ["_dupfind_completion", "plain", "html"]
 
 
 def test_the_exit_statuses_are_as_documented(tmp_path: Path) -> None:

@@ -72,18 +72,13 @@ class ProgressDisplay:
         )
 
     def _line(self, step: Step) -> str:
-        rest = self._rest()
-        return f"{words_of(step)} ({rest})" if rest else words_of(step)
+        return f"{words_of(step)} ({self._rest()})"
 
     def _rest(self) -> str:
-        """Say how fast it goes and how long it will go on, as far as that is known."""
+        """Say how fast it goes and how long it will go on, until the run is over."""
         rate, left = self._time.rate, self._time.seconds()
-        known = []
-        if rate is not None:
-            known.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
-        if left is not None:
-            known.append(f"{_duration(left)} left")
-        return ", ".join(known)
+        speed = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
+        return speed if left is None else f"{speed}, {_duration(left)} left"
 
 
 def _bar() -> Progress:

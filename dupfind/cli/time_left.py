@@ -54,10 +54,9 @@ class TimeLeft:
     ) -> None:
         self._clock = clock
         self._coming = list(phases)
-        self._began_s = self._phase_began_s = clock()
+        self._began_s = self._phase_began_s = self._noted_s = clock()
         self._step: Step | None = None
         self._units: dict[str, int] = {}
-        self._known_before = 0
         self._paid_ms = 0.0  # what the phases that are over usually cost
         self._share = 0.0
 
@@ -65,6 +64,7 @@ class TimeLeft:
         """Take in how far the run is."""
         if self._step is None or step.phase != self._step.phase:
             self._begin(step)
+        self._noted_s = self._clock()
         self._step = step
         self._units[step.phase] = step.done if step.total is None else step.total
         if _phase(step.phase).unit == "photos" and step.total:
@@ -76,16 +76,14 @@ class TimeLeft:
         if step.phase in self._coming:
             # Those before it had nothing to do.
             del self._coming[: self._coming.index(step.phase) + 1]
-        self._phase_began_s = self._clock()
-        # What a phase has done when it is first heard of took no time that is known.
-        self._known_before = step.done
+        # A phase that tells of itself once something is done began when the one before it ended.
+        self._phase_began_s = self._noted_s if step.done else self._clock()
 
     @property
-    def rate(self) -> float | None:
-        """Units a second in the phase that the run is in; None where that cannot be told yet."""
-        done = self._step.done - self._known_before if self._step else 0
-        elapsed_s = self._clock() - self._phase_began_s
-        return done / elapsed_s if done > 0 and elapsed_s >= SURE_AFTER_S else None
+    def rate(self) -> float:
+        """Units a second in the phase that the run is in."""
+        done = self._step.done if self._step else 0
+        return done / max(self._clock() - self._phase_began_s, 1e-6)
 
     def seconds(self) -> float | None:
         """Return the seconds left for all of the run; None where that cannot be told yet."""
@@ -97,7 +95,7 @@ class TimeLeft:
             return None
         slowness = (now - self._began_s) / paid_ms
         left = (step.total - step.done) * _phase(step.phase).cost_ms * slowness
-        if self.rate:
+        if step.done and now - self._phase_began_s >= SURE_AFTER_S:
             left = (step.total - step.done) / self.rate
         return left + sum(self._cost_ms(phase) for phase in self._coming) * slowness
 
