@@ -2,15 +2,17 @@
 
     make mutate MODULE=dupfind/matching/cluster.py
     python benchmarks/mutate.py dupfind/matching index --count 200 --seed 1 --tests tests/test_x.py
+    python benchmarks/mutate.py index --seen seen.json   (of which_tests.py: the tests of the very line)
 
 Works on a copy of the tree, never on the tree itself. The tests of a module are those in ``TESTS``, or
-those that are given. Mutants that survive are printed with their lines: each wants an assertion, or is
-another way to write the same.
+those that are given, or those that were seen to run the changed line, the quickest first. Mutants that
+survive are printed with their lines: each wants an assertion, or is another way to write the same.
 """
 
 import argparse
 import ast
 import importlib
+import json
 import os
 import random
 import shutil
@@ -18,13 +20,14 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_S = 900
+ASKED_S = 60  # of the tests that run a line, as long as this
 _LIBRARIES = ("cv2", "faiss", "scipy.optimize", "sklearn.decomposition", "torch", "pytest")
 # The tests that know a part, the quickest first.
 TESTS: dict[str, tuple[str, ...]] = {
@@ -170,23 +173,36 @@ def mutated(source: str, number: int) -> str:
 def tests_of(module: str) -> tuple[str, ...]:
     """Return the files of the tests that know a module: those of the longest name that fits."""
     known = [name for name in TESTS if module == name or module.startswith(f"{name}/")]
-    return TESTS[max(known, key=len)] if known else ()
+    return tuple(f"tests/{name}.py" for name in TESTS[max(known, key=len)]) if known else ()
+
+
+def tests_of_line(module: str, line: int, seen: Mapping[str, Any]) -> list[str]:
+    """Return the tests that were seen to run a line, or the statement it is in, the quickest first."""
+    lines = seen["lines"].get(module, {})
+    begins = next((near for near in range(line, line - 9, -1) if str(near) in lines), line)
+    chosen, total_s = [], 0.0
+    for test in sorted(lines.get(str(begins), ()), key=seen["seconds"].__getitem__):
+        total_s += seen["seconds"][test]
+        if chosen and total_s > ASKED_S:
+            break
+        chosen.append(test)
+    return chosen
 
 
 def is_found(copy: Path, tests: Sequence[str]) -> bool:
-    """Run tests in a copy of the tree, in a process that has the libraries already."""
+    """Run tests (of files of tests/, or by id) in a copy of the tree, in a process with the libraries."""
     child = os.fork()
     if child == 0:
         os.setsid()
         os.chdir(copy)
+        os.environ["PYTHONPATH"] = str(copy)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
         sys.path[:0] = [str(copy), str(copy / "tests")]
-        files = [f"tests/{name}.py" for name in tests if (copy / f"tests/{name}.py").exists()]
         import pytest
 
-        os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *files])))
+        os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests])))
     deadline = time.monotonic() + LONGEST_S
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -205,6 +221,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="so many, drawn at random [default: all]")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tests", nargs="*", help="files of tests/ instead of those in TESTS")
+    parser.add_argument("--seen", type=Path, help="what which_tests.py wrote")
     given = parser.parse_args()
     for name in _LIBRARIES:  # once for all of them
         importlib.import_module(name)
@@ -216,6 +233,7 @@ def main() -> None:
     ]
     if given.count is not None:
         sites = random.Random(given.seed).sample(sites, min(given.count, len(sites)))
+    seen = json.loads(given.seen.read_text("utf-8")) if given.seen else {"lines": {}}
     counts: dict[str, list[int]] = {}
     with tempfile.TemporaryDirectory(prefix="dupfind-mutants-") as place:
         copy = Path(place) / "tree"
@@ -227,8 +245,11 @@ def main() -> None:
             file = copy / module
             source = file.read_text("utf-8")
             file.write_text(mutated(source, number), "utf-8")
-            names = [Path(name).stem for name in given.tests or tests_of(module)]
-            found = is_found(copy, names)
+            names = [f"tests/{Path(name).stem}.py" for name in given.tests or ()]
+            names = names or tests_of_line(module, change.line, seen) or [*tests_of(module)]
+            found = is_found(
+                copy, [name for name in names if (copy / name.split("::")[0]).exists()]
+            )
             file.write_text(source, "utf-8")
             tally = counts.setdefault(str(Path(module).parent), [0, 0])
             tally[0] += found

@@ -126,6 +126,15 @@ def test_a_join_in_blocks_gives_the_same_table() -> None:
     assert (np.concatenate([block for _, _, block in blocks]) == whole[1]).all()
 
 
+@pytest.mark.parametrize(("k", "rows"), [(3, [10, 10, 5]), (99, [1] * 25)])
+def test_a_block_has_fewer_rows_when_each_has_many_neighbours(
+    monkeypatch: pytest.MonkeyPatch, k: int, rows: list[int]
+) -> None:
+    monkeypatch.setattr("dupfind.index.searching.CELLS", 40)
+    blocks = list(self_join_blocks(unit_vectors(25), k))
+    assert [len(neighbour) for _, _, neighbour in blocks] == rows
+
+
 def test_a_missing_own_entry_drops_the_last_one() -> None:
     similarity = np.array([[0.9, 0.8, 0.7], [0.9, 0.8, 0.7]], np.float32)
     neighbour = np.array([[5, 10, 7], [5, 6, 7]])

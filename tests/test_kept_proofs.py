@@ -17,6 +17,7 @@ from matching_helpers import FILLERS, edited, photo
 from dupfind import Library
 from dupfind.copies.kept import PROVERS, code_version
 from dupfind.options import ClusterOptions, IndexOptions
+from dupfind.progress import Step
 from dupfind.records import Level
 from dupfind.store.pair_cache import PairCache
 
@@ -125,6 +126,19 @@ def test_a_killed_run_keeps_the_proofs_made_so_far(library: Library) -> None:
     summary = library.cluster()
     assert summary.proven == summary.candidates - made
     assert (library.groups(), library.pairs()) == before
+
+
+def test_a_long_batch_of_looks_is_told_of_as_it_goes(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dupfind.copies.looking._CHUNK", 1)
+    (library.paths.cache / "proofs.db").unlink()
+    steps: list[Step] = []
+    summary = library.cluster(on_progress=steps.append)
+    told = [step.done for step in steps if step.phase == "look"]
+    assert len(set(told)) >= summary.looked > 1
+    assert told == sorted(told)
+    assert told[-1] == next(step.total for step in steps if step.phase == "look")
 
 
 @pytest.mark.parametrize("damage", ["deleted", "text", "cut", "garbled"])

@@ -69,3 +69,17 @@ def test_pairs_are_called_pairs() -> None:
     assert words_of(Step("prove", 576, 13620)) == "Proving: 576 of 13,620 pairs"
     assert words_of(Step("scan", 1500, None)) == "Scanning: 1,500 files"
     assert words_of(Step("describe", 1, 2)) == "Describing: 1 of 2 photos"
+
+
+def test_what_is_done_at_the_first_word_of_a_phase_took_time_too() -> None:
+    run = Run()
+    run.time.note(Step("features", 9, 9))
+    run.now_s += 2
+    run.time.note(Step("prove", 64, 128))
+    assert run.time.rate == pytest.approx(32)
+    run.now_s += 2
+    run.time.note(Step("look", 0, 10))
+    run.now_s += 1
+    assert run.time.rate == 0
+    run.time.note(Step("look", 5, 10))
+    assert run.time.rate == pytest.approx(5)

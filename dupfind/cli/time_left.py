@@ -54,7 +54,7 @@ class TimeLeft:
     ) -> None:
         self._clock = clock
         self._coming = list(phases)
-        self._began_s = self._phase_began_s = clock()
+        self._began_s = self._phase_began_s = self._noted_s = clock()
         self._step: Step | None = None
         self._units: dict[str, int] = {}
         self._paid_ms = 0.0  # what the phases that are over usually cost
@@ -63,19 +63,21 @@ class TimeLeft:
     def note(self, step: Step) -> None:
         """Take in how far the run is."""
         if self._step is None or step.phase != self._step.phase:
-            self._begin(step.phase)
+            self._begin(step)
+        self._noted_s = self._clock()
         self._step = step
         self._units[step.phase] = step.done if step.total is None else step.total
         if _phase(step.phase).unit == "photos" and step.total:
             self._units[""] = max(step.total, self._units.get("", 0))
 
-    def _begin(self, phase: str) -> None:
+    def _begin(self, step: Step) -> None:
         if self._step is not None:
             self._paid_ms += self._step.done * _phase(self._step.phase).cost_ms
-        if phase in self._coming:
+        if step.phase in self._coming:
             # Those before it had nothing to do.
-            del self._coming[: self._coming.index(phase) + 1]
-        self._phase_began_s = self._clock()
+            del self._coming[: self._coming.index(step.phase) + 1]
+        # A phase that tells of itself once something is done began when the one before it ended.
+        self._phase_began_s = self._noted_s if step.done else self._clock()
 
     @property
     def rate(self) -> float:

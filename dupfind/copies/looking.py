@@ -1,7 +1,7 @@
 """Look closer at the proven pairs of a library, in parallel: those that hold its groups together."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -84,16 +84,22 @@ class Looker:
         settling = Settling(_looked(pairs, proof))
         total = int(settling.pairs.wanted.sum())
         looks: dict[int, CloserLook] = {}
+
+        def tell(done_of_batch: int) -> None:
+            if on_done:
+                on_done(total - settling.waiting + done_of_batch, total)
+
         while batch := settling.next_batch():
-            found = self._look([pairs[place] for place in batch])
+            found = self._look([pairs[place] for place in batch], tell)
             scores = _scores(shipped_judge(), found, odds[batch])
             settling.record(batch, scores)
             looks.update({p: look for p, look in zip(batch, found, strict=True) if look})
-            if on_done:
-                on_done(total - settling.waiting, total)
+            tell(0)
         return Judged(settling.scores, settling.is_looked, looks, frozenset(self._unreadable))
 
-    def _look(self, pairs: Sequence[Proven]) -> list[CloserLook | None]:
+    def _look(
+        self, pairs: Sequence[Proven], tell: Callable[[int], None]
+    ) -> list[CloserLook | None]:
         looks = self.kept.looks(pairs) if self.kept else {}
         # Those of the same photos one after the other: each is decoded once.
         todo = sorted(set(range(len(pairs))) - looks.keys(), key=lambda p: (pairs[p].a, pairs[p].b))
@@ -101,6 +107,7 @@ class Looker:
             looks |= self._look_anew(
                 {place: pairs[place] for place in todo[start : start + _CHUNK]}
             )
+            tell(len(pairs) - len(todo[start + _CHUNK :]))
         return [looks.get(place) for place in range(len(pairs))]
 
     def _look_anew(self, pairs: Mapping[int, Proven]) -> dict[int, CloserLook | None]:
