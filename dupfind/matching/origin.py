@@ -65,6 +65,9 @@ class Origin:
         back = np.array([reversed_traces(row) for row in rows])
         both = self.pair.log_odds(np.concatenate([rows, back]))
         found = (both[: len(rows)] - both[len(rows) :]) / 2
+        around = np.sign(rows[:, [_PLACE["framed"], _PLACE["holds"]]].sum(axis=1))
+        # A crop may be what is left of a larger picture; whatever stands in a frame is in no doubt.
+        found = np.where(around != 0, around * MOST_OF_A_PAIR, found)
         for (a, b), link in zip(traced.pairs, found.tolist(), strict=True):
             links[a, b] = np.clip(link, -MOST_OF_A_PAIR, MOST_OF_A_PAIR)
             links[b, a] = -links[a, b]
