@@ -231,6 +231,17 @@ def reopened(image: Image.Image, format_name: str, **options: int) -> Look:
     return replace(seen, modern=True, bytes_per_pixel=size_bytes / (image.width * image.height))
 
 
+def once_coarse(image: Image.Image) -> Image.Image:
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=8)
+    return Image.open(buffer)
+
+
+def mosaic(image: Image.Image) -> Image.Image:
+    small = image.resize((image.width // 4, image.height // 4), Image.Resampling.BOX)
+    return small.resize(image.size, Image.Resampling.NEAREST)
+
+
 SAVED_ANEW = {
     "finely": lambda image: look(image, 85),
     "coarsely": lambda image: look(image, 30),
@@ -248,6 +259,7 @@ CHANGED_A_LITTLE = {
     "more colour": lambda image: ImageEnhance.Color(image).enhance(1.3),
     "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.1),
     "noise": noisy,
+    "mosaic": mosaic,
     "text": written,
     "sharper": ALTERED["sharpened"],
 }
@@ -260,6 +272,14 @@ def test_what_was_only_saved_anew_may_go_however_coarsely(way: str, found: Evide
     verdict = judge(look(scene()), SAVED_ANEW[way](scene()), WHOLE)
 
     assert advise(found.relations[-1], found, verdict, photo(1), photo(2))[0] is Advice.REMOVE
+
+
+def test_what_was_saved_coarsely_before_its_last_saving_may_go() -> None:
+    image = scene().resize((640, 480), Image.Resampling.LANCZOS)
+    verdict = judge(look(image), look(once_coarse(image), 92), WHOLE)
+
+    assert verdict.coarse
+    assert advise(Relation.REENCODED, SAVED_AGAIN, verdict, photo(1), photo(2))[0] is Advice.REMOVE
 
 
 @pytest.mark.parametrize("kind", CHANGED_A_LITTLE)
