@@ -1,5 +1,7 @@
 """A large HTML report: several files below 2 MB, each a page of its own, that find each other."""
 
+import math
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +108,28 @@ def test_all_groups_are_on_the_printed_page(
     assert page.locator(".group").count() == PAIRS
     page.emulate_media(media="print")
     assert not page.locator(".tools").is_visible()
+
+
+def test_paper_is_filled_though_two_groups_do_not_fit_on_it(
+    tmp_path: Path, browser: Browser
+) -> None:
+    photos = [photo(number, f"photo {number:03}.jpg") for number in range(1, 97)]
+    groups = [
+        Group(first, (original(first), *(copy(first + n, "cropped") for n in range(1, 8))), 0.9, 1)
+        for first in range(1, 97, 8)
+    ]
+    with text_output(tmp_path / "report.html") as stream:
+        write_html(report_of(*groups, photos=photos), stream, (), [])
+    page = opened(browser, tmp_path / "report.html")
+    paper = page.pdf(format="A4", prefer_css_page_size=True)
+    page.emulate_media(media="print")
+    width, height = (round((side - 2 * 12) * 96 / 25.4) for side in (210, 297))  # pixels on it
+    page.set_viewport_size({"width": width, "height": height})
+    sizes = [page.locator(name).first.bounding_box() for name in ("figure", ".group > h2")]
+    unused = sum(size["height"] for size in sizes if size)  # at the end of a page, at most
+    whole = page.evaluate("document.documentElement.scrollHeight")
+    pages = len(re.findall(rb"/Type\s*/Page\b", paper))
+    assert whole / height <= pages <= math.ceil(whole / (height - unused))
 
 
 def test_thousands_of_files_with_the_same_bytes_are_one_picture(tmp_path: Path) -> None:
