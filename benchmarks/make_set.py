@@ -133,6 +133,7 @@ def add_copies(
     names = itertools.cycle(album.rng.permutation(sorted(EDITS)).tolist())
     for number, (source, pixels) in enumerate(photos):
         group = f"g{number:04d}"
+        # Copies are made of the file: made of what was before it, they would be the better ones.
         pixels = album.add_original(pixels, group, source)
         for name in itertools.islice(names, edits):
             chosen = album.rng.permutation(len(others))[: EDITS[name].others].tolist()
