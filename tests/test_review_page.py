@@ -1,6 +1,7 @@
 """The page of `dupfind review`, in a real browser: by keys, by touch, in two tabs, and read aloud."""
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +153,26 @@ def test_marks_are_set_and_saved_by_keys(page: Page, client: Client) -> None:
     press(page, "Enter", 4)
     verdicts = [one["verdict"] for one in client.get("/api/groups/3")["members"]]
     assert verdicts == ["keep", "remove", "remove", "keep"]
+
+
+def test_after_one_photo_was_told_apart_the_others_are_still_to_be_decided(
+    page: Page, client: Client
+) -> None:
+    page.locator(".card").nth(2).locator(".buttons button").first.click()
+    assert shown(page) == 3
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("n")
+    until(page, "document.querySelectorAll('.strip li').length === 3")
+    assert shown(page) == 3
+    apart = first_photo(2) + 2
+    members = client.get("/api/groups/3")["members"]
+    assert apart not in [member["photo"] for member in members]
+    press(page, "k", 4)
+    assert state_of(client, 3) == "decided"
+    page.locator("[data-do=list]").click()
+    page.locator('.card[data-group="1"] .buttons button').first.click()
+    assert shown(page) == 1  # two photos: nothing is left to decide
+    press(page, "n", 2)
 
 
 def test_keys_rest_while_somebody_types(page: Page, client: Client) -> None:
@@ -310,12 +331,16 @@ def test_a_rule_is_looked_at_first_and_undone_at_once(page: Page, client: Client
     assert client.get("/api/groups?state=decided")["total"] == 0
 
 
-def test_one_goes_on_where_one_left_off(page: Page, client: Client) -> None:
+def test_one_goes_on_where_one_left_off(page: Page, client: Client, root: Path) -> None:
     page.select_option("[name=order]", "doubt")
     page.wait_for_timeout(100)
-    with page.expect_response("**/api/preferences"):
-        page.locator("[data-do=begin]").click()
-        first = shown(page)
+    page.locator("[data-do=begin]").click()
+    first = shown(page)
+    page.goto("about:blank")  # at once: what was set last is saved by leaving
+    deadline = time.monotonic() + PATIENCE_S
+    while json.loads((root / "review.json").read_text("utf-8")).get("group") != first:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     page.goto(f"http://127.0.0.1:{client.port}/")
     assert shown(page) == first
     page.keyboard.press("Escape")
