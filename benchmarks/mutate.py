@@ -195,6 +195,7 @@ def is_found(copy: Path, tests: Sequence[str]) -> bool:
     if child == 0:
         os.setsid()
         os.chdir(copy)
+        os.environ["PYTHONPATH"] = str(copy)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
