@@ -33,8 +33,8 @@ export function query(values) {
 
 export const get = (path, values = {}) => ask(path + (Object.keys(values).length ? "?" + query(values) : ""));
 
-export function post(path, values, more = {}) {
-  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(values), ...more });
+export function post(path, values) {
+  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(values) });
 }
 
 export function send(path, file) {
@@ -65,17 +65,9 @@ export function onTabs(listen) {
 
 let saving = 0;
 const unsaved = {};
-// What a person set is saved a moment after they stop setting it, or when they leave the page.
+// What a person set is saved a moment after they stop setting it.
 export function remember(values) {
   Object.assign(unsaved, values);
   clearTimeout(saving);
-  saving = setTimeout(save, 400);
+  saving = setTimeout(() => { post("/api/preferences", unsaved).catch(() => {}); }, 400);
 }
-
-function save() {
-  clearTimeout(saving);
-  saving = 0;
-  post("/api/preferences", unsaved, { keepalive: true }).catch(() => {});
-}
-
-addEventListener("pagehide", () => { if (saving) save(); });
