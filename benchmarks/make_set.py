@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dupfind.errors import PhotoError
-from dupfind.photos.decode import decode, fit
+from dupfind.photos.decode import FULL_SIZE_PX, decode, fit
 from dupfind.photos.edits import EDITS, apply_edit
 from dupfind.photos.scan import scan
 from dupfind.records import ScannedFile
@@ -128,7 +128,9 @@ def add_copies(
     names = itertools.cycle(album.rng.permutation(sorted(EDITS)).tolist())
     for number, (source, pixels) in enumerate(photos):
         group = f"g{number:04d}"
-        album.add(pixels, group, "original", source=source)
+        first = album.add(pixels, group, "original", source=source)
+        # Copies are made of the file: made of what was before it, they would be the better ones.
+        pixels = decode(album.folder / first, needed_px=FULL_SIZE_PX).pixels
         for name in itertools.islice(names, edits):
             chosen = album.rng.permutation(len(others))[: EDITS[name].others].tolist()
             edited = apply_edit(name, pixels, album.rng, other=[others[row] for row in chosen])
