@@ -9,8 +9,9 @@ them is made has to grow the tables anew, and then to record the numbers anew.
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,28 +118,26 @@ NAMES = ("coffee.png", "chelsea.png", "astronaut.png", "rocket.jpg")
 FAMILY = ("written", "toned", "reduced", "cropped", "turned")
 
 
-def of_pairs() -> Iterator[tuple[str, Numbers]]:
-    """Yield the numbers of each pair of a picture and its altered copy."""
-    for place, (how, alter) in enumerate(ALTERED.items()):
-        name = NAMES[place % len(NAMES)]
-        a, table_a = saved(picture(name), 93)
-        b, table_b = saved(alter(picture(name)), 70 + 2 * place)
-        one, two = extract(a), extract(b)
-        proof = verify(one, two)
-        found: Numbers = dict(zip(SIGNALS, signals_of(proof).tolist(), strict=True))
-        if proof.matrix is not None:
-            sides = (Side(one, a.shape[1], a.shape[0]), Side(two, b.shape[1], b.shape[0]))
-            _, evidence = relate(proof, *sides)
-            found |= _flat(asdict(evidence))
-            look = look_closer(a, b, proof.matrix)
-            if look is not None:
-                found |= dict(zip(LOOK_SIGNALS, look_signals(look, 1.5).tolist(), strict=True))
-                found |= _flat({"look": asdict(look)})
-            if evidence.matrix is not None:
-                matrix = np.array(evidence.matrix, np.float64).reshape(3, 3)
-                verdict = judge(look_at(a, table=table_a), look_at(b, table=table_b), matrix)
-                found |= _flat({"verdict": asdict(verdict)})
-        yield f"{name} {how}", found
+def of_a_pair(how: str) -> Numbers:
+    """Return the numbers of a picture and its altered copy."""
+    place = list(ALTERED).index(how)
+    name = NAMES[place % len(NAMES)]
+    a, table_a = saved(picture(name), 93)
+    b, table_b = saved(ALTERED[how](picture(name)), 70 + 2 * place)
+    one, two = Side(extract(a), a.shape[1], a.shape[0]), Side(extract(b), b.shape[1], b.shape[0])
+    proof = verify(one.features, two.features)
+    found: Numbers = dict(zip(SIGNALS, signals_of(proof).tolist(), strict=True))
+    if proof.matrix is None:
+        return found
+    _, evidence = relate(proof, one, two)
+    found |= _flat(asdict(evidence))
+    look = look_closer(a, b, proof.matrix)
+    if look is not None:
+        found |= dict(zip(LOOK_SIGNALS, look_signals(look, 1.5).tolist(), strict=True))
+        found |= _flat({"look": asdict(look)})
+    matrix = np.array(evidence.matrix, np.float64).reshape(3, 3)
+    verdict = judge(look_at(a, table=table_a), look_at(b, table=table_b), matrix)
+    return found | _flat({"verdict": asdict(verdict)})
 
 
 def of_a_family() -> Numbers:
@@ -202,12 +201,16 @@ def _flat(values: Any, name: str = "") -> Numbers:
     return found
 
 
-def all_of_them() -> dict[str, Numbers]:
-    """Return all numbers by what they are of; None stands for those that are no number."""
-    found = {**dict(of_pairs()), "a family": of_a_family(), "sketches": of_sketches()}
-    return {
-        part: {name: _rounded(v) for name, v in numbers.items()} for part, numbers in found.items()
-    }
+PARTS: dict[str, Callable[[], Numbers]] = {
+    **{how: partial(of_a_pair, how) for how in ALTERED},
+    "a family": of_a_family,
+    "sketches": of_sketches,
+}
+
+
+def numbers_of(part: str) -> Numbers:
+    """Return the numbers of a part; None stands for those that are no number."""
+    return {name: _rounded(value) for name, value in PARTS[part]().items()}
 
 
 def _rounded(value: float | None) -> float | None:
@@ -217,5 +220,5 @@ def _rounded(value: float | None) -> float | None:
 
 
 if __name__ == "__main__":
-    lines = (f"{json.dumps(part)}: {json.dumps(found)}" for part, found in all_of_them().items())
+    lines = [f"{json.dumps(part)}: {json.dumps(numbers_of(part))}" for part in PARTS]
     RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
