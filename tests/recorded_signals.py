@@ -86,6 +86,11 @@ def _uneven(image: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(image) * fall).astype(np.uint8))
 
 
+def _covered(image: Image.Image) -> Image.Image:
+    ImageDraw.Draw(image).rectangle((150, 50, 235, 120), "gold", "black", 4)
+    return image.filter(ImageFilter.MedianFilter(3))
+
+
 def _another_shot(image: Image.Image) -> Image.Image:
     """Return the scene a little aside, with something else in it."""
     shot = image.crop((9, 6, image.width, image.height)).copy()
@@ -113,6 +118,10 @@ ALTERED: dict[str, Callable[[Image.Image], Image.Image]] = {
     "beside": _beside,
     "another shot": _another_shot,
     "negative": ImageOps.invert,
+    "stretched": lambda image: image.resize((image.width * 5 // 4, image.height)),
+    "enlarged": lambda image: image.resize((image.width * 2, image.height * 2)),
+    "aslant": lambda image: image.rotate(7, Image.Resampling.BICUBIC, fillcolor="white"),
+    "covered": _covered,
 }
 NAMES = ("coffee.png", "chelsea.png", "astronaut.png", "rocket.jpg")
 FAMILY = ("written", "toned", "reduced", "cropped", "turned")
@@ -123,7 +132,7 @@ def of_a_pair(how: str) -> Numbers:
     place = list(ALTERED).index(how)
     name = NAMES[place % len(NAMES)]
     a, table_a = saved(picture(name), 93)
-    b, table_b = saved(ALTERED[how](picture(name)), 70 + 2 * place)
+    b, table_b = saved(ALTERED[how](picture(name)), 70 + place * 3 % 25)
     one, two = Side(extract(a), a.shape[1], a.shape[0]), Side(extract(b), b.shape[1], b.shape[0])
     proof = verify(one.features, two.features)
     found: Numbers = dict(zip(SIGNALS, signals_of(proof).tolist(), strict=True))
