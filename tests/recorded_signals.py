@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from matching_helpers import photo
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from dupfind.copies.local_index import index_local
 from dupfind.matching.calibrate import SIGNALS, signals_of
@@ -123,6 +123,35 @@ ALTERED: dict[str, Callable[[Image.Image], Image.Image]] = {
     "aslant": lambda image: image.rotate(7, Image.Resampling.BICUBIC, fillcolor="white"),
     "covered": _covered,
 }
+# How a copy differs in tones and detail: each leaves a clue to the original.
+TONES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "grey": lambda image: image.convert("L"),
+    "sepia": lambda image: ImageOps.colorize(image.convert("L"), "#201005", "#fff2d8"),
+    "brighter": lambda image: image.point(lambda tone: min(255, tone * 3 // 2)),
+    "dimmed": lambda image: image.point(lambda tone: 20 + tone * 4 // 5),
+    "flatter": lambda image: ImageEnhance.Contrast(image).enhance(0.6),
+    "more contrast": _enhanced,
+    "few tones": lambda image: ImageOps.posterize(image, 3),
+    "few colours": lambda image: image.quantize(24),
+    "corners": lambda image: Image.composite(
+        image,
+        Image.new("RGB", image.size),
+        ImageOps.invert(Image.radial_gradient("L").resize(image.size)),
+    ),
+    "leak": lambda image: ImageChops.add(
+        image, Image.linear_gradient("L").rotate(90).resize(image.size).convert("RGB"), 2, -20
+    ),
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(2)),
+    "sharpened": lambda image: image.filter(ImageFilter.UnsharpMask(2, 250, 0)),
+    "noisy": _noisy,
+    "smooth": lambda image: image.filter(ImageFilter.MedianFilter(5)),
+    "pixelated": lambda image: image.resize((75, 50)).resize(image.size, Image.Resampling.NEAREST),
+    "saved twice": lambda image: Image.fromarray(saved(image, 30)[0]),
+    "enlarged": lambda image: image.resize((image.width * 2, image.height * 2)),
+    "reduced": lambda image: image.resize((image.width * 2 // 3, image.height * 2 // 3)),
+    "stretched": lambda image: image.resize((image.width * 5 // 4, image.height)),
+    "written": _written,
+}
 NAMES = ("coffee.png", "chelsea.png", "astronaut.png", "rocket.jpg")
 FAMILY = ("written", "toned", "reduced", "cropped", "turned")
 
@@ -147,6 +176,21 @@ def of_a_pair(how: str) -> Numbers:
     matrix = np.array(evidence.matrix, np.float64).reshape(3, 3)
     verdict = judge(look_at(a, table=table_a), look_at(b, table=table_b), matrix)
     return found | _flat({"verdict": asdict(verdict)})
+
+
+def of_clues() -> Numbers:
+    """Return the clues to the original, of copies that lie on it as they are and the other way."""
+    pixels, table = saved(picture("astronaut.png"), 90)
+    original = look_at(pixels, table=table, camera=True)
+    found: Numbers = {}
+    for how, alter in TONES.items():
+        again, again_table = saved(alter(Image.fromarray(pixels)), 93)
+        copy = look_at(again, table=again_table)
+        there, back = judge(original, copy, np.eye(3)), judge(copy, original, np.eye(3))
+        found |= _flat({how: {"there": asdict(there), "back": asdict(back)}})
+    turned = np.array([[0, 1, 0], [-1, 0, 1], [0, 0, 1.0]])
+    copy = look_at(saved(Image.fromarray(np.rot90(pixels)), 90)[0], edited=True)
+    return found | _flat({"turned": asdict(judge(original, copy, turned))})
 
 
 def of_a_family() -> Numbers:
@@ -212,6 +256,7 @@ def _flat(values: Any, name: str = "") -> Numbers:
 
 PARTS: dict[str, Callable[[], Numbers]] = {
     **{how: partial(of_a_pair, how) for how in ALTERED},
+    "clues": of_clues,
     "a family": of_a_family,
     "sketches": of_sketches,
 }
