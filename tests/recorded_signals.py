@@ -27,6 +27,7 @@ from dupfind.matching.closer import look_closer
 from dupfind.matching.family import lay_out
 from dupfind.matching.features import extract
 from dupfind.matching.judge import LOOK_SIGNALS, look_signals
+from dupfind.matching.origin import standing
 from dupfind.matching.original import judge
 from dupfind.matching.quality import look_at
 from dupfind.matching.relation import Side, relate
@@ -211,6 +212,8 @@ def of_a_family() -> Numbers:
             f"{a}-{b} {name}": value for name, value in zip(TRACES, row.tolist(), strict=True)
         }
     own = {name: getattr(traced, name) for name in ("deviating", "astray", "differing", "pixels")}
+    links = np.random.default_rng(8).normal(size=(len(looks), len(looks)))
+    own["standing"] = standing(traced, links - links.T)
     return found | _flat({name: values.tolist() for name, values in own.items()})
 
 
