@@ -9,8 +9,9 @@ them is made has to grow the tables anew, and then to record the numbers anew.
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import cv2
 import numpy as np
 from matching_helpers import photo
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from dupfind.copies.local_index import index_local
 from dupfind.matching.calibrate import SIGNALS, signals_of
@@ -26,6 +27,7 @@ from dupfind.matching.closer import look_closer
 from dupfind.matching.family import lay_out
 from dupfind.matching.features import extract
 from dupfind.matching.judge import LOOK_SIGNALS, look_signals
+from dupfind.matching.origin import standing
 from dupfind.matching.original import judge
 from dupfind.matching.quality import look_at
 from dupfind.matching.relation import Side, relate
@@ -85,6 +87,11 @@ def _uneven(image: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(image) * fall).astype(np.uint8))
 
 
+def _covered(image: Image.Image) -> Image.Image:
+    ImageDraw.Draw(image).rectangle((150, 50, 235, 120), "gold", "black", 4)
+    return image.filter(ImageFilter.MedianFilter(3))
+
+
 def _another_shot(image: Image.Image) -> Image.Image:
     """Return the scene a little aside, with something else in it."""
     shot = image.crop((9, 6, image.width, image.height)).copy()
@@ -112,33 +119,79 @@ ALTERED: dict[str, Callable[[Image.Image], Image.Image]] = {
     "beside": _beside,
     "another shot": _another_shot,
     "negative": ImageOps.invert,
+    "stretched": lambda image: image.resize((image.width * 5 // 4, image.height)),
+    "enlarged": lambda image: image.resize((image.width * 2, image.height * 2)),
+    "aslant": lambda image: image.rotate(7, Image.Resampling.BICUBIC, fillcolor="white"),
+    "covered": _covered,
+}
+# How a copy differs in tones and detail: each leaves a clue to the original.
+TONES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "grey": lambda image: image.convert("L"),
+    "sepia": lambda image: ImageOps.colorize(image.convert("L"), "#201005", "#fff2d8"),
+    "brighter": lambda image: image.point(lambda tone: min(255, tone * 3 // 2)),
+    "dimmed": lambda image: image.point(lambda tone: 20 + tone * 4 // 5),
+    "flatter": lambda image: ImageEnhance.Contrast(image).enhance(0.6),
+    "more contrast": _enhanced,
+    "few tones": lambda image: ImageOps.posterize(image, 3),
+    "few colours": lambda image: image.quantize(24),
+    "corners": lambda image: Image.composite(
+        image,
+        Image.new("RGB", image.size),
+        ImageOps.invert(Image.radial_gradient("L").resize(image.size)),
+    ),
+    "leak": lambda image: ImageChops.add(
+        image, Image.linear_gradient("L").rotate(90).resize(image.size).convert("RGB"), 2, -20
+    ),
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(2)),
+    "sharpened": lambda image: image.filter(ImageFilter.UnsharpMask(2, 250, 0)),
+    "noisy": _noisy,
+    "smooth": lambda image: image.filter(ImageFilter.MedianFilter(5)),
+    "pixelated": lambda image: image.resize((75, 50)).resize(image.size, Image.Resampling.NEAREST),
+    "saved twice": lambda image: Image.fromarray(saved(image, 30)[0]),
+    "enlarged": lambda image: image.resize((image.width * 2, image.height * 2)),
+    "reduced": lambda image: image.resize((image.width * 2 // 3, image.height * 2 // 3)),
+    "stretched": lambda image: image.resize((image.width * 5 // 4, image.height)),
+    "written": _written,
 }
 NAMES = ("coffee.png", "chelsea.png", "astronaut.png", "rocket.jpg")
 FAMILY = ("written", "toned", "reduced", "cropped", "turned")
 
 
-def of_pairs() -> Iterator[tuple[str, Numbers]]:
-    """Yield the numbers of each pair of a picture and its altered copy."""
-    for place, (how, alter) in enumerate(ALTERED.items()):
-        name = NAMES[place % len(NAMES)]
-        a, table_a = saved(picture(name), 93)
-        b, table_b = saved(alter(picture(name)), 70 + 2 * place)
-        one, two = extract(a), extract(b)
-        proof = verify(one, two)
-        found: Numbers = dict(zip(SIGNALS, signals_of(proof).tolist(), strict=True))
-        if proof.matrix is not None:
-            sides = (Side(one, a.shape[1], a.shape[0]), Side(two, b.shape[1], b.shape[0]))
-            _, evidence = relate(proof, *sides)
-            found |= _flat(asdict(evidence))
-            look = look_closer(a, b, proof.matrix)
-            if look is not None:
-                found |= dict(zip(LOOK_SIGNALS, look_signals(look, 1.5).tolist(), strict=True))
-                found |= _flat({"look": asdict(look)})
-            if evidence.matrix is not None:
-                matrix = np.array(evidence.matrix, np.float64).reshape(3, 3)
-                verdict = judge(look_at(a, table=table_a), look_at(b, table=table_b), matrix)
-                found |= _flat({"verdict": asdict(verdict)})
-        yield f"{name} {how}", found
+def of_a_pair(how: str) -> Numbers:
+    """Return the numbers of a picture and its altered copy."""
+    place = list(ALTERED).index(how)
+    name = NAMES[place % len(NAMES)]
+    a, table_a = saved(picture(name), 93)
+    b, table_b = saved(ALTERED[how](picture(name)), 70 + place * 3 % 25)
+    one, two = Side(extract(a), a.shape[1], a.shape[0]), Side(extract(b), b.shape[1], b.shape[0])
+    proof = verify(one.features, two.features)
+    found: Numbers = dict(zip(SIGNALS, signals_of(proof).tolist(), strict=True))
+    if proof.matrix is None:
+        return found
+    _, evidence = relate(proof, one, two)
+    found |= _flat(asdict(evidence))
+    look = look_closer(a, b, proof.matrix)
+    if look is not None:
+        found |= dict(zip(LOOK_SIGNALS, look_signals(look, 1.5).tolist(), strict=True))
+        found |= _flat({"look": asdict(look)})
+    matrix = np.array(evidence.matrix, np.float64).reshape(3, 3)
+    verdict = judge(look_at(a, table=table_a), look_at(b, table=table_b), matrix)
+    return found | _flat({"verdict": asdict(verdict)})
+
+
+def of_clues() -> Numbers:
+    """Return the clues to the original, of copies that lie on it as they are and the other way."""
+    pixels, table = saved(picture("astronaut.png"), 90)
+    original = look_at(pixels, table=table, camera=True)
+    found: Numbers = {}
+    for how, alter in TONES.items():
+        again, again_table = saved(alter(Image.fromarray(pixels)), 93)
+        copy = look_at(again, table=again_table)
+        there, back = judge(original, copy, np.eye(3)), judge(copy, original, np.eye(3))
+        found |= _flat({how: {"there": asdict(there), "back": asdict(back)}})
+    turned = np.array([[0, 1, 0], [-1, 0, 1], [0, 0, 1.0]])
+    copy = look_at(saved(Image.fromarray(np.rot90(pixels)), 90)[0], edited=True)
+    return found | _flat({"turned": asdict(judge(original, copy, turned))})
 
 
 def of_a_family() -> Numbers:
@@ -159,6 +212,8 @@ def of_a_family() -> Numbers:
             f"{a}-{b} {name}": value for name, value in zip(TRACES, row.tolist(), strict=True)
         }
     own = {name: getattr(traced, name) for name in ("deviating", "astray", "differing", "pixels")}
+    links = np.random.default_rng(8).normal(size=(len(looks), len(looks)))
+    own["standing"] = standing(traced, links - links.T)
     return found | _flat({name: values.tolist() for name, values in own.items()})
 
 
@@ -202,12 +257,17 @@ def _flat(values: Any, name: str = "") -> Numbers:
     return found
 
 
-def all_of_them() -> dict[str, Numbers]:
-    """Return all numbers by what they are of; None stands for those that are no number."""
-    found = {**dict(of_pairs()), "a family": of_a_family(), "sketches": of_sketches()}
-    return {
-        part: {name: _rounded(v) for name, v in numbers.items()} for part, numbers in found.items()
-    }
+PARTS: dict[str, Callable[[], Numbers]] = {
+    **{how: partial(of_a_pair, how) for how in ALTERED},
+    "clues": of_clues,
+    "a family": of_a_family,
+    "sketches": of_sketches,
+}
+
+
+def numbers_of(part: str) -> Numbers:
+    """Return the numbers of a part; None stands for those that are no number."""
+    return {name: _rounded(value) for name, value in PARTS[part]().items()}
 
 
 def _rounded(value: float | None) -> float | None:
@@ -217,5 +277,5 @@ def _rounded(value: float | None) -> float | None:
 
 
 if __name__ == "__main__":
-    lines = (f"{json.dumps(part)}: {json.dumps(found)}" for part, found in all_of_them().items())
+    lines = [f"{json.dumps(part)}: {json.dumps(numbers_of(part))}" for part in PARTS]
     RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from matching_helpers import PHOTOS, edited, features, photo, side
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from dupfind.matching.agreement import toned
 from dupfind.matching.align import align, transform
 from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.compare import compare
@@ -331,3 +332,14 @@ def test_degrees_are_anticlockwise() -> None:
     assert evidence.degrees == pytest.approx(90, abs=0.5)
     assert evidence.scale is not None
     assert math.isclose(evidence.scale, 1, rel_tol=0.01)
+
+
+def test_the_tone_of_another_picture_is_taken_over_along_its_curve() -> None:
+    grey = np.linspace(0, 255, 40_000, dtype=np.float32).reshape(200, 200)
+    curved = 255 * (grey / 255) ** 2.2
+    found = toned(grey, curved, np.ones(grey.shape, bool))
+    inner = (grey > 10) & (grey < 245)  # beyond the outermost levels there is nothing to go by
+    assert np.abs(found - curved)[inner].max() < 4
+    few = np.zeros(grey.shape, bool)
+    few[0, :30] = True  # of one level: a line has to do
+    assert np.isfinite(toned(grey, grey + 9, few)).all()

@@ -13,7 +13,7 @@ import pytest
 from dupfind.config import LibraryPaths
 from dupfind.errors import DescriptorError, LibraryError, LibraryLockedError
 from dupfind.evidence import Evidence
-from dupfind.records import Advice, Group, Member, Pair, Relation, ScannedFile
+from dupfind.records import Advice, Group, Member, Pair, Reason, Relation, ScannedFile
 from dupfind.store import schema
 from dupfind.store.photos import Batch, Content, ErrorEntry, PhotoEntry
 from dupfind.store.store import Store
@@ -157,6 +157,7 @@ def group(*photo_ids: int) -> Group:
             0.8,
             0.9,
             advice=Advice.REMOVE if i else Advice.KEEP,
+            reasons=(Reason.REDUCED, Reason.MIRRORED) if i else (Reason.SOURCE,),
         )
         for i, photo_id in enumerate(photo_ids)
     )
@@ -179,6 +180,12 @@ def test_results_come_back_and_replace_the_earlier_ones(clustered: Store) -> Non
     clustered.replace_results(run_id, [pair(2, 3)], [])
     assert list(clustered.pairs()) == [pair(2, 3)]
     assert list(clustered.groups()) == []
+
+
+def test_a_reason_that_only_a_newer_dupfind_knows_is_left_out(clustered: Store) -> None:
+    clustered.db.execute('UPDATE group_members SET reasons = \'["moonlit","source"]\'')
+    (found,) = clustered.groups()
+    assert {member.reasons for member in found.members} == {(Reason.SOURCE,)}
 
 
 def test_results_that_fail_half_way_leave_the_earlier_ones(clustered: Store) -> None:

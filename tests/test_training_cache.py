@@ -45,6 +45,20 @@ def test_a_cached_picture_is_the_photo_squashed(save_picture: SavePicture, tmp_p
     assert isinstance(cache.pixels, np.memmap)
 
 
+def test_a_batch_holds_the_pictures_asked_for_and_those_beside_them(
+    save_picture: SavePicture, tmp_path: Path
+) -> None:
+    paths = [save_picture(f"{number}.png", number, (40 + 8 * number, 40)) for number in range(4)]
+    cache, processor = opened(paths, tmp_path / "cache"), torch.device("cpu")
+    batch = cache.batch(np.array([2, 0]), processor, beside=np.array([1, 3, 1]))
+    assert batch.beside is not None
+    assert np.array_equal(batch.pixels.numpy(), cache.pixels[[2, 0]])
+    assert np.array_equal(batch.beside.numpy(), cache.pixels[[1, 3, 1]])
+    assert batch.aspects.tolist() == cache.aspects[[2, 0]].tolist()
+    assert cache.batch(np.array([1]), processor).beside is None
+    assert cache.batch(np.array([1]), processor, beside=np.zeros(0, np.int64)).beside is None
+
+
 def test_the_cache_is_made_once_and_again_when_a_photo_changes(
     save_picture: SavePicture, tmp_path: Path
 ) -> None:
