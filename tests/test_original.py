@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from dupfind.copies.originals import lineages_of
 from dupfind.errors import CalibrationError
 from dupfind.evidence import Evidence
-from dupfind.matching.advice import advise
+from dupfind.matching.advice import advise, may_be_harmless
 from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.matching.lineage import tiers
 from dupfind.matching.original import judge
@@ -352,3 +352,8 @@ def test_pixels_of_any_size_can_be_looked_at() -> None:
     tiny: NDArray[np.uint8] = np.zeros((9, 11, 3), np.uint8)
 
     assert abs(judge(look_at(tiny), look_at(tiny), WHOLE).margin) < CLEAR
+
+
+@pytest.mark.parametrize("relation", [Relation.EDITED, Relation.CROPPED, Relation.COMPOSITE])
+def test_nothing_clears_what_was_edited_cropped_or_composed(relation: Relation) -> None:
+    assert not may_be_harmless(relation, Evidence(relations=(relation,)))

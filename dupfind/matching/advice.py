@@ -50,7 +50,7 @@ _BY_CLUE = {
 }
 HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
 # Named by a small picture; saving coarsely can look like it there, and a closer comparison tells.
-DOUBTFUL = HARMLESS | {Relation.RECOLOURED, Relation.EDITED}
+DOUBTFUL = HARMLESS | {Relation.RECOLOURED}
 
 
 def advise(
