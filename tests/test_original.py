@@ -357,3 +357,13 @@ def test_pixels_of_any_size_can_be_looked_at() -> None:
 @pytest.mark.parametrize("relation", [Relation.EDITED, Relation.CROPPED, Relation.COMPOSITE])
 def test_nothing_clears_what_was_edited_cropped_or_composed(relation: Relation) -> None:
     assert not may_be_harmless(relation, Evidence(relations=(relation,)))
+
+
+@pytest.mark.parametrize("relation", [Relation.SIMILAR, Relation.VARIANT, Relation.OVERLAPPING])
+def test_what_is_no_proven_copy_of_the_kept_one_never_goes(relation: Relation) -> None:
+    verdict = judge(look(scene()), look(scene(), 80), WHOLE)
+    assert advise(Relation.REENCODED, SAVED_AGAIN, verdict, photo(1), photo(2))[0] is Advice.REMOVE
+    assert advise(relation, SAVED_AGAIN, verdict, photo(1), photo(2)) == (
+        Advice.LOOK,
+        (Reason.UNPROVEN,),
+    )

@@ -48,6 +48,7 @@ _BY_CLUE = {
     Clue.SHARPENED: Reason.SHARPER,
     Clue.FLAT: Reason.SOFTER,
 }
+NO_COPIES = frozenset({Relation.SIMILAR, Relation.VARIANT, Relation.OVERLAPPING})
 HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
 # Named by a small picture; saving coarsely can look like it there, and a closer comparison tells.
 DOUBTFUL = HARMLESS | {Relation.RECOLOURED}
@@ -127,7 +128,7 @@ def _lost(
     yield from more_inside(photo, kept, compared=relation == Relation.SAME_PIXELS)
     if relation == Relation.SAME_PIXELS:
         return
-    if relation == Relation.SIMILAR:
+    if relation in NO_COPIES:
         yield Reason.UNPROVEN
         return
     closely = verdict is not None and verdict.edges is not None
