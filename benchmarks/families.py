@@ -20,7 +20,8 @@ from dupfind.photos.edits import EDITS, apply_edit
 
 Pixels = NDArray[np.uint8]
 
-COPIES = (1, 3, 8, 8, 9, 9, 10)
+COPIES = (1, 2, 3, 4, 6, 8, 8, 9, 9)
+OF_A_COPY = 0.12  # share of copies that are made of the copy before
 LARGEST_PX = 2600
 CUT_FROM_PX = 1300  # larger photos are cut: each gives many examples
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF"}
@@ -77,8 +78,11 @@ class Maker:
                 "camera": camera and self.rng.random() < 0.7,
                 "edited": self.rng.random() < 0.2,
             }
-            kind, copy = self._copy(pixels)
-            encoding = self._anew(kind) if copy is pixels else self._format()
+            source = pixels
+            if len(files) > 1 and self.rng.random() < OF_A_COPY:
+                source = decode(files[-1][1], needed_px=FULL_SIZE_PX).pixels
+            kind, copy = self._copy(source)
+            encoding = self._anew(kind) if copy is source else self._format()
             path = self._save(copy, encoding, **marks)
             files.append((kind, path))
         return files
@@ -87,7 +91,7 @@ class Maker:
         draw = self.rng.random()
         if draw < 0.15:
             return str(self.rng.choice(ENCODED)), pixels
-        if draw < 0.6:
+        if draw < 0.35:
             kind = str(self.rng.choice(list(_ELSEWHERE)))
             return kind, np.ascontiguousarray(_ELSEWHERE[kind](self, pixels))
         kind = str(self.rng.choice(list(EDITS)))

@@ -25,7 +25,7 @@ from dupfind.copies.originals import Between, Looks, compare, lay
 from dupfind.evidence import Evidence
 from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.features import extract
-from dupfind.matching.origin import STANDING, Origin, standing
+from dupfind.matching.origin import SPEAKING, STANDING, Origin, standing
 from dupfind.matching.relation import Side, relate
 from dupfind.matching.traces import TRACES, reversed_traces
 from dupfind.matching.trees import Trees
@@ -177,8 +177,9 @@ def _grown_on_groups(
 ) -> Trees:
     is_original = [np.arange(len(numbers[row])) == groups[row].original for row in rows]
     grower = HistGradientBoostingClassifier(
-        max_depth=3, max_iter=80, learning_rate=0.1, l2_regularization=3.0, min_samples_leaf=15,
-        max_features=0.5, early_stopping=False, random_state=20210429,
+        max_depth=4, max_iter=120, learning_rate=0.06, l2_regularization=3.0, min_samples_leaf=15,
+        max_features=0.3, early_stopping=False, random_state=20210429,
+        monotonic_cst=[SPEAKING.get(name, 0) for name in STANDING],
     )  # fmt: skip
     grower.fit(np.concatenate([numbers[row] for row in rows]), np.concatenate(is_original))
     return as_trees(grower)

@@ -60,7 +60,7 @@ def main() -> None:
     others = [pixels for _, pixels in islice(photos, BESIDE)]
     for number, (source, pixels) in enumerate(islice(photos, arguments.originals)):
         group = f"g{number:04d}"
-        album.add(pixels, group, "original", source=source)
+        pixels = album.add_original(pixels, group, source)
         add_altered(album, pixels, group, source, others)
     for number, (source, pixels) in enumerate(islice(photos, arguments.strangers)):
         add_altered(album, pixels, f"s{number:04d}", source, others, stranger=True)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dupfind.errors import PhotoError
-from dupfind.photos.decode import decode, fit
+from dupfind.photos.decode import FULL_SIZE_PX, decode, fit
 from dupfind.photos.edits import EDITS, apply_edit
 from dupfind.photos.scan import scan
 from dupfind.records import ScannedFile
@@ -55,6 +55,11 @@ class Album:
         original = int(kind in ("original", "distractor", "look_alike"))
         self.rows.append((name, group, kind, original, params, source.name))
         return name
+
+    def add_original(self, pixels: Pixels, group: str, source: Path) -> Pixels:
+        """Write an original; return what its file shows: that is what copies are made from."""
+        name = self.add(pixels, group, "original", source=source)
+        return decode(self.folder / name, needed_px=FULL_SIZE_PX).pixels
 
     def _save(self, pixels: Pixels) -> str:
         number = int(self.rng.integers(0, 2**48))
@@ -128,7 +133,8 @@ def add_copies(
     names = itertools.cycle(album.rng.permutation(sorted(EDITS)).tolist())
     for number, (source, pixels) in enumerate(photos):
         group = f"g{number:04d}"
-        album.add(pixels, group, "original", source=source)
+        # Copies are made of the file: made of what was before it, they would be the better ones.
+        pixels = album.add_original(pixels, group, source)
         for name in itertools.islice(names, edits):
             chosen = album.rng.permutation(len(others))[: EDITS[name].others].tolist()
             edited = apply_edit(name, pixels, album.rng, other=[others[row] for row in chosen])

@@ -4,7 +4,7 @@
 
 Makes a library of that many groups on the spot (the pictures of the first ones are there, the others
 are rows only), and lets a script decide groups as a person would: it waits until both pictures are
-drawn, looks at them for a while, and presses one key, each time another one of five. ``--look 0``
+drawn, looks at them for a while, and presses one key, each time another one of four. ``--look 0``
 presses the next key as soon as the next group is named. All times are those of the browser itself: from
 the key to the next group shown; beside them stands what the server's process worked, which a machine
 that is busy with other things does not change. Needs chromium.
@@ -27,7 +27,7 @@ from review_helpers import Client, make_library, served
 
 LOADS = 7
 ASKED = 20
-KEYS = ("Enter", "k", "1", "n", "l")
+KEYS = ("Enter", "k", "1", "l")
 # Notes when the first card is there, and how long after a key the next group is.
 CLOCK = """
 performance.setResourceTimingBufferSize(20000);

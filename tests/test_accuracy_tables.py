@@ -2,6 +2,7 @@
 
 import csv
 import io
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from dupfind.evaluation.report import truth_report
 from dupfind.flows.evaluating import read_labels
+from dupfind.photos.decode import FULL_SIZE_PX, decode
 from dupfind.photos.edits import EDITS
 from dupfind.reports.accuracy import (
     TextTable,
@@ -110,6 +112,19 @@ def test_a_labelled_album_is_made_and_made_again(make_picture: Callable, tmp_pat
     assert make_set(photos, tmp_path / "again", *sizes).returncode == 0
     truth = (tmp_path / "album" / "truth.csv").read_text()
     assert truth == (tmp_path / "again" / "truth.csv").read_text()
+
+
+def test_copies_are_made_from_what_the_file_of_the_original_shows(
+    make_picture: Callable, tmp_path: Path
+) -> None:
+    maker = runpy.run_path(str(ROOT / "benchmarks" / "make_set.py"))
+    album = maker["Album"](tmp_path, np.random.default_rng(1))
+    for number in range(8):
+        pixels = make_picture(number, (64, 48))
+        shown = album.add_original(pixels, f"g{number}", tmp_path)
+        file = tmp_path / str(album.rows[-1][0])
+        assert np.array_equal(shown, decode(file, needed_px=FULL_SIZE_PX).pixels)
+        assert np.array_equal(shown, pixels) == (file.suffix == ".png")
 
 
 def test_files_that_show_a_third_photo_beside_theirs_count_neither_way(

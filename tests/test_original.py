@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from original_helpers import noisy, photo_of, scene, written
+from PIL import Image, ImageEnhance, ImageFilter
 
 from dupfind.copies.originals import lineages_of
 from dupfind.errors import CalibrationError
@@ -25,20 +26,6 @@ from dupfind.records import Advice, Photo, Reason, Relation
 WHOLE = np.eye(3)
 
 
-def scene(seed: int = 3) -> Image.Image:
-    """Leaves of all sizes over each other: the edges, colours and spectrum of a photo (dead leaves)."""
-    rng = np.random.default_rng(seed)
-    large = Image.new("RGB", (960, 720), (90, 120, 70))
-    draw = ImageDraw.Draw(large)
-    for _ in range(2600):
-        radius = min(180.0, 5 * rng.uniform(0, 1) ** -0.5)
-        x, y = rng.uniform(0, 960), rng.uniform(0, 720)
-        light = rng.uniform(0, 1)
-        colour = np.clip(light * 300 * rng.uniform(0.4, 1, 3) - 20, 0, 255).astype(int)
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), tuple(colour.tolist()))
-    return large.resize((320, 240), Image.Resampling.LANCZOS)
-
-
 def look(image: Image.Image, quality: int = 92, **marks: bool) -> Look:
     """Save as a JPEG, and look at what comes back."""
     buffer = io.BytesIO()
@@ -46,18 +33,6 @@ def look(image: Image.Image, quality: int = 92, **marks: bool) -> Look:
     saved = Image.open(buffer)
     table = np.array(saved.quantization[0], np.float32).reshape(8, 8)  # type: ignore[attr-defined]
     return look_at(np.asarray(saved.convert("RGB")), table=table, **marks)
-
-
-def written(image: Image.Image) -> Image.Image:
-    copy = image.copy()
-    ImageDraw.Draw(copy).text((30, 180), "WHEN IT IS MONDAY", "white", font_size=28, stroke_width=2,
-                              stroke_fill="black")  # fmt: skip
-    return copy
-
-
-def noisy(image: Image.Image) -> Image.Image:
-    grain = np.random.default_rng(1).normal(0, 18, (image.height, image.width, 3))
-    return Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8))
 
 
 ALTERED = {
@@ -183,13 +158,6 @@ def test_the_photo_that_all_were_made_from_comes_first_in_its_group(tmp_path: Pa
     assert not lineage.balanced
 
 
-def photo_of(number: int, path: Path) -> Photo:
-    with Image.open(path) as image:
-        wide, high = image.size
-    size_bytes = path.stat().st_size
-    return Photo(number, path, "", size_bytes, 0, wide, high, "JPEG", None, 0)
-
-
 def test_photos_that_cannot_be_read_any_more_leave_the_order_open(tmp_path: Path) -> None:
     gone = [Photo(n, tmp_path / f"{n}.jpg", str(n), 9, 0, 40, 30, "JPEG", None, 0) for n in (0, 1)]
     whole = Evidence("keypoints", matrix=tuple(WHOLE.ravel().tolist()))
@@ -263,6 +231,17 @@ def reopened(image: Image.Image, format_name: str, **options: int) -> Look:
     return replace(seen, modern=True, bytes_per_pixel=size_bytes / (image.width * image.height))
 
 
+def once_coarse(image: Image.Image) -> Image.Image:
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=8)
+    return Image.open(buffer)
+
+
+def mosaic(image: Image.Image) -> Image.Image:
+    small = image.resize((image.width // 4, image.height // 4), Image.Resampling.BOX)
+    return small.resize(image.size, Image.Resampling.NEAREST)
+
+
 SAVED_ANEW = {
     "finely": lambda image: look(image, 85),
     "coarsely": lambda image: look(image, 30),
@@ -280,6 +259,7 @@ CHANGED_A_LITTLE = {
     "more colour": lambda image: ImageEnhance.Color(image).enhance(1.3),
     "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.1),
     "noise": noisy,
+    "mosaic": mosaic,
     "text": written,
     "sharper": ALTERED["sharpened"],
 }
@@ -292,6 +272,14 @@ def test_what_was_only_saved_anew_may_go_however_coarsely(way: str, found: Evide
     verdict = judge(look(scene()), SAVED_ANEW[way](scene()), WHOLE)
 
     assert advise(found.relations[-1], found, verdict, photo(1), photo(2))[0] is Advice.REMOVE
+
+
+def test_what_was_saved_coarsely_before_its_last_saving_may_go() -> None:
+    image = scene().resize((640, 480), Image.Resampling.LANCZOS)
+    verdict = judge(look(image), look(once_coarse(image), 92), WHOLE)
+
+    assert verdict.coarse
+    assert advise(Relation.REENCODED, SAVED_AGAIN, verdict, photo(1), photo(2))[0] is Advice.REMOVE
 
 
 @pytest.mark.parametrize("kind", CHANGED_A_LITTLE)

@@ -1,6 +1,7 @@
 """The page of `dupfind review`, in a real browser: by keys, by touch, in two tabs, and read aloud."""
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,26 @@ def test_marks_are_set_and_saved_by_keys(page: Page, client: Client) -> None:
     assert verdicts == ["keep", "remove", "remove", "keep"]
 
 
+def test_after_one_photo_was_told_apart_the_others_are_still_to_be_decided(
+    page: Page, client: Client
+) -> None:
+    page.locator(".card").nth(2).locator(".buttons button").first.click()
+    assert shown(page) == 3
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("n")
+    until(page, "document.querySelectorAll('.strip li').length === 3")
+    assert shown(page) == 3
+    apart = first_photo(2) + 2
+    members = client.get("/api/groups/3")["members"]
+    assert apart not in [member["photo"] for member in members]
+    press(page, "k", 4)
+    assert state_of(client, 3) == "decided"
+    page.locator("[data-do=list]").click()
+    page.locator('.card[data-group="1"] .buttons button').first.click()
+    assert shown(page) == 1  # two photos: nothing is left to decide
+    press(page, "n", 2)
+
+
 def test_keys_rest_while_somebody_types(page: Page, client: Client) -> None:
     page.keyboard.press("/")
     page.keyboard.type("kanu 00004")
@@ -225,9 +246,18 @@ def test_flick_and_slider_show_one_over_the_other(page: Page) -> None:
     page.keyboard.press("f")
     assert page.locator("#layer-b").evaluate("e => e.style.visibility") == "hidden"
     page.keyboard.press("v")
+    clip = "getComputedStyle(document.getElementById('layer-b')).clipPath"
     page.locator("#slide input").focus()
     page.keyboard.press("Home")
-    assert page.locator("#layer-b").evaluate("e => e.style.clipPath") == "inset(0px 0px 0px 0%)"
+    assert page.evaluate(clip) == "inset(0px 0px 0px 0%)"
+    stage = page.locator("#stage").bounding_box()
+    assert stage is not None
+    page.mouse.move(stage["x"] + 5, stage["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(stage["x"] + stage["width"] / 4, stage["y"] + 100)
+    page.mouse.up()
+    cut = float(str(page.evaluate(clip)).removesuffix("%)").split()[-1])
+    assert 20 < cut < 30
 
 
 def test_words_and_only_the_facts_that_differ_are_said(page: Page) -> None:
@@ -243,6 +273,23 @@ def test_words_and_only_the_facts_that_differ_are_said(page: Page) -> None:
     assert "Format" not in labels
     page.keyboard.press("m")
     assert "Format" in page.locator("#facts tbody th").all_inner_texts()
+
+
+def test_what_was_removed_before_and_is_back_is_said(
+    root: Path, client: Client, entered: tuple[Client, BrowserContext]
+) -> None:
+    change = "UPDATE group_members SET removed_at = ? WHERE photo_id = ?"
+    with Library(root).store(write=True) as store, store.db.atomic():
+        store.db.execute(change, ["2026-05-03T10:00:00+00:00", first_photo(0) + 1])
+    page = opened(entered[1], client)
+    back = page.locator('.card[data-group="1"] .badge.back').all_text_contents()
+    assert back == ["you removed this on 3 May 2026"]
+    page.locator(".card").first.locator(".buttons button").first.click()
+    page.wait_for_selector("#facts tr.differs")
+    assert ".jpg on 3 May 2026, and it is there again." in page.locator("#words").inner_text()
+    page.close()
+    with Library(root).store(write=True) as store, store.db.atomic():
+        store.db.execute(change, [None, first_photo(0) + 1])
 
 
 def test_two_tabs_do_not_decide_over_each_other(
@@ -284,12 +331,15 @@ def test_a_rule_is_looked_at_first_and_undone_at_once(page: Page, client: Client
     assert client.get("/api/groups?state=decided")["total"] == 0
 
 
-def test_one_goes_on_where_one_left_off(page: Page, client: Client) -> None:
+def test_one_goes_on_where_one_left_off(page: Page, client: Client, root: Path) -> None:
     page.select_option("[name=order]", "doubt")
     page.wait_for_timeout(100)
-    with page.expect_response("**/api/preferences"):
-        page.locator("[data-do=begin]").click()
-        first = shown(page)
+    page.locator("[data-do=begin]").click()
+    first = shown(page)
+    deadline = time.monotonic() + PATIENCE_S
+    while json.loads((root / "review.json").read_text("utf-8")).get("group") != first:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     page.goto(f"http://127.0.0.1:{client.port}/")
     assert shown(page) == first
     page.keyboard.press("Escape")
@@ -391,12 +441,29 @@ def test_a_phone_scrolls_down_only_and_decides_by_touch(
     assert page.evaluate("scrollY") == 0
     page.wait_for_selector("#facts tr.differs")
     assert page.evaluate(width) <= SMALL["width"]
+    fit = page.locator("#layer-a .scene").get_attribute("style")
+    pinch_out(page)
+    styles = [page.locator(f"#layer-{name} .scene").get_attribute("style") for name in "ab"]
+    assert styles[0] == styles[1] != fit
     page.evaluate("scrollTo(0, 1000)")
     page.locator("[data-do=keep-all]").tap()
     until(page, "location.hash === '#group-3'")
     assert page.evaluate("scrollY") == 0
     assert state_of(client, 2) == "decided"
     context.close()
+
+
+def pinch_out(page: Page) -> None:
+    """Put two fingers on the upper picture and draw them apart."""
+    box = page.locator("#layer-a").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+    for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 80)):
+        points = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    until(page, "document.getElementById('zoom-words').textContent !== 'Fit'")
 
 
 def test_a_screen_reader_is_told_photos_and_decisions(page: Page) -> None:

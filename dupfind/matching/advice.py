@@ -19,6 +19,7 @@ UNTOUCHED_COARSE = 0.02  # and saving coarsely, scattered over the picture
 SAME_TONES = 1.8  # grey levels that saving anew may change all colours by
 SAME_TONES_COARSE = 3.0  # and saving coarsely, or in few colours
 SPARED_EDGES = 0.75  # of their strength that saving anew leaves the hardest edges
+LOST_EDGES = 0.2  # no saving takes that much: a mosaic or a blur
 FEW_TONES = 2.9  # weight of a palette of few colours, which changes a little everywhere
 PALETTE = 0.05
 ONE_REGION = 0.003  # share that no saving changes in one place
@@ -204,7 +205,8 @@ def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
                     reason = _TURNED_ABOUT.get(reason, Reason.CHANGED)
                 yield reason
     softer = verdict.against_b.get(Clue.SOFTER, 0.0) >= VERY_SOFT
-    if softer and not verdict.coarse and not _spares_edges(verdict):
+    softer = softer and not verdict.coarse and not _spares_edges(verdict)
+    if softer or (verdict.edges is not None and verdict.edges < LOST_EDGES):
         yield Reason.SOFTER
 
 

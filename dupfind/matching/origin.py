@@ -4,8 +4,9 @@ In:  a ``Family`` and its ``Traced`` pairs. Out: log odds. No disk, database or 
 
 Two steps. The traces of each pair become the log odds that b was made from a; then each picture is
 weighed against all others by what its pairs say together, and by what only a group shows: the one that all
-were made from leaves nothing that the others still have in common. The trees were grown on edited copies
-of photos, where the direction is known by construction: ``benchmarks/fit_original.py``.
+were made from leaves nothing that the others still have in common, and is the nearest to each of them
+(``nearest``). The trees were grown on edited copies of photos, where the direction is known by
+construction: ``benchmarks/fit_original.py``.
 """
 
 import json
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import CalibrationError
+from dupfind.matching.nearest import NEAREST, nearest
 from dupfind.matching.traces import TRACES, Traced, reversed_traces
 from dupfind.matching.trees import Trees
 
@@ -35,7 +37,15 @@ STANDING = (
     "astray_ahead_0", "astray_ahead_1", "astray_ahead_2",
     "astray_0", "astray_1", "astray_2", "deviating", "deviating_ahead", "differing_ahead",
     "finer", "members", "pixels",
+    *NEAREST,
 )  # fmt: skip
+# Numbers that, the larger (1) or smaller (-1) they are, can only speak for an original.
+SPEAKING = {
+    **dict.fromkeys(("mean", "least", "second", "most", "wins", "mean_ahead", "least_ahead"), 1),
+    **dict.fromkeys((f"astray_ahead_{band}" for band in range(3)), -1),
+    **dict.fromkeys(("deviating", "deviating_ahead", "differing_ahead"), -1),
+    **{name: -1 if name.startswith("farther") else 1 for name in NEAREST},
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,9 @@ class Origin:
         back = np.array([reversed_traces(row) for row in rows])
         both = self.pair.log_odds(np.concatenate([rows, back]))
         found = (both[: len(rows)] - both[len(rows) :]) / 2
+        around = np.sign(rows[:, [_PLACE["framed"], _PLACE["holds"]]].sum(axis=1))
+        # A crop may be what is left of a larger picture; whatever stands in a frame is in no doubt.
+        found = np.where(around != 0, around * MOST_OF_A_PAIR, found)
         for (a, b), link in zip(traced.pairs, found.tolist(), strict=True):
             links[a, b] = np.clip(link, -MOST_OF_A_PAIR, MOST_OF_A_PAIR)
             links[b, a] = -links[a, b]
@@ -107,7 +120,7 @@ def standing(traced: Traced, links: Floats) -> Floats:
                 float(traced.pixels[at] - traced.pixels.max()),
             ]
         )
-    return np.array(result, np.float64)
+    return np.hstack([np.array(result, np.float64), nearest(traced)])
 
 
 def _others(values: object, at: int) -> Floats:

@@ -22,6 +22,9 @@ from dupfind.matching.tones import Tones, toned, tones
 
 SAME_TONES = 5.0  # grey levels that the colours of re-encoded copies differ by at most
 COARSE_STEPS = 40.0  # mean step of a JPEG's luma: a quality of about 65
+BLOCKS = 1.8  # how much the steps between 8 x 8 blocks stand out in what was once saved coarsely
+BLOCKS_OF_OTHER = 1.4  # and how much more than in the other picture
+SAVED_EDGES = 0.3  # of their strength that the hardest edges keep however coarse; mosaics keep less
 COARSE_BYTES = 0.05  # for a pixel of a WebP or AVIF
 UNTOLD_STEPS = 2.6  # logarithm of the steps of a good JPEG
 
@@ -70,7 +73,7 @@ def judge(
         largest_change=largest_change,
         toned=toned(colour_a, b.colour, seen),
         edges=edges,
-        coarse=_is_coarse(b),
+        coarse=_is_coarse(b) or _was_coarse(a, b, edges),
     )
 
 
@@ -145,3 +148,10 @@ def _is_coarse(look: Look) -> bool:
     if look.table is not None:
         return float(look.table.mean()) >= COARSE_STEPS
     return look.modern and look.bytes_per_pixel < COARSE_BYTES
+
+
+def _was_coarse(a: Look, b: Look, edges: float | None) -> bool:
+    """Say whether b shows the blocks of a coarse saving before its last, which a does not."""
+    if edges is None or edges < SAVED_EDGES:
+        return False
+    return b.blocked >= max(BLOCKS, BLOCKS_OF_OTHER * a.blocked)

@@ -11,6 +11,7 @@ import numpy as np
 from dupfind.decisions import GroupState, Verb
 from dupfind.evidence import Evidence
 from dupfind.records import Group, Member, Photo, Relation
+from dupfind.reports.decided import day
 from dupfind.reports.loss import loss_of
 from dupfind.reports.words import (
     explain,
@@ -75,7 +76,7 @@ def _member(member: Member, group: Group, photos: Mapping[int, Photo]) -> dict[s
         "probability": member.probability,
         "similarity": round(member.similarity, 4),
         "verdict": _verdict(member, group),
-        "removedBefore": readable_date(member.removed_at),
+        "removedBefore": day(member.removed_at) if member.removed_at else "",
         "matrix": list(matrix_of(member) or ()),
         "sameFile": member.evidence.same_file is not None,
     }

@@ -35,7 +35,7 @@ function photo(group, member, place, open) {
     make("span", { className: "badge" }, member.badge),
     member.keep ? null : make("span", { className: "sure" }, certainty(member.probability)),
     member.advice === "remove" && !member.reference ? make("span", { className: "can-go" }, "can go") : null,
-    member.removedBefore ? make("span", { className: "badge back" }, "you removed it " + member.removedBefore.slice(0, 10)) : null,
+    member.removedBefore ? make("span", { className: "badge back" }, "you removed this on " + member.removedBefore) : null,
     make("span", { className: "named" }, member.name),
     make("span", { className: "facts" }, `${member.width} × ${member.height} · ${member.bytesText}`),
     member.folder ? make("span", { className: "folder" }, member.folder) : null);

@@ -66,7 +66,11 @@ async function decideHere(action, more = {}) {
   say(words(action));
   if (done.group) list.renew(done.group);
   else list.cardOf(group.id)?.classList.add("gone");
-  goOn(done.next, done.group);
+  // One photo left: what becomes of the others is still to be said.
+  if (action === "not-duplicates" && done.group?.state === "open") {
+    view.showGroup(done.group);
+    say(`Not a duplicate; ${plural(done.group.members.length, "photo")} left, undecided`);
+  } else goOn(done.next, done.group);
 }
 
 // The next undecided group of the list; at its end the first one that is left.
