@@ -336,7 +336,7 @@ def test_degrees_are_anticlockwise() -> None:
 
 def test_the_tone_of_another_picture_is_taken_over_along_its_curve() -> None:
     grey = np.linspace(0, 255, 40_000, dtype=np.float32).reshape(200, 200)
-    curved = (255 * (grey / 255) ** 2.2).astype(np.float32)
+    curved = np.asarray(255 * (grey / 255) ** 2.2, np.float32)
     found = toned(grey, curved, np.ones(grey.shape, bool))
     inner = (grey > 10) & (grey < 245)  # beyond the outermost levels there is nothing to go by
     assert np.abs(found - curved)[inner].max() < 4
