@@ -58,16 +58,27 @@ def grouped_pairs(library: Library) -> set[tuple[Path, Path]]:
     }
 
 
+def united(library: Library, groups: dict[Path, str]) -> dict[Path, str]:
+    """Return the labels, one for all those that files with the same bytes bear."""
+    labels: dict[str, set[str]] = {}
+    for found in library.photos():
+        labels.setdefault(found.sha256, set()).add(groups[found.path])
+    first: dict[str, str] = {}
+    for same in labels.values():
+        known = {first.get(label, label) for label in same}
+        joined = {label for label, root in first.items() if root in known} | same | known
+        first |= dict.fromkeys(joined, min(known))
+    return {path: first[label] for path, label in groups.items()}
+
+
 def check(library: Library, groups: dict[Path, str], asked: float) -> float:
     """Hold the groups and the promise of one clustering to the labels; return the recall.
 
-    Files with the same bytes under two labels count neither way.
+    Labels that share a file, byte for byte, are one: their copies cannot be told apart.
     """
     summary = library.cluster(ClusterOptions(precision=asked))
-    known = {found.path: found.sha256 for found in library.photos()}
-    pairs = [
-        (a, b) for a, b in grouped_pairs(library) if groups[a] == groups[b] or known[a] != known[b]
-    ]
+    groups = united(library, groups)
+    pairs = grouped_pairs(library)
     right = sum(groups[a] == groups[b] for a, b in pairs)
     precision = right / max(1, len(pairs))
     if pairs:
