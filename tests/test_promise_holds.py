@@ -58,6 +58,13 @@ def grouped_pairs(library: Library) -> set[tuple[Path, Path]]:
     }
 
 
+def rows_of(file: Path) -> list[dict[str, str]]:
+    if not file.is_file():
+        return []
+    with file.open(newline="", encoding="utf-8") as rows:
+        return list(csv.DictReader(rows))
+
+
 def united(library: Library, groups: dict[Path, str]) -> dict[Path, str]:
     """Return the labels, one for all those that files with the same bytes bear."""
     labels: dict[str, set[str]] = {}
@@ -71,14 +78,20 @@ def united(library: Library, groups: dict[Path, str]) -> dict[Path, str]:
     return {path: first[label] for path, label in groups.items()}
 
 
-def check(library: Library, groups: dict[Path, str], asked: float) -> float:
+def check(
+    library: Library,
+    groups: dict[Path, str],
+    asked: float,
+    neutral: frozenset[frozenset[Path]] = frozenset(),
+) -> float:
     """Hold the groups and the promise of one clustering to the labels; return the recall.
 
-    Labels that share a file, byte for byte, are one: their copies cannot be told apart.
+    Labels that share a file, byte for byte, are one: their copies cannot be told apart. ``neutral``
+    pairs (frames of a burst, a focus stack) count neither way.
     """
     summary = library.cluster(ClusterOptions(precision=asked))
     groups = united(library, groups)
-    pairs = grouped_pairs(library)
+    pairs = [pair for pair in grouped_pairs(library) if frozenset(pair) not in neutral]
     right = sum(groups[a] == groups[b] for a, b in pairs)
     precision = right / max(1, len(pairs))
     if pairs:
@@ -118,12 +131,17 @@ def test_the_promise_holds_on_labelled_photos(name: str, tmp_path: Path) -> None
         pytest.skip(f"there is no {truth}")
     library = Library(tmp_path / ".dupfind", device="cpu")
     library.index([truth.parent], IndexOptions(device="cpu"))
-    with truth.open(newline="", encoding="utf-8") as file:
-        labels = {row["path"]: row["group_id"] for row in csv.DictReader(file)}
+    labels = {row["path"]: row["group_id"] for row in rows_of(truth)}
     root = truth.parent.resolve()
     named = {
         found.path: found.path.resolve().relative_to(root).as_posix() for found in library.photos()
     }
     groups = {path: labels.get(short) or short for path, short in named.items()}
+    paths = {short: path for path, short in named.items()}
+    neutral = frozenset(
+        frozenset(paths[row[name]] for name in ("path_a", "path_b"))
+        for file in ("neutral.csv", "burst_pairs.csv")
+        for row in rows_of(truth.with_name(file))
+    )
     for asked in (0.9, 0.99, 0.999):
-        check(library, groups, asked)
+        check(library, groups, asked, neutral)
