@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from grown import as_trees
 from make_chains import chain_of
 from numpy.typing import NDArray
 from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
@@ -281,7 +282,7 @@ def fit(files: tuple[Path, ...], output: str) -> None:
         grower, signals, is_copy, cv=5, method="decision_function", params={"sample_weight": weight}
     )
     grower.fit(signals, is_copy, sample_weight=weight)
-    judge = as_judge(grower, np.sort(scores[is_copy]), np.sort(scores[~is_copy]))
+    judge = Judge(as_trees(grower.estimators_), np.sort(scores[is_copy]), np.sort(scores[~is_copy]))
     apart = np.abs(judge.log_odds(signals) - grower.decision_function(signals)).max()
     print(
         f"{len(signals)} examples, {int(is_copy.sum())} copies; trees as written differ by {apart:.1e}"
@@ -304,28 +305,6 @@ def halfway(copies: NDArray[np.float64], apart: NDArray[np.float64]) -> NDArray[
     drawn = copies[generator.integers(len(copies), size=len(apart))]
     share = generator.uniform(0.05, HALFWAY, size=(len(apart), 1))
     return np.asarray(share * drawn + (1 - share) * apart)
-
-
-def as_judge(
-    grower: BaggingClassifier, copy_scores: NDArray[np.float64], other_scores: NDArray[np.float64]
-) -> Judge:
-    """Write the grown trees as plain arrays, padded to one number of nodes."""
-    trees = [stage[0].nodes for grown in grower.estimators_ for stage in grown._predictors]
-    growths = len(grower.estimators_)
-    width = max(len(nodes) for nodes in trees)
-    shape = (len(trees), width)
-    feature, left, right = (np.full(shape, -1, np.int64) for _ in range(3))
-    threshold, value = np.zeros(shape), np.zeros(shape)
-    for row, nodes in enumerate(trees):
-        place = slice(0, len(nodes))
-        leaf = nodes["is_leaf"] > 0
-        feature[row, place] = np.where(leaf, -1, nodes["feature_idx"])
-        threshold[row, place] = np.where(leaf, 0, nodes["num_threshold"])
-        left[row, place] = np.where(leaf, 0, nodes["left"])
-        right[row, place] = np.where(leaf, 0, nodes["right"])
-        value[row, place] = nodes["value"] / growths
-    bias = float(np.mean([np.ravel(grown._baseline_prediction)[0] for grown in grower.estimators_]))
-    return Judge(feature, threshold, left, right, value, bias, copy_scores, other_scores)
 
 
 if __name__ == "__main__":

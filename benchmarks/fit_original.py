@@ -18,6 +18,7 @@ import click
 import cv2
 import numpy as np
 from families import FORMATS, Example, Maker
+from grown import as_trees
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -169,7 +170,7 @@ def _grown_on_pairs(forward: NDArray[np.float32]) -> Trees:
         max_features=0.3, early_stopping=False, random_state=20210429,
     )  # fmt: skip
     grower.fit(np.concatenate([forward, back]), np.repeat([1, 0], len(forward)))
-    return as_trees(grower)
+    return as_trees([grower])
 
 
 def _grown_on_groups(
@@ -182,7 +183,7 @@ def _grown_on_groups(
         monotonic_cst=[SPEAKING.get(name, 0) for name in STANDING],
     )  # fmt: skip
     grower.fit(np.concatenate([numbers[row] for row in rows]), np.concatenate(is_original))
-    return as_trees(grower)
+    return as_trees([grower])
 
 
 def _report(
@@ -208,25 +209,6 @@ _NO_TREES = Trees(
     np.zeros((1, 1)),
     0.0,
 )
-
-
-def as_trees(grower: HistGradientBoostingClassifier) -> Trees:
-    """Write the grown trees as plain arrays, padded to one number of nodes."""
-    trees = [stage[0].nodes for stage in grower._predictors]
-    shape = (len(trees), max(len(nodes) for nodes in trees))
-    feature, left, right, missing_left = (np.full(shape, -1, np.int64) for _ in range(4))
-    threshold, value = np.zeros(shape), np.zeros(shape)
-    for row, nodes in enumerate(trees):
-        place = slice(0, len(nodes))
-        leaf = nodes["is_leaf"] > 0
-        feature[row, place] = np.where(leaf, -1, nodes["feature_idx"])
-        threshold[row, place] = np.where(leaf, 0, nodes["num_threshold"])
-        left[row, place] = np.where(leaf, 0, nodes["left"])
-        right[row, place] = np.where(leaf, 0, nodes["right"])
-        missing_left[row, place] = nodes["missing_go_to_left"]
-        value[row, place] = nodes["value"]
-    bias = float(np.ravel(grower._baseline_prediction)[0])
-    return Trees(feature, threshold, left, right, missing_left, value, bias)
 
 
 if __name__ == "__main__":

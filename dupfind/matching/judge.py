@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dupfind.errors import CalibrationError
 from dupfind.matching.closer import CloserLook
+from dupfind.matching.trees import Trees
 
 # Name and sign: +1 speaks for a copy, -1 against one. 0 does neither by itself: what one picture shows over the
 # other is an edit, and coarse agreement only says how much noise and blur to expect in what is finer.
@@ -66,50 +67,25 @@ class Judge:
     """Boosted trees and the scores of examples that they were not grown on.
 
     Attributes:
-        feature: (trees, nodes) int, the signal that each node asks for; -1 at leaves.
-        threshold: (trees, nodes), up to which value the left branch is taken.
-        left, right: (trees, nodes) int, the nodes below.
-        value: (trees, nodes), log odds of the leaves.
-        bias: Log odds before any tree.
+        trees: They ask for ``LOOK_SIGNALS``, by their place.
         copy_scores, other_scores: Sorted log odds of held-out copies and look-alikes.
     """
 
-    feature: NDArray[np.int64]
-    threshold: NDArray[np.float64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    value: NDArray[np.float64]
-    bias: float
+    trees: Trees
     copy_scores: NDArray[np.float64]
     other_scores: NDArray[np.float64]
 
     def log_odds(self, signals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log odds of a copy against a look-alike, (n,), of (n, signals)."""
-        trees = np.arange(len(self.feature))[None]
-        node = np.zeros((len(signals), len(self.feature)), np.int64)
-        rows = np.arange(len(signals))[:, None]
-        while True:
-            asked = self.feature[trees, node]
-            inner = asked >= 0
-            if not inner.any():
-                break
-            below = signals[rows, np.maximum(asked, 0)] <= self.threshold[trees, node]
-            next_node = np.where(below, self.left[trees, node], self.right[trees, node])
-            node = np.where(inner, next_node, node)
-        return np.asarray(self.bias + self.value[trees, node].sum(axis=1), np.float64)
+        return self.trees.log_odds(signals)
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-ready values, numbers to four digits."""
-        return {
-            "version": 1,
-            "signals": list(LOOK_SIGNALS),
-            "bias": round(self.bias, 4),
-            **{
-                name: np.round(getattr(self, name), 4).tolist()
-                for name in ("threshold", "value", "copy_scores", "other_scores")
-            },
-            **{name: getattr(self, name).tolist() for name in ("feature", "left", "right")},
+        """Return JSON-ready values, scores to four digits."""
+        scores = {
+            name: np.round(getattr(self, name), 4).tolist()
+            for name in ("copy_scores", "other_scores")
         }
+        return {"version": 1, "signals": list(LOOK_SIGNALS), **self.trees.to_json(), **scores}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Judge":
@@ -122,12 +98,7 @@ class Judge:
             raise CalibrationError("the judge was made for other signals; install dupfind anew")
         try:
             return cls(
-                feature=np.array(values["feature"], np.int64),
-                threshold=np.array(values["threshold"], np.float64),
-                left=np.array(values["left"], np.int64),
-                right=np.array(values["right"], np.int64),
-                value=np.array(values["value"], np.float64),
-                bias=float(values["bias"]),
+                Trees.from_json(values),
                 copy_scores=np.array(values["copy_scores"], np.float64),
                 other_scores=np.array(values["other_scores"], np.float64),
             )
