@@ -26,6 +26,8 @@ _Value = TypeVar("_Value", np.float32, np.bool_)
 FRAME_PX = 1024  # long side of the frame; the window in its middle is compared
 WINDOW_PX = 512
 COLOUR_PX = 160  # long side of the frame that colours are compared in
+FEW = 4  # pictures up to which there are so few pairs that their colours are compared finely
+COLOUR_OF_FEW_PX = 320
 TILE_PX = 32
 _SIGMAS_PX = (0.5, 1.0, 2.0, 4.0)  # what lies between two of them is a band, from fine to coarse
 BANDS = len(_SIGMAS_PX)
@@ -86,7 +88,7 @@ def lay_out(looks: Sequence[Look], to_frame: Sequence[Matrix], frame: int) -> Fa
     first = looks[frame]
     turns = [whole_turn(project(matrix, CORNERS)) for matrix in to_frame]
     exact = [matrix if turn is None else turn for matrix, turn in zip(to_frame, turns, strict=True)]
-    size = _size(first, COLOUR_PX)
+    size = _size(first, COLOUR_PX if len(looks) > FEW else COLOUR_OF_FEW_PX)
     laid = [_drawn(look.colour, matrix, size) for look, matrix in zip(looks, exact, strict=True)]
     window_of = _Window(first)
     greys = [
@@ -105,6 +107,24 @@ def lay_out(looks: Sequence[Look], to_frame: Sequence[Matrix], frame: int) -> Fa
         tiles,
         np.array([_flat(look.grey) for look in looks], np.float32),
     )
+
+
+def drawn_alike(family: Family, long_px: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the pictures in the frame at another size, and where each shows something.
+
+    Args:
+        family: The pictures.
+        long_px: Long side of the frame.
+
+    Returns:
+        (pictures, height, width, 3) uint8 and (pictures, height, width) bool.
+    """
+    size = _size(family.looks[family.frame], long_px)
+    laid = [
+        _drawn(look.colour, matrix if turn is None else turn, size)
+        for look, matrix, turn in zip(family.looks, family.to_frame, family.turns, strict=True)
+    ]
+    return np.stack([picture for picture, _ in laid]), np.stack([seen for _, seen in laid])
 
 
 def _size(look: Look, long_px: int) -> tuple[int, int]:

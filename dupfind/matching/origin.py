@@ -29,6 +29,9 @@ MOST_OF_A_PAIR = 6.0  # log odds: one sure pair must not outweigh what several o
 FOR_MOST = (
     2.0  # log odds where all others lie the same way round, and again where they are as large
 )
+# Log odds against what alone has something in one place, by ``overlaid``: more than a speck, up to a bar.
+OF_WRITTEN, A_SPECK, MOST_WRITTEN = 2.0, 0.5, 4.0
+SOME_WITNESSES = 4
 _UNSTRETCHED = 0.015
 _PLACE = {name: at for at, name in enumerate(TRACES)}
 STANDING = (
@@ -36,7 +39,7 @@ STANDING = (
     "usual_ahead", "usual", "as_large_ahead", "as_large", "whole",
     "astray_ahead_0", "astray_ahead_1", "astray_ahead_2",
     "astray_0", "astray_1", "astray_2", "deviating", "deviating_ahead", "differing_ahead",
-    "finer", "members", "pixels",
+    "finer", "members", "pixels", "overlaid", "overlaid_ahead",
     *NEAREST,
 )  # fmt: skip
 # Numbers that, the larger (1) or smaller (-1) they are, can only speak for an original.
@@ -44,6 +47,7 @@ SPEAKING = {
     **dict.fromkeys(("mean", "least", "second", "most", "wins", "mean_ahead", "least_ahead"), 1),
     **dict.fromkeys((f"astray_ahead_{band}" for band in range(3)), -1),
     **dict.fromkeys(("deviating", "deviating_ahead", "differing_ahead"), -1),
+    **dict.fromkeys(("overlaid", "overlaid_ahead"), -1),
     **{name: -1 if name.startswith("farther") else 1 for name in NEAREST},
 }
 
@@ -63,7 +67,8 @@ class Origin:
     def weighed(self, numbers: Floats) -> Floats:
         """Return the log odds by the numbers of ``STANDING``, (pictures,)."""
         most = numbers[:, [STANDING.index("usual"), STANDING.index("as_large")]].sum(axis=1)
-        return np.asarray(self.standing.log_odds(numbers) + FOR_MOST * most, np.float64)
+        odds = self.standing.log_odds(numbers) + FOR_MOST * most - _written_over(numbers)
+        return np.asarray(odds, np.float64)
 
     def links(self, traced: Traced) -> Floats:
         """Return the log odds that each column was made from each row, antisymmetric; NaN unknown."""
@@ -118,9 +123,22 @@ def standing(traced: Traced, links: Floats) -> Floats:
                 finer[at],
                 float(count),
                 float(traced.pixels[at] - traced.pixels.max()),
+                traced.overlaid[at],
+                _ahead(traced.overlaid, at),
             ]
         )
     return np.hstack([np.array(result, np.float64), nearest(traced)])
+
+
+def _written_over(numbers: Floats) -> Floats:
+    """Return what speaks against each picture that alone has something in one place, (pictures,).
+
+    It is seldom and in no doubt: trees that weigh a hundred numbers against each other learn too little of it.
+    """
+    ahead = np.nan_to_num(numbers[:, STANDING.index("overlaid_ahead")], nan=0.0)
+    if len(numbers) < SOME_WITNESSES:
+        return np.zeros(len(numbers))
+    return np.asarray(OF_WRITTEN * np.clip(ahead - A_SPECK, 0, MOST_WRITTEN), np.float64)
 
 
 def _others(values: object, at: int) -> Floats:
