@@ -29,6 +29,7 @@ PHASES: dict[str, Phase] = {
     "describe": Phase("Describing", "photos", 15),
     "features": Phase("Reading parts", "photos", 0.3),
     "votes": Phase("Comparing parts", "photos", 5),
+    "near": Phase("Comparing descriptors", "photos", 0.5),
     "prove": Phase("Proving", "pairs", 60, 0.3),
     "more": Phase("Proving more", "pairs", 25, 0.3, "prove"),
     "look": Phase("Looking closer", "pairs", 60, 0.5, "prove"),
@@ -37,7 +38,7 @@ PHASES: dict[str, Phase] = {
     "pictures": Phase("Making the pictures", "pictures"),
 }
 INDEX = ("scan", "describe")
-CLUSTER = ("features", "votes", "prove", "more", "look", "group")
+CLUSTER = ("features", "votes", "near", "prove", "more", "look", "group")
 CALIBRATE = ("calibrate",)
 
 
