@@ -87,7 +87,9 @@ def thing_of(pixels: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
 def on_grid(thing: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the share of each patch that the thing fills, on the grid of patches."""
     rows = np.array_split(thing.astype(np.float64), shape[0], axis=0)
-    return np.array([[cell.mean() for cell in np.array_split(row, shape[1], axis=1)] for row in rows])
+    return np.array(
+        [[cell.mean() for cell in np.array_split(row, shape[1], axis=1)] for row in rows]
+    )
 
 
 if __name__ == "__main__":
