@@ -319,6 +319,8 @@ def test_clean_views_are_normalised_photos() -> None:
 def test_a_gpu_makes_the_same_views() -> None:
     on_gpu = ViewMaker(device=torch.device("cuda"), mean=(0.0,) * 3, std=(1.0,) * 3)
     shown = Batch(batch(16).pixels.cuda(), batch(16).aspects)
-    found = on_gpu.render(shown, copy_recipe(), 48, torch.Generator().manual_seed(4)).cpu()
-    expected = maker().render(batch(16), copy_recipe(), 48, torch.Generator().manual_seed(4))
+    strong = copy_recipe()
+    recipe = replace(strong, degrade=replace(strong.degrade, noise=0.0))  # a GPU draws its own
+    found = on_gpu.render(shown, recipe, 48, torch.Generator().manual_seed(4)).cpu()
+    expected = maker().render(batch(16), recipe, 48, torch.Generator().manual_seed(4))
     assert float(((found - expected).abs() > 0.02).float().mean()) < 0.01

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,6 +52,7 @@ class Feed:
         self.config = config
         self.photos = photos
         self.maker = maker
+        self.beside_step = BesideStep(maker.device)
         different = different_photos(photos.split.train, photos.groups)
         if different < config.batch_size:
             raise TrainingError(
@@ -71,7 +73,8 @@ class Feed:
 
             def ahead(step: int) -> tuple[Batch, Future[list[Tensor]]]:
                 batch = next(plan)
-                return batch, pool.submit(self.views, batch, step, progress(step))
+                made = self.beside_step.run
+                return batch, pool.submit(made, self.views, batch, step, progress(step))
 
             batch, pending = ahead(step)
             while True:
@@ -159,6 +162,26 @@ class Feed:
         options = self.config.views
         local = dino_recipes(global_scale=options.global_scale, local_scale=options.local_scale)[2]
         return [local] * options.local_count
+
+
+class BesideStep:
+    """Makes views while a step runs: on a GPU in a stream of its own, or they would wait for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.stream = None
+        if device.type == "cuda":
+            self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    def run(self, make: Callable[..., list[Tensor]], *arguments: Any) -> list[Tensor]:
+        """Return ``make(*arguments)``, finished, for the stream of the step."""
+        if self.stream is None:
+            return make(*arguments)
+        with torch.cuda.stream(self.stream):
+            views = make(*arguments)
+        self.stream.synchronize()
+        for group in views:  # their memory is the step's until the step is done with it
+            group.record_stream(torch.cuda.default_stream(self.stream.device))
+        return views
 
 
 def seed_of(*parts: int) -> int:

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import combinations, compress, product
@@ -17,6 +18,7 @@ from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.kept import open_kept
 from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
 from dupfind.copies.local_index import index_local, keep_local
+from dupfind.copies.looking import Judged, Looker
 from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
 from dupfind.copies.sketches import load_sketches
@@ -86,7 +88,7 @@ def cluster_photos(
         store: Open for writing.
         options: See ``ClusterOptions``.
         on_progress: Called with how far it is; the phases are ``features``, ``votes``,
-            ``near``, ``prove``, ``more``, ``look`` and ``group``.
+            ``near``, ``prove``, ``look``, ``more``, ``look_more`` and ``group``.
 
     Raises:
         LibraryError: Nothing is indexed yet, or the database cannot be written.
@@ -161,17 +163,12 @@ class _Search:
 
     def run(self) -> Scored:
         """Return the scored pairs of distinct pictures."""
-        proven = [] if self.options.level is Level.EXACT else self._proven()
+        workers = self.options.workers or usable_cores()
+        kept = self.prover.kept
+        with closing(Looker(self.contents.first, kept=kept, workers=workers)) as looker:
+            proven, judged = self._proven(looker)
         similarity = _similarities(self.contents.vectors, proven)
-        self.verdicts = reach_verdicts(
-            self.contents.first,
-            proven,
-            similarity,
-            self.calibration,
-            workers=self.options.workers or usable_cores(),
-            kept=self.prover.kept,
-            on_done=stage(self.on_progress, "look"),
-        )
+        self.verdicts = reach_verdicts(proven, similarity, self.calibration, judged)
         cut = self.options.threshold
         if cut is None:
             cut = self.verdicts.cut(self.options.precision)
@@ -204,15 +201,20 @@ class _Search:
             if what is not None
         ]
 
-    def _proven(self) -> list[Proven]:
+    def _proven(self, looker: Looker) -> tuple[list[Proven], Judged]:
+        if self.options.level is Level.EXACT:
+            return [], looker.judge([])
         found = self._candidates()
         self.candidates, self.join = len(found.promising), found.join
         proven = list(self.prover.prove(found.promising, stage(self.on_progress, "prove")))
+        judged = looker.judge(proven, stage(self.on_progress, "look"))
         self._calibrate()
         tried = {(int(a), int(b)) for a, b in found.promising}
-        more = follow_ups(proven, self.calibration, tried)
-        proven.extend(self.prover.prove_through(more, stage(self.on_progress, "more")))
-        return proven + not_proven(found.other, proven)
+        jobs = follow_ups(proven, self.calibration, tried, judged.in_series)
+        more = list(self.prover.prove_through(jobs, stage(self.on_progress, "more")))
+        more += not_proven(found.other, proven + more)
+        judged = looker.judge(more, stage(self.on_progress, "look_more"))
+        return proven + more, judged
 
     def _candidates(self) -> Candidates:
         """Return the candidate pairs: those of the last run where nothing changed."""

@@ -131,4 +131,5 @@ class ViewMaker:
         line = (torch.arange(view_px) + 0.5) * (2 / view_px) - 1
         x = (place[:, 0, :1] * line + place[:, 0, 2:]).abs() <= 1
         y = (place[:, 1, 1:2] * line + place[:, 1, 2:]).abs() <= 1
-        return (y[:, None, :, None] & x[:, None, None, :]).float().to(self.device)
+        x, y = x.to(self.device), y.to(self.device)
+        return (y[:, None, :, None] & x[:, None, None, :]).float()
