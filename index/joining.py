@@ -13,6 +13,7 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from dupfind.errors import SearchError
 from dupfind.index.building import EXACT_UP_TO, EXACT_UP_TO_ON_GPU, TIE, build, gpu_count
@@ -40,6 +41,7 @@ from dupfind.records import JoinFacts
 SAMPLE = 1024  # vectors whose nearest other is found exactly, to choose and to measure
 FOUND_WANTED = 0.998  # of their pairs, when choosing; what is measured afterwards is told
 FEWEST_PROBES = 4
+_EXACT_ROWS = 16_384
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +57,12 @@ class Join:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Rows, the row of the nearest other of each, and its true similarity."""
+    """Rows, the row of the nearest other of each, its true similarity, and whether it lists the row too."""
 
     rows: Rows
     nearest: Rows
     similarity: Floats
+    is_mutual: NDArray[np.bool_]
 
 
 def join(
@@ -117,7 +120,7 @@ def _by_index(vectors: Vectors, k: int, on_done: OnDone | None) -> Join:
         similarity[rows], neighbour[rows] = block, found
         if on_done:
             on_done(rows.stop, len(vectors))
-    sample = _sample(vectors)
+    sample = _sample(vectors, k)
     facts = JoinFacts(
         "lists",
         len(vectors),
@@ -131,7 +134,7 @@ def _by_index(vectors: Vectors, k: int, on_done: OnDone | None) -> Join:
 
 
 def _by_lists(vectors: Vectors, k: int, folder: Path | None, on_done: OnDone | None) -> Join:
-    sample = _sample(vectors)
+    sample = _sample(vectors, k)
     kept: KeptJoin | None = None
     order: Rows
     if folder is not None:
@@ -198,29 +201,41 @@ def _run(kept: KeptJoin, k: int, on_done: OnDone | None) -> int:
     return joined
 
 
-def _sample(vectors: Vectors) -> _Sample:
-    """Find the nearest other of some vectors exactly."""
+def _sample(vectors: Vectors, k: int) -> _Sample:
+    """Find the nearest other of some vectors exactly, and whether these are among its k nearest."""
     count = len(vectors)
     rows = np.sort(
         np.random.default_rng(SEED).choice(count, min(SAMPLE, count), replace=False)
     ).astype(np.int64)
+    best = _exact_nearest(vectors, rows, 1)
+    nearest, similarity = best.neighbour[:, 0], best.similarity[:, 0]
+    last = _exact_nearest(vectors, nearest, k).similarity[:, -1]
+    return _Sample(rows, nearest, similarity, similarity >= last)
+
+
+def _exact_nearest(vectors: Vectors, rows: Rows, k: int) -> Tables:
     queries = np.ascontiguousarray(vectors[rows], dtype=np.float32)
-    best, nearest = Tables.empty(len(rows), 1)
+    best = Tables.empty(len(rows), k)
     with one_thread_each() as pool:
-        for similarity, neighbour in pool.map(
-            partial(_nearest_two, vectors, queries, rows), range(0, count, 16_384)
-        ):
-            closer = similarity > best
-            best[closer], nearest[closer] = similarity[closer], neighbour[closer]
-    return _Sample(rows, nearest[:, 0], best[:, 0])
+        search = partial(_nearest_in_block, vectors, queries, rows, k)
+        for found in pool.map(search, range(0, len(vectors), _EXACT_ROWS)):
+            similarity = np.concatenate([best.similarity, found.similarity], axis=1)
+            neighbour = np.concatenate([best.neighbour, found.neighbour], axis=1)
+            order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+            best = Tables(
+                np.take_along_axis(similarity, order, axis=1),
+                np.take_along_axis(neighbour, order, axis=1),
+            )
+    return best
 
 
-def _nearest_two(
-    vectors: Vectors, queries: Floats, rows: Rows, start: int
-) -> tuple[Similarity, Neighbour]:
-    block = vectors[start : start + 16_384].astype(np.float32)
-    similarity, neighbour = faiss.knn(queries, block, 2, metric=faiss.METRIC_INNER_PRODUCT)
-    return drop_own(similarity, neighbour + start, rows)
+def _nearest_in_block(vectors: Vectors, queries: Floats, rows: Rows, k: int, start: int) -> Tables:
+    block = vectors[start : start + _EXACT_ROWS].astype(np.float32)
+    width = min(k + 1, len(block))
+    similarity, neighbour = faiss.knn(queries, block, width, metric=faiss.METRIC_INNER_PRODUCT)
+    found = Tables.empty(len(rows), k + 1)
+    found.similarity[:, :width], found.neighbour[:, :width] = similarity, neighbour + start
+    return Tables(*drop_own(found.similarity, found.neighbour, rows))
 
 
 def _probes(centroids: Floats, vectors: Vectors, sample: _Sample) -> int:
@@ -230,7 +245,8 @@ def _probes(centroids: Floats, vectors: Vectors, sample: _Sample) -> int:
     at = np.arange(len(one))
     from_one = (one > one[at, other.argmax(axis=1)][:, None]).sum(axis=1)
     from_other = (other > other[at, one.argmax(axis=1)][:, None]).sum(axis=1)
-    needed = np.sort(np.minimum(from_one, from_other)) + 1
+    # What the other visits it keeps only if it has no k nearer ones.
+    needed = np.sort(np.where(sample.is_mutual, np.minimum(from_one, from_other), from_one)) + 1
     wanted = needed[min(len(needed) - 1, int(np.ceil(FOUND_WANTED * len(needed))) - 1)]
     return int(min(max(wanted, FEWEST_PROBES), len(centroids)))
 
