@@ -203,6 +203,15 @@ def test_a_copy_of_one_frame_is_found_among_all_others() -> None:
     assert (np.delete(settling.scores, is_copy) == -3.0).all()
 
 
+def test_a_photo_that_has_no_series_is_looked_at_however_weak_its_proof() -> None:
+    stranger = looked_pairs([(3, 20)])
+    settling = Settling(burst(20).joined(replace(stranger, proof=np.array([0.6]))))
+    seen = look_at_all(settling, lambda place: 4.0 if place == 190 else -3.0)
+    assert 190 in seen
+    assert settling.scores[190] == 4.0
+    assert not settling.in_series()[190]
+
+
 def test_a_collage_is_no_frame_of_a_series() -> None:
     pairs = replace(burst(20), covered=np.zeros((190, 2)))
     settling = Settling(pairs)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +51,10 @@ class Feed:
         self.config = config
         self.photos = photos
         self.maker = maker
-        self.beside_step = BesideStep(maker.device)
+        # A stream of its own on a GPU, or the views would wait for the step that runs beside them.
+        self.stream = None
+        if maker.device.type == "cuda":
+            self.stream = torch.cuda.Stream(maker.device)  # type: ignore[no-untyped-call]
         different = different_photos(photos.split.train, photos.groups)
         if different < config.batch_size:
             raise TrainingError(
@@ -73,8 +75,7 @@ class Feed:
 
             def ahead(step: int) -> tuple[Batch, Future[list[Tensor]]]:
                 batch = next(plan)
-                made = self.beside_step.run
-                return batch, pool.submit(made, self.views, batch, step, progress(step))
+                return batch, pool.submit(self._beside_step, batch, step, progress(step))
 
             batch, pending = ahead(step)
             while True:
@@ -146,6 +147,17 @@ class Feed:
             free = random.choice(others if len(others) else rows, BESIDE)
         return free[:BESIDE]
 
+    def _beside_step(self, batch: Batch, step: int, progress: float) -> list[Tensor]:
+        """Render views while a step runs, finished for the stream of that step."""
+        if self.stream is None:
+            return self.views(batch, step, progress)
+        with torch.cuda.stream(self.stream):
+            views = self.views(batch, step, progress)
+        self.stream.synchronize()
+        for group in views:  # their memory is the step's until the step is done with it
+            group.record_stream(torch.cuda.default_stream(self.stream.device))
+        return views
+
     def _global_recipes(self) -> list[Recipe | Mixture]:
         options = self.config.views
         scale, strong = options.global_scale, options.strong
@@ -162,26 +174,6 @@ class Feed:
         options = self.config.views
         local = dino_recipes(global_scale=options.global_scale, local_scale=options.local_scale)[2]
         return [local] * options.local_count
-
-
-class BesideStep:
-    """Makes views while a step runs: on a GPU in a stream of its own, or they would wait for it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.stream = None
-        if device.type == "cuda":
-            self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-    def run(self, make: Callable[..., list[Tensor]], *arguments: Any) -> list[Tensor]:
-        """Return ``make(*arguments)``, finished, for the stream of the step."""
-        if self.stream is None:
-            return make(*arguments)
-        with torch.cuda.stream(self.stream):
-            views = make(*arguments)
-        self.stream.synchronize()
-        for group in views:  # their memory is the step's until the step is done with it
-            group.record_stream(torch.cuda.default_stream(self.stream.device))
-        return views
 
 
 def seed_of(*parts: int) -> int:

@@ -88,10 +88,10 @@ class Looker:
         """
         shipped, settling = shipped_calibration(), self._settling
         signals = np.array([pair.signals for pair in more]).reshape(-1, len(SIGNALS))
-        settled = settling.wanted
+        wanted_before = settling.wanted
         settling.extend(_looked(more, shipped.probability(signals)))
         self._pairs.extend(more)
-        total = settling.wanted - settled
+        total = settling.wanted - wanted_before
 
         def tell(done_of_batch: int) -> None:
             if on_done:

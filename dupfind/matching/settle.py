@@ -79,6 +79,10 @@ class _Series:
         proofs = self._proofs.get(row, ())
         return proofs[-SERIES] if len(proofs) >= SERIES else -np.inf
 
+    def bar_of(self, a: int, b: int) -> float:
+        """Return the proof below which a pair of these two is one of both their series."""
+        return min(self.bar(a), self.bar(b))
+
     def score(self, a: int, b: int) -> float:
         """Return the mean score of what was told apart from either photo."""
         return float(np.mean(self._scores[a] + self._scores[b]))
@@ -89,13 +93,12 @@ class Settling:
 
     Attributes:
         is_looked: Which pairs were looked at themselves, (pairs,) bool.
-        is_serial: Which follow from the series of both photos: told apart without a look.
     """
 
     def __init__(self, pairs: Looked) -> None:
         self.pairs = pairs.first(0)
         self.scores = np.zeros(0)
-        self.is_looked, self.is_serial, self._pending, self._are_frames = np.zeros((4, 0), bool)
+        self.is_looked, self._pending, self._are_frames = np.zeros((3, 0), bool)
         # Of each hub the photos that it shows whole, with the score of the pair.
         self._around: dict[int, dict[int, float]] = defaultdict(dict)
         self._places: dict[tuple[int, int], int] = {}
@@ -109,7 +112,6 @@ class Settling:
         self.pairs = self.pairs.joined(more)
         self.scores = np.append(self.scores, np.full(len(none), np.nan))
         self.is_looked = np.append(self.is_looked, none)
-        self.is_serial = np.append(self.is_serial, none)
         self._pending = np.append(self._pending, more.wanted)
         self._are_frames = self.pairs.covered.min(axis=1, initial=1.0) >= FRAMES
         self._places.update(
@@ -133,7 +135,7 @@ class Settling:
         found = np.zeros(len(self.scores), bool)
         for place in np.flatnonzero((self.scores < UNLIKE) & self._are_frames).tolist():
             a, b = self.pairs.rows[place].tolist()
-            found[place] = min(self._series.bar(a), self._series.bar(b)) > -np.inf
+            found[place] = self._series.bar_of(a, b) > -np.inf
         return found
 
     def next_batch(self) -> list[int]:
@@ -196,9 +198,9 @@ class Settling:
         """Tell apart the pairs that both of their photos have likelier ones told apart than."""
         for place in np.flatnonzero(self._pending & self._are_frames).tolist():
             a, b = self.pairs.rows[place].tolist()
-            if self.pairs.proof[place] < min(self._series.bar(a), self._series.bar(b)):
+            if self.pairs.proof[place] < self._series.bar_of(a, b):
                 self.scores[place] = self._series.score(a, b)
-                self.is_serial[place], self._pending[place] = True, False
+                self._pending[place] = False
 
     def _settle(self, copies: dict[int, float]) -> None:
         """Settle the pairs among the copies of one hub, given the score of each with it."""
@@ -213,4 +215,4 @@ class Settling:
                     continue
                 # Two strong edits can be hard to tell by themselves; their hub knows better.
                 self.scores[place] = np.fmax(score, by_hub)
-                self._pending[place] = self.is_serial[place] = False
+                self._pending[place] = False

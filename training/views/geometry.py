@@ -2,7 +2,8 @@
 
 A homography maps view coordinates to photo coordinates; both run from -1 to 1 over the square
 that the photo was squashed to. All tensors are batched; random numbers are drawn on the CPU
-from a generator, so a step repeats exactly, and the pixels may live on any device.
+from a generator (a GPU draws its noise from a seed of it), so a step repeats exactly, and the
+pixels may live on any device.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Make the views of a batch: DINO's multi-crop, and altered copies as people make them.
 
 ``ViewMaker`` renders batches of views as ``recipes`` say, on the CPU and on a GPU with the same
-code and the same random numbers.
+code and the same random numbers, but for noise, which a GPU draws itself.
 """
 
 from dataclasses import dataclass
