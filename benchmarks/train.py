@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.cache or Path(scratch) / "cache"
         started = time.perf_counter()
-        cache = open_cache(paths, folder, decode=decode_for_cache)
+        cache = open_cache(paths, folder, decode=decode_for_cache).brought_to(device)
         print(f"cache: {len(cache):,} photos in {time.perf_counter() - started:.1f} s")
         spec = ModelSpec(options.model) if options.model else SCRATCH_SPEC
         config = default_config(len(cache), spec, from_scratch=True, on_gpu=device.type == "cuda")

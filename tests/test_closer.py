@@ -1,5 +1,8 @@
 """The closer look: what it sees in copies and in look-alikes, and how a group is settled by it."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matching_helpers import photo
@@ -14,7 +17,7 @@ from dupfind.matching.frame import make_frame
 from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals, shipped_judge
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
-from dupfind.matching.settle import Looked, Settling
+from dupfind.matching.settle import SERIES, Looked, Settling
 from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
 from dupfind.matching.verify import verify
 from dupfind.photos.edits import apply_edit
@@ -160,6 +163,68 @@ def test_a_crop_settles_nothing_between_what_it_was_cut_from() -> None:
         settling.record(batch, [-6.0 if place == 2 else 5.0 for place in batch])
     assert sorted(seen) == [0, 1, 2]
     assert settling.scores[2] == -6.0
+
+
+def burst(frames: int, proof: float = 0.9) -> Looked:
+    """All pairs of frames of one scene, the better proven the nearer in time."""
+    pairs = looked_pairs([(a, b) for a in range(frames) for b in range(a + 1, frames)])
+    apart = pairs.rows[:, 1] - pairs.rows[:, 0]
+    return replace(pairs, proof=proof - apart / 1000 - pairs.rows[:, 0] / 1e6)
+
+
+def look_at_all(settling: Settling, score_of: Callable[[int], float]) -> list[int]:
+    """Settle everything, and return the places of the pairs that were looked at."""
+    seen: list[int] = []
+    while batch := settling.next_batch():
+        seen += batch
+        settling.record(batch, [score_of(place) for place in batch])
+    return seen
+
+
+@pytest.mark.parametrize("proof", [0.9, 0.2])
+def test_a_burst_costs_a_few_looks_a_frame_not_the_square(proof: float) -> None:
+    settling = Settling(burst(40, proof))
+    seen = look_at_all(settling, lambda _: -3.0)
+    assert len(seen) <= SERIES * 40
+    assert len(set(seen)) == len(seen)
+    assert settling.waiting == 0
+    assert (settling.scores == -3.0).all()
+    assert settling.in_series().all()
+
+
+def test_a_copy_of_one_frame_is_found_among_all_others() -> None:
+    pairs = burst(20)
+    is_copy = np.flatnonzero((pairs.rows == (7, 19)).all(axis=1))[0]
+    pairs.proof[is_copy] = 0.95
+    settling = Settling(pairs)
+    look_at_all(settling, lambda place: 5.0 if place == is_copy else -3.0)
+    assert settling.scores[is_copy] == 5.0
+    assert not settling.in_series()[is_copy]
+    assert (np.delete(settling.scores, is_copy) == -3.0).all()
+
+
+def test_a_photo_that_has_no_series_is_looked_at_however_weak_its_proof() -> None:
+    stranger = looked_pairs([(3, 20)])
+    settling = Settling(burst(20).joined(replace(stranger, proof=np.array([0.6]))))
+    seen = look_at_all(settling, lambda place: 4.0 if place == 190 else -3.0)
+    assert 190 in seen
+    assert settling.scores[190] == 4.0
+    assert not settling.in_series()[190]
+
+
+def test_a_collage_is_no_frame_of_a_series() -> None:
+    pairs = replace(burst(20), covered=np.zeros((190, 2)))
+    settling = Settling(pairs)
+    assert len(look_at_all(settling, lambda _: -3.0)) == 190
+    assert not settling.in_series().any()
+
+
+def test_pairs_that_come_later_follow_from_the_hub_that_is_known() -> None:
+    settling = Settling(looked_pairs([(0, 1), (0, 2)]))
+    look_at_all(settling, lambda _: 5.0)
+    settling.extend(looked_pairs([(1, 2), (1, 3)]))
+    assert look_at_all(settling, lambda _: -6.0) == [3]
+    assert settling.scores.tolist() == [5.0, 5.0, 5.0, -6.0]
 
 
 @pytest.mark.parametrize(("by_hub", "settled"), [(9.0, 9.0), (3.0, -6.0)])

@@ -231,6 +231,7 @@ def test_a_device_that_is_not_there_is_refused(device: str) -> None:
         ("vit_tiny_patch16_224", {"depth": 2, "pos_embed": "none"}),
         ("dupfind_vit_stem", {"depth": 2, "embed_dim": 128, "pos_embed": "none"}),
         ("dupfind_vit_stem", {"depth": 2}),
+        ("dupfind_vit_stem", {"depth": 2, "pos_embed": "none", "reg_tokens": 3}),
     ],
 )
 def test_the_plain_transformer_gives_what_timm_gives_at_every_view_size(
@@ -244,6 +245,7 @@ def test_the_plain_transformer_gives_what_timm_gives_at_every_view_size(
     timm_module.load_state_dict(weights)
     plain = plain_transformer(architecture, arguments, weights)
     assert isinstance(plain, Transformer)
+    assert plain.num_prefix_tokens == timm_module.num_prefix_tokens
     for size in ((96, 96), (160, 160), (224, 224), (96, 224)):
         views = torch.randn(2, 3, *size)
         with torch.inference_mode():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import SavePicture, picture
 from PIL import Image
-from training_samples import grouped
+from training_samples import grouped, made_up_cache
 
 from dupfind.errors import TrainingError
 from dupfind.photos.decode import decode
@@ -248,3 +248,23 @@ def test_single_options_can_be_changed_by_name() -> None:
 def test_a_wrong_option_is_refused_in_plain_words(change: str, words: str) -> None:
     with pytest.raises(TrainingError, match=words):
         with_overrides(TrainingConfig(), [change])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_holds_the_whole_cache_where_it_has_room() -> None:
+    device = torch.device("cuda", 0)
+    cache = made_up_cache(12)
+    held = cache.brought_to(device)
+    assert held.resident is not None
+    rows, beside = np.array([7, 2, 7]), np.array([0, 11])
+    batch, expected = (some.batch(rows, device, beside=beside) for some in (held, cache))
+    assert batch.beside is not None
+    assert expected.beside is not None
+    assert torch.equal(batch.pixels, expected.pixels)
+    assert torch.equal(batch.beside, expected.beside)
+
+
+def test_a_processor_reads_the_cache_where_it_lies() -> None:
+    cache = made_up_cache(4)
+    assert cache.brought_to(torch.device("cpu")) is cache

@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from training_samples import TINY, made_up_cache, tiny_config
 
-from dupfind.descriptors.backbone import create_backbone
+from dupfind.descriptors.backbone import create_backbone, load_folder
 from dupfind.errors import CollapseError, TrainingError
 from dupfind.photos.decode import decode
 from dupfind.training.__main__ import main as run_training
@@ -547,3 +547,16 @@ def test_a_small_run_on_real_photos_improves_retrieval(shared_data: Path, tmp_pa
     after = run.held_out.evaluate(run.learner.teacher.backbone, config.spec, CPU)
     assert after.recall_at_1 > before.recall_at_1
     assert after.micro_ap > before.micro_ap
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_trains_the_student_and_the_teacher(tmp_path: Path) -> None:
+    device, config = torch.device("cuda", 0), tiny_config(epochs=3)
+    photos = split_collection(made_up_cache().brought_to(device), config)
+    trainer = Trainer(config, photos, tmp_path / "run", device=device)
+    trainer.run()
+    assert trainer.step_number == 3 * trainer.steps_per_epoch()
+    assert trainer.learner.is_finite()
+    assert trainer.learner.teacher_distance() > 0
+    assert load_folder(tmp_path / "run" / "model", name="made").dimensions == 128

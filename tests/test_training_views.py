@@ -319,6 +319,27 @@ def test_clean_views_are_normalised_photos() -> None:
 def test_a_gpu_makes_the_same_views() -> None:
     on_gpu = ViewMaker(device=torch.device("cuda"), mean=(0.0,) * 3, std=(1.0,) * 3)
     shown = Batch(batch(16).pixels.cuda(), batch(16).aspects)
-    found = on_gpu.render(shown, copy_recipe(), 48, torch.Generator().manual_seed(4)).cpu()
-    expected = maker().render(batch(16), copy_recipe(), 48, torch.Generator().manual_seed(4))
+    strong = copy_recipe()
+    recipe = replace(strong, degrade=replace(strong.degrade, noise=0.0))  # a GPU draws its own
+    found = on_gpu.render(shown, recipe, 48, torch.Generator().manual_seed(4)).cpu()
+    expected = maker().render(batch(16), recipe, 48, torch.Generator().manual_seed(4))
     assert float(((found - expected).abs() > 0.02).float().mean()) < 0.01
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_draws_its_own_noise_the_same_each_time() -> None:
+    views = torch.zeros(8, 3, 64, 64, device="cuda")
+    drawn, again, other = (
+        Random(torch.Generator().manual_seed(seed)).normal_like(views) for seed in (4, 4, 5)
+    )
+    assert drawn.device == views.device
+    assert torch.equal(drawn, again)
+    assert not torch.equal(drawn, other)
+    assert abs(float(drawn.mean())) < 0.02
+    assert abs(float(drawn.std()) - 1) < 0.02
+
+
+def test_a_processor_draws_noise_from_the_generator_itself() -> None:
+    drawn = Random(torch.Generator().manual_seed(4)).normal_like(torch.zeros(2, 3, 8, 8))
+    assert torch.equal(drawn, torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(4)))

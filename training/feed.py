@@ -51,6 +51,10 @@ class Feed:
         self.config = config
         self.photos = photos
         self.maker = maker
+        # A stream of its own on a GPU, or the views would wait for the step that runs beside them.
+        self.stream = None
+        if maker.device.type == "cuda":
+            self.stream = torch.cuda.Stream(maker.device)  # type: ignore[no-untyped-call]
         different = different_photos(photos.split.train, photos.groups)
         if different < config.batch_size:
             raise TrainingError(
@@ -71,7 +75,7 @@ class Feed:
 
             def ahead(step: int) -> tuple[Batch, Future[list[Tensor]]]:
                 batch = next(plan)
-                return batch, pool.submit(self.views, batch, step, progress(step))
+                return batch, pool.submit(self._beside_step, batch, step, progress(step))
 
             batch, pending = ahead(step)
             while True:
@@ -142,6 +146,17 @@ class Feed:
             others = rows[~np.isin(groups[rows], taken)]
             free = random.choice(others if len(others) else rows, BESIDE)
         return free[:BESIDE]
+
+    def _beside_step(self, batch: Batch, step: int, progress: float) -> list[Tensor]:
+        """Render views while a step runs, finished for the stream of that step."""
+        if self.stream is None:
+            return self.views(batch, step, progress)
+        with torch.cuda.stream(self.stream):
+            views = self.views(batch, step, progress)
+        self.stream.synchronize()
+        for group in views:  # their memory is the step's until the step is done with it
+            group.record_stream(torch.cuda.default_stream(self.stream.device))
+        return views
 
     def _global_recipes(self) -> list[Recipe | Mixture]:
         options = self.config.views

@@ -145,9 +145,10 @@ def fit(
         CollapseError: The features collapsed; the last good checkpoint stays.
     """
     config, options = prepared.config, prepared.options
+    photos = replace(prepared.photos, cache=prepared.photos.cache.brought_to(options.device))
     trainer = Trainer(
         config,
-        prepared.photos,
+        photos,
         options.folder,
         device=options.device,
         backbone=options.start.module if options.start else None,

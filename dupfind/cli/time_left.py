@@ -29,15 +29,17 @@ PHASES: dict[str, Phase] = {
     "describe": Phase("Describing", "photos", 15),
     "features": Phase("Reading parts", "photos", 0.3),
     "votes": Phase("Comparing parts", "photos", 5),
+    "near": Phase("Comparing descriptors", "photos", 0.5),
     "prove": Phase("Proving", "pairs", 60, 0.3),
-    "more": Phase("Proving more", "pairs", 25, 0.3, "prove"),
     "look": Phase("Looking closer", "pairs", 60, 0.5, "prove"),
+    "more": Phase("Proving more", "pairs", 25, 0.3, "prove"),
+    "look_more": Phase("Looking closer at more", "pairs", 60, 0.1, "prove"),
     "group": Phase("Choosing what to keep", "groups", 100, 0.1, "prove"),
     "calibrate": Phase("Calibrating", "photos", 300, 0.1),
     "pictures": Phase("Making the pictures", "pictures"),
 }
 INDEX = ("scan", "describe")
-CLUSTER = ("features", "votes", "prove", "more", "look", "group")
+CLUSTER = ("features", "votes", "near", "prove", "look", "more", "look_more", "group")
 CALIBRATE = ("calibrate",)
 
 

@@ -41,13 +41,15 @@ class Judged:
 
     Attributes:
         scores: Log odds of a copy against a look-alike; NaN where there was no look.
-        is_looked: Whether the pair itself was looked at; the others follow from their hub.
+        is_looked: Whether the pair itself was looked at; the others follow from their hub or series.
+        in_series: Whether it was told apart, by a look or without, as two frames of a series.
         looks: What was found, by place.
         unreadable: Rows of the photos whose files cannot be read, or hold other bytes by now.
     """
 
     scores: NDArray[np.float64]
     is_looked: NDArray[np.bool_]
+    in_series: NDArray[np.bool_]
     looks: dict[int, CloserLook]
     unreadable: frozenset[int] = frozenset()
 
@@ -65,37 +67,50 @@ class Looker:
         self._held: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
         self._lock = Lock()
         self._unreadable: set[int] = set()
+        self._pairs: list[Proven] = []
+        self._settling = Settling(_looked([], np.zeros(0)))
+        self._looks: dict[int, CloserLook] = {}
 
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(cancel_futures=True)
         self._limits.restore_original_limits()
 
-    def judge(self, pairs: Sequence[Proven], on_done: OnDone | None = None) -> Judged:
+    def judge(self, more: Sequence[Proven], on_done: OnDone | None = None) -> Judged:
         """Look at those pairs that may be copies until all are settled.
 
         Args:
-            pairs: Proven pairs; those without an alignment, or that the proof rules out, get no look.
-            on_done: Called with (settled, all that may be copies).
+            more: Proven pairs; those without an alignment, or that the proof rules out, get no look.
+            on_done: Called with (settled, all that may be copies), of these pairs.
+
+        Returns:
+            What is held of all pairs that this looker was given, in their order.
         """
-        shipped = shipped_calibration()
-        signals = np.array([pair.signals for pair in pairs]).reshape(-1, len(SIGNALS))
-        odds, proof = shipped.log_odds(signals), shipped.probability(signals)
-        settling = Settling(_looked(pairs, proof))
-        total = int(settling.pairs.wanted.sum())
-        looks: dict[int, CloserLook] = {}
+        shipped, settling = shipped_calibration(), self._settling
+        signals = np.array([pair.signals for pair in more]).reshape(-1, len(SIGNALS))
+        wanted_before = settling.wanted
+        settling.extend(_looked(more, shipped.probability(signals)))
+        self._pairs.extend(more)
+        total = settling.wanted - wanted_before
 
         def tell(done_of_batch: int) -> None:
             if on_done:
                 on_done(total - settling.waiting + done_of_batch, total)
 
         while batch := settling.next_batch():
-            found = self._look([pairs[place] for place in batch], tell)
-            scores = _scores(shipped_judge(), found, odds[batch])
-            settling.record(batch, scores)
-            looks.update({p: look for p, look in zip(batch, found, strict=True) if look})
+            pairs = [self._pairs[place] for place in batch]
+            found = self._look(pairs, tell)
+            odds = shipped.log_odds(np.array([pair.signals for pair in pairs]))
+            settling.record(batch, _scores(shipped_judge(), found, odds))
+            self._looks.update({p: look for p, look in zip(batch, found, strict=True) if look})
             tell(0)
-        return Judged(settling.scores, settling.is_looked, looks, frozenset(self._unreadable))
+        return Judged(
+            settling.scores,
+            settling.is_looked,
+            settling.in_series(),
+            self._looks,
+            frozenset(self._unreadable),
+        )
 
     def _look(
         self, pairs: Sequence[Proven], tell: Callable[[int], None]

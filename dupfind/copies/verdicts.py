@@ -1,21 +1,17 @@
 """From proven pairs to verdicts: the proof, the closer look, and what the collection makes of both."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.copies.kept import Kept
-from dupfind.copies.looking import Judged, Looker
+from dupfind.copies.looking import Judged
 from dupfind.matching.calibrate import SIGNALS, UNPROVEN, Calibration, Expectation, estimate_prior
 from dupfind.matching.judge import shipped_judge
 from dupfind.matching.promise import Crowd, choose_cut, logit, probabilities, promise
 from dupfind.matching.proven import Proven, told_apart
 from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
-from dupfind.progress import OnDone
-from dupfind.records import Photo
 
 UNSEEN = 0.85  # the highest probability of a proof that no closer look could confirm
 PROOF_PASSES = 0.5  # probability of a proof from which on a refused pair is worth a name of its own
@@ -65,37 +61,29 @@ class Verdicts:
         ]
 
     def apart(self, proven: Sequence[Proven]) -> frozenset[tuple[int, int]]:
-        """Return the rows of the pairs that a look told apart though their proof had passed."""
-        told = self.judged.is_looked & (self.probability < APART) & (self.likely >= PROOF_PASSES)
+        """Return the rows of the pairs that were told apart though their proof had passed."""
+        seen = self.judged.is_looked | self.judged.in_series
+        told = seen & (self.probability < APART) & (self.likely >= PROOF_PASSES)
         return frozenset((proven[p].a, proven[p].b) for p in np.flatnonzero(told).tolist())
 
 
 def reach_verdicts(
-    photos: Sequence[Photo],
     proven: Sequence[Proven],
     similarity: NDArray[np.float64],
     calibration: Calibration,
-    *,
-    workers: int,
-    kept: Kept | None = None,
-    on_done: OnDone | None = None,
+    judged: Judged,
 ) -> Verdicts:
-    """Look closer at the pairs that may be copies and say how probable each is one.
+    """Say how probable each pair is one of copies.
 
     Args:
-        photos: By row.
         proven: The pairs.
         similarity: (pairs,) cosine similarity of their descriptors.
         calibration: Of the proofs.
-        workers: Threads.
-        kept: What earlier runs saw of these photos.
-        on_done: Called with (pairs settled, pairs that may be copies).
+        judged: What closer looks said of the same pairs.
     """
     signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
     prior = estimate_prior(calibration, signals)
     likely = calibration.probability(signals, prior=prior)
-    with closing(Looker(photos, kept=kept, workers=workers)) as looker:
-        judged = looker.judge(proven, on_done)
     is_judged = np.isfinite(judged.scores)
     scores = judged.scores[is_judged]
     rows = np.array([(pair.a, pair.b) for pair in proven], np.int64).reshape(-1, 2)

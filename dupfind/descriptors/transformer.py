@@ -35,6 +35,7 @@ class Shape:
     """What distinguishes one plain transformer from another; sizes in pixels or numbers.
 
     ``grid`` is the side of the table of learned positions, in patches; None means no positions.
+    ``registers`` are tokens beside CLS that belong to no patch.
     """
 
     width: int
@@ -44,6 +45,7 @@ class Shape:
     image_px: int
     grid: int | None
     has_stem: bool = False
+    registers: int = 0
 
 
 class Attention(nn.Module):
@@ -118,13 +120,19 @@ class PatchEmbed(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A ViT with one CLS token and no classifier; views may have any multiple of the patch."""
+    """A ViT with one CLS token and no classifier; views may have any multiple of the patch.
+
+    Source of the register tokens: Vision Transformers Need Registers (arXiv 2309.16588).
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.num_features = shape.width
-        self.num_prefix_tokens = 1
+        self.num_prefix_tokens = 1 + shape.registers
         self.cls_token = nn.Parameter(torch.zeros(1, 1, shape.width))
+        self.reg_token = None
+        if shape.registers:
+            self.reg_token = nn.Parameter(torch.zeros(1, shape.registers, shape.width))
         if shape.grid is None:
             self.pos_embed = None
         else:
@@ -134,14 +142,16 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(shape.width, NORM_EPSILON)
 
     def forward_features(self, views: Tensor) -> Tensor:
-        """Return tokens (batch, 1 + patches, width) after the final norm, CLS first.
+        """Return tokens (batch, prefix + patches, width) after the final norm: CLS, registers, patches.
 
         Args:
             views: Normalised, shape (batch, 3, height, width).
         """
         patches: Tensor = self.patch_embed(views)
         _, rows, columns, width = patches.shape
-        prefix = self.cls_token.expand(len(patches), -1, -1).to(patches.dtype)
+        learned = (self.cls_token, self.reg_token)
+        parts: list[Tensor] = [token for token in learned if token is not None]
+        prefix = torch.cat(parts, dim=1).expand(len(patches), -1, -1).to(patches.dtype)
         tokens = torch.cat([prefix, patches.reshape(len(patches), -1, width)], dim=1)
         if self.pos_embed is not None:
             tokens = tokens + self._positions(self.pos_embed, rows, columns).to(tokens.dtype)
@@ -195,9 +205,12 @@ def _shape(architecture: str, arguments: dict[str, Any]) -> Shape | None:
     else:
         return None
     positions = arguments.get("pos_embed", "learn")
-    known = {"embed_dim", "depth", "num_heads", "pos_embed"}
+    known = {"embed_dim", "depth", "num_heads", "pos_embed", "reg_tokens"}
+    registers = arguments.get("reg_tokens", 0)
     if not set(arguments) <= known or positions not in ("learn", "none"):
         return None
+    if registers and positions == "learn":
+        return None  # timm has positions for the registers as well
     return Shape(
         width=arguments.get("embed_dim", width),
         depth=arguments.get("depth", depth),
@@ -206,6 +219,7 @@ def _shape(architecture: str, arguments: dict[str, Any]) -> Shape | None:
         image_px=image_px,
         grid=image_px // patch_px if positions == "learn" else None,
         has_stem=architecture == STEM_NAME,
+        registers=registers,
     )
 
 

@@ -12,6 +12,7 @@ from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.copies.calibration import find_calibration
 from dupfind.copies.contents import is_same_picture, relation_of_same, told_apart
 from dupfind.copies.features import FeatureSource
+from dupfind.copies.looking import Looker
 from dupfind.copies.proving import Prover
 from dupfind.copies.verdicts import reach_verdicts
 from dupfind.errors import PhotoError
@@ -202,13 +203,10 @@ def _prove(
         pairs = np.array([(_ASKED, row) for row in rows], np.int64).reshape(-1, 2)
         proven = list(prover.prove(pairs))
     cosines = [cosine for (_, cosine), is_same in zip(near, same, strict=True) if not is_same]
-    verdicts = reach_verdicts(
-        source.photos,
-        proven,
-        np.array(cosines),
-        find_calibration(store, stored.id).calibration,
-        workers=usable_cores(),
-    )
+    with closing(Looker(source.photos, workers=usable_cores())) as looker:
+        judged = looker.judge(proven)
+    calibration = find_calibration(store, stored.id).calibration
+    verdicts = reach_verdicts(proven, np.array(cosines), calibration, judged)
     outcomes = zip(verdicts.named(proven, COPY), verdicts.probability.tolist(), strict=True)
     return [
         Match(photo, 1.0, 1.0, relation_of_same(asked, photo))

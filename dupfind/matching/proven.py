@@ -74,17 +74,29 @@ def unjoined(relation: Relation) -> Relation:
 
 
 def follow_ups(
-    proven: list[Proven], calibration: Calibration, tried: set[tuple[int, int]]
+    proven: Sequence[Proven],
+    calibration: Calibration,
+    tried: set[tuple[int, int]],
+    in_series: NDArray[np.bool_] | None = None,
 ) -> list[Job]:
     """Return the pairs that share a proven partner and were no candidates themselves.
 
-    A photo with many copies has more of them than it gets candidates.
+    A photo with many copies has more of them than it gets candidates. The frames of a series lead nowhere: each
+    of a burst would be led to all others.
+
+    Args:
+        proven: Pairs.
+        calibration: Of the proofs.
+        tried: Rows (a, b) of the pairs that were proven.
+        in_series: (pairs,) which were told apart as frames of a series.
     """
     signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
-    probability = calibration.probability(signals)
+    leads = calibration.probability(signals) >= FOLLOW_UP
+    if in_series is not None:
+        leads &= ~in_series
     partners: dict[int, dict[int, Proof]] = defaultdict(dict)
-    for pair, likely in zip(proven, probability, strict=True):
-        if likely >= FOLLOW_UP:
+    for pair, is_led in zip(proven, leads.tolist(), strict=True):
+        if is_led:
             partners[pair.a][pair.b] = pair.proof
             partners[pair.b][pair.a] = reversed_proof(pair.proof)
     found: dict[tuple[int, int], tuple[int, Proof, Proof]] = {}

@@ -6,8 +6,14 @@ disk, database or model.
 Two photos that are copies of a third, which shows all of both, are copies of each other: a group is settled
 by the pairs with its hub, and costs as many looks as it has photos, not the square. A crop is no such hub:
 the heads of two invoices are the same.
+
+The frames of a burst have no hub: each lies on all others and is a copy of none. But the proof of a copy is
+better than that of another frame. So of each photo the pairs with the best proofs are looked at first; where
+several of these were told apart, for both photos of a pair, the pair follows from them: a series too costs as
+many looks as it has photos, times a few.
 """
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +25,9 @@ SURE_LOG_ODDS = 2.5  # of a pair through which others are settled
 TOLD_APART = -4.0  # of a pair that was seen to differ: only a hub that is surer of both mends it
 COVERED = 0.9  # share of a photo that the hub must show
 PROMISING = 0.5  # probability of a proof that makes a hub
+UNLIKE = 0.0  # log odds of a look below which two photos count as two frames of a series
+FRAMES = 0.5  # share that each of two frames of a series shows of the other; a collage is none
+SERIES = 3  # better proofs of a photo that were told apart, from which on its other pairs are too
 
 
 @dataclass(frozen=True)
@@ -37,47 +46,134 @@ class Looked:
     covered: NDArray[np.float64]
     wanted: NDArray[np.bool_]
 
+    def first(self, count: int) -> "Looked":
+        """Return so many of them."""
+        return Looked(
+            self.rows[:count], self.proof[:count], self.covered[:count], self.wanted[:count]
+        )
+
+    def joined(self, more: "Looked") -> "Looked":
+        """Return these pairs and then the others."""
+        return Looked(
+            np.concatenate([self.rows, more.rows]),
+            np.concatenate([self.proof, more.proof]),
+            np.concatenate([self.covered, more.covered]),
+            np.concatenate([self.wanted, more.wanted]),
+        )
+
+
+class _Series:
+    """How the best pairs of each photo were told apart: what the photo's other pairs follow from."""
+
+    def __init__(self) -> None:
+        self._proofs: dict[int, list[float]] = defaultdict(list)  # the best proof last
+        self._scores: dict[int, list[float]] = defaultdict(list)
+
+    def add(self, row: int, proof: float, score: float) -> None:
+        """Take in a pair of a photo that was told apart: the probability of its proof, and its score."""
+        insort(self._proofs[row], proof)
+        self._scores[row].append(score)
+
+    def bar(self, row: int) -> float:
+        """Return the proof below which a pair of this photo is one of its series; -inf without a series."""
+        proofs = self._proofs.get(row, ())
+        return proofs[-SERIES] if len(proofs) >= SERIES else -np.inf
+
+    def bar_of(self, a: int, b: int) -> float:
+        """Return the proof below which a pair of these two is one of both their series."""
+        return min(self.bar(a), self.bar(b))
+
+    def score(self, a: int, b: int) -> float:
+        """Return the mean score of what was told apart from either photo."""
+        return float(np.mean(self._scores[a] + self._scores[b]))
+
 
 class Settling:
-    """Keeps the scores: log odds of a copy, NaN where a pair was not judged."""
+    """Keeps the scores: log odds of a copy, NaN where a pair was not judged.
+
+    Attributes:
+        is_looked: Which pairs were looked at themselves, (pairs,) bool.
+    """
 
     def __init__(self, pairs: Looked) -> None:
-        self.pairs = pairs
-        self.scores = np.full(len(pairs.rows), np.nan)
-        self.is_looked = np.zeros(len(pairs.rows), bool)
-        self._pending = pairs.wanted.copy()
+        self.pairs = pairs.first(0)
+        self.scores = np.zeros(0)
+        self.is_looked, self._pending, self._are_frames = np.zeros((3, 0), bool)
         # Of each hub the photos that it shows whole, with the score of the pair.
         self._around: dict[int, dict[int, float]] = defaultdict(dict)
-        self._places: dict[tuple[int, int], int] = {
-            (a, b): place for place, (a, b) in enumerate(pairs.rows.tolist())
-        }
+        self._places: dict[tuple[int, int], int] = {}
+        self._series = _Series()
+        self._looks: dict[int, int] = defaultdict(int)
+        self.extend(pairs)
+
+    def extend(self, more: Looked) -> None:
+        """Take in further pairs; those among the copies of a known hub are settled at once."""
+        before, none = len(self.scores), np.zeros(len(more.rows), bool)
+        self.pairs = self.pairs.joined(more)
+        self.scores = np.append(self.scores, np.full(len(none), np.nan))
+        self.is_looked = np.append(self.is_looked, none)
+        self._pending = np.append(self._pending, more.wanted)
+        self._are_frames = self.pairs.covered.min(axis=1, initial=1.0) >= FRAMES
+        self._places.update(
+            {(a, b): before + place for place, (a, b) in enumerate(more.rows.tolist())}
+        )
+        for hub in sorted(self._around):
+            self._settle(self._around[hub])
+
+    @property
+    def wanted(self) -> int:
+        """How many pairs are worth a look."""
+        return int(self.pairs.wanted.sum())
 
     @property
     def waiting(self) -> int:
         """How many pairs are neither looked at nor settled."""
         return int(self._pending.sum())
 
+    def in_series(self) -> NDArray[np.bool_]:
+        """Return which pairs were told apart, (pairs,), where both photos are frames of a series."""
+        found = np.zeros(len(self.scores), bool)
+        for place in np.flatnonzero((self.scores < UNLIKE) & self._are_frames).tolist():
+            a, b = self.pairs.rows[place].tolist()
+            found[place] = self._series.bar_of(a, b) > -np.inf
+        return found
+
     def next_batch(self) -> list[int]:
         """Return the places of the pairs to look at next; none when all is settled.
 
-        Those of the photos with most promising pairs, no two of which are such a pair themselves;
-        at the end the unpromising ones.
+        Those of the photos with most promising pairs, no two of which are such a pair themselves, the best
+        proofs first; at the end the unpromising ones in the same way.
         """
-        promising = np.flatnonzero(self._pending & (self.pairs.proof >= PROMISING))
-        if not len(promising):
-            return np.flatnonzero(self._pending).tolist()
+        self._follow_series()
+        promising = self._pending & (self.pairs.proof >= PROMISING)
         beside: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for place in promising.tolist():
+        for place in np.flatnonzero(promising if promising.any() else self._pending).tolist():
             a, b = self.pairs.rows[place].tolist()
             beside[a].append((b, place))
             beside[b].append((a, place))
         batch: list[int] = []
         seen: set[int] = set()
-        for hub in sorted(beside, key=lambda row: (-len(beside[row]), row)):
-            if hub not in seen:
-                batch.extend(place for _, place in beside[hub])
-                seen.update((hub, *(row for row, _ in beside[hub])))
+        # A hub that was begun is ended first: its copies need no other.
+        around = {row: self._around.get(row, {}) for row in beside}
+        for hub in sorted(beside, key=lambda row: (-len(around[row]), -len(beside[row]), row)):
+            if hub not in seen and (best := self._best_of(hub, beside[hub])):
+                batch.extend(best)
+                seen.update((hub, *around[hub], *(row for row, _ in beside[hub])))
         return sorted(set(batch))
+
+    def _best_of(self, hub: int, beside: Sequence[tuple[int, int]]) -> list[int]:
+        """Return the places of a hub's next pairs: as many more as were looked at, by their proofs.
+
+        None of its series: whether they need a look is up to their other photo.
+        """
+        bar = self._series.bar(hub)
+        places = [
+            place
+            for _, place in beside
+            if self.pairs.proof[place] >= bar or not self._are_frames[place]
+        ]
+        places.sort(key=lambda place: (-self.pairs.proof[place], place))
+        return places[: max(SERIES, self._looks[hub])]
 
     def record(self, places: Sequence[int], scores: Sequence[float]) -> None:
         """Take in the scores of the pairs looked at (NaN: nothing could be seen); settle others."""
@@ -86,6 +182,10 @@ class Settling:
             self.scores[place], self.is_looked[place] = score, True
             self._pending[place] = False
             a, b = self.pairs.rows[place].tolist()
+            for row in (a, b):
+                self._looks[row] += 1
+                if score < UNLIKE and self._are_frames[place]:
+                    self._series.add(row, float(self.pairs.proof[place]), score)
             if score >= SURE_LOG_ODDS:
                 for one, hub, share in zip((a, b), (b, a), self.pairs.covered[place], strict=True):
                     if share >= COVERED:
@@ -93,6 +193,14 @@ class Settling:
                         hubs.add(hub)
         for hub in sorted(hubs):
             self._settle(self._around[hub])
+
+    def _follow_series(self) -> None:
+        """Tell apart the pairs that both of their photos have likelier ones told apart than."""
+        for place in np.flatnonzero(self._pending & self._are_frames).tolist():
+            a, b = self.pairs.rows[place].tolist()
+            if self.pairs.proof[place] < self._series.bar_of(a, b):
+                self.scores[place] = self._series.score(a, b)
+                self._pending[place] = False
 
     def _settle(self, copies: dict[int, float]) -> None:
         """Settle the pairs among the copies of one hub, given the score of each with it."""

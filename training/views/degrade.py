@@ -121,7 +121,7 @@ def _sharpen(views: Tensor, random: Random) -> Tensor:
 def _noise(views: Tensor, random: Random) -> Tensor:
     """Add Gaussian noise, or for a third of the views set single pixels to black or white."""
     strength = random.uniform(len(views), 0.02, 0.1).to(views.device)[:, None, None, None]
-    noise = random.normal(*views.shape).to(views.device)
+    noise = random.normal_like(views)
     speckle = (noise[:, :1].abs() > 3 - 8 * strength) & (noise[:, 1:2].abs() < 2)
     spotted = torch.where(speckle, (noise[:, 2:3] > 0).float(), views)
     is_speckled = random.chance(len(views), 0.33).to(views.device)[:, None, None, None]

@@ -2,7 +2,8 @@
 
 A homography maps view coordinates to photo coordinates; both run from -1 to 1 over the square
 that the photo was squashed to. All tensors are batched; random numbers are drawn on the CPU
-from a generator, so a step repeats exactly, and the pixels may live on any device.
+from a generator (a GPU draws its noise from a seed of it), so a step repeats exactly, and the
+pixels may live on any device.
 """
 
 import math
@@ -36,7 +37,7 @@ class GeometryOptions:
 
 
 class Random:
-    """Batched random numbers from one generator, always on the CPU."""
+    """Batched random numbers from one generator; all but noise are drawn on the CPU."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
@@ -53,9 +54,17 @@ class Random:
         """Return ``count`` integers in [0, high)."""
         return torch.randint(high, (count,), generator=self.generator)
 
-    def normal(self, *shape: int) -> Tensor:
-        """Return standard normal numbers of ``shape``."""
-        return torch.randn(*shape, generator=self.generator)
+    def normal_like(self, views: Tensor) -> Tensor:
+        """Return standard normal numbers, one for each value of ``views``, on its device.
+
+        A GPU draws its own, from a seed of this generator: a processor takes longer for so many than
+        a GPU for the whole step.
+        """
+        if views.device.type == "cpu":
+            return torch.randn(views.shape, generator=self.generator)
+        seed = int(torch.randint(2**62, (1,), generator=self.generator))
+        drawn = torch.Generator(views.device).manual_seed(seed)
+        return torch.randn(views.shape, generator=drawn, device=views.device)
 
 
 def random_homographies(random: Random, aspects: Tensor, options: GeometryOptions) -> Tensor:

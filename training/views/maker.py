@@ -1,7 +1,7 @@
 """Make the views of a batch: DINO's multi-crop, and altered copies as people make them.
 
 ``ViewMaker`` renders batches of views as ``recipes`` say, on the CPU and on a GPU with the same
-code and the same random numbers.
+code and the same random numbers, but for noise, which a GPU draws itself.
 """
 
 from dataclasses import dataclass
@@ -131,4 +131,5 @@ class ViewMaker:
         line = (torch.arange(view_px) + 0.5) * (2 / view_px) - 1
         x = (place[:, 0, :1] * line + place[:, 0, 2:]).abs() <= 1
         y = (place[:, 1, 1:2] * line + place[:, 1, 2:]).abs() <= 1
-        return (y[:, None, :, None] & x[:, None, None, :]).float().to(self.device)
+        x, y = x.to(self.device), y.to(self.device)
+        return (y[:, None, :, None] & x[:, None, None, :]).float()
