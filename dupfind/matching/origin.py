@@ -39,7 +39,7 @@ STANDING = (
     "usual_ahead", "usual", "as_large_ahead", "as_large", "whole",
     "astray_ahead_0", "astray_ahead_1", "astray_ahead_2",
     "astray_0", "astray_1", "astray_2", "deviating", "deviating_ahead", "differing_ahead",
-    "finer", "members", "pixels", "overlaid", "overlaid_ahead",
+    "finer", "members", "pixels",
     *NEAREST,
 )  # fmt: skip
 # Numbers that, the larger (1) or smaller (-1) they are, can only speak for an original.
@@ -47,7 +47,6 @@ SPEAKING = {
     **dict.fromkeys(("mean", "least", "second", "most", "wins", "mean_ahead", "least_ahead"), 1),
     **dict.fromkeys((f"astray_ahead_{band}" for band in range(3)), -1),
     **dict.fromkeys(("deviating", "deviating_ahead", "differing_ahead"), -1),
-    **dict.fromkeys(("overlaid", "overlaid_ahead"), -1),
     **{name: -1 if name.startswith("farther") else 1 for name in NEAREST},
 }
 
@@ -62,13 +61,12 @@ class Origin:
 
     def log_odds(self, traced: Traced) -> Floats:
         """Return for each picture the log odds that it is the original, (pictures,)."""
-        return self.weighed(standing(traced, self.links(traced)))
+        return self.weighed(standing(traced, self.links(traced))) - _written_over(traced.overlaid)
 
     def weighed(self, numbers: Floats) -> Floats:
         """Return the log odds by the numbers of ``STANDING``, (pictures,)."""
         most = numbers[:, [STANDING.index("usual"), STANDING.index("as_large")]].sum(axis=1)
-        odds = self.standing.log_odds(numbers) + FOR_MOST * most - _written_over(numbers)
-        return np.asarray(odds, np.float64)
+        return np.asarray(self.standing.log_odds(numbers) + FOR_MOST * most, np.float64)
 
     def links(self, traced: Traced) -> Floats:
         """Return the log odds that each column was made from each row, antisymmetric; NaN unknown."""
@@ -123,22 +121,21 @@ def standing(traced: Traced, links: Floats) -> Floats:
                 finer[at],
                 float(count),
                 float(traced.pixels[at] - traced.pixels.max()),
-                traced.overlaid[at],
-                _ahead(traced.overlaid, at),
             ]
         )
     return np.hstack([np.array(result, np.float64), nearest(traced)])
 
 
-def _written_over(numbers: Floats) -> Floats:
+def _written_over(overlaid: NDArray[np.float32]) -> Floats:
     """Return what speaks against each picture that alone has something in one place, (pictures,).
 
     It is seldom and in no doubt: trees that weigh a hundred numbers against each other learn too little of it.
     """
-    ahead = np.nan_to_num(numbers[:, STANDING.index("overlaid_ahead")], nan=0.0)
-    if len(numbers) < SOME_WITNESSES:
-        return np.zeros(len(numbers))
-    return np.asarray(OF_WRITTEN * np.clip(ahead - A_SPECK, 0, MOST_WRITTEN), np.float64)
+    if len(overlaid) < SOME_WITNESSES or not np.isfinite(overlaid).any():
+        return np.zeros(len(overlaid))
+    most = overlaid - np.nanmin(overlaid)
+    against = np.clip(np.nan_to_num(most, nan=0.0) - A_SPECK, 0, MOST_WRITTEN)
+    return np.asarray(OF_WRITTEN * against, np.float64)
 
 
 def _others(values: object, at: int) -> Floats:
