@@ -1,16 +1,19 @@
 """Find the pairs of a library that are worth a proof: by descriptors, and by votes of keypoints."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.local_index import LocalIndex
-from dupfind.index import self_join
+from dupfind.index import join
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
 from dupfind.matching.voting import Votes, compare_sketches
 from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
+from dupfind.options import IndexKind
 from dupfind.progress import OnDone
+from dupfind.records import JoinFacts
 
 SURE = 3.0  # first log odds from which on a pair is proven without a second score
 FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
@@ -21,11 +24,22 @@ FEW = 100  # photos; fewer are no background to measure a pair against: all thei
 class Candidates:
     """Pairs of photos by row, each (pairs, 2) int64 with a < b.
 
-    ``promising`` are worth a proof; ``other`` were the nearest but are not.
+    ``promising`` are worth a proof; ``other`` were the nearest but are not. ``join`` says how descriptors
+    were compared, None where they were not.
     """
 
     promising: NDArray[np.int64]
     other: NDArray[np.int64]
+    join: JoinFacts | None = None
+
+
+@dataclass(frozen=True)
+class Joining:
+    """How to compare descriptors: ``index.join`` says what each means."""
+
+    kind: IndexKind = IndexKind.AUTO
+    folder: Path | None = None
+    on_done: OnDone | None = None
 
 
 def find_candidates(
@@ -33,6 +47,7 @@ def find_candidates(
     local: LocalIndex,
     *,
     k: int = CANDIDATES,
+    joining: Joining | None = None,
     on_done: OnDone | None = None,
 ) -> Candidates:
     """Return the candidate pairs of a collection.
@@ -42,6 +57,7 @@ def find_candidates(
         local: The keypoints of the same photos.
         k: Partners of a photo by the first score, and as many by votes and descriptors, at most; partners
             that count it among theirs come on top.
+        joining: How descriptors are compared.
         on_done: Called with (photos that have voted, photos).
     """
     photos = len(vectors)
@@ -49,17 +65,21 @@ def find_candidates(
     if photos < 2:
         return Candidates(none, none)
     votes = local.votes(on_done)
-    _, near = self_join(vectors, min(k, photos - 1))
+    how = joining or Joining()
+    joined = join(
+        vectors, min(k, photos - 1), kind=how.kind, folder=how.folder, on_done=how.on_done
+    )
+    near = joined.neighbour
     nearest = _nearest(votes, near, k)
     if photos < FEW:
-        return Candidates(nearest, none)
+        return Candidates(nearest, none, joined.facts)
     pairs = pairs_of(votes, near, photos)
     kept, scores = _worth_a_proof(pairs, votes, local, vectors)
     best = unique_pairs(strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k))
     # Among many look-alikes the nearest by either source alone may be the copy.
     hopeless = _without(nearest, kept, photos)
     promising = np.unique(np.concatenate([best, _without(nearest, hopeless, photos)]), axis=0)
-    return Candidates(promising, hopeless)
+    return Candidates(promising, hopeless, joined.facts)
 
 
 def _worth_a_proof(
@@ -87,7 +107,7 @@ def nearest_pairs(
     """Return the pairs of each photo with its nearest by either source, promising or not."""
     if len(vectors) < 2:
         return np.zeros((0, 2), np.int64)
-    return _nearest(local.votes(), self_join(vectors, min(k, len(vectors) - 1))[1], k)
+    return _nearest(local.votes(), join(vectors, min(k, len(vectors) - 1)).neighbour, k)
 
 
 def _nearest(votes: Votes, near: NDArray[np.int64], k: int) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.calibration import find_calibration
-from dupfind.copies.candidates import Candidates, find_candidates
+from dupfind.copies.candidates import Candidates, Joining, find_candidates
 from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.kept import open_kept
@@ -30,13 +30,14 @@ from dupfind.matching.keep import parse_rules
 from dupfind.matching.proven import Proven, follow_ups, not_proven, unjoined
 from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
-from dupfind.records import Advice, Level, Pair, Photo
+from dupfind.records import Advice, JoinFacts, Level, Pair, Photo
 from dupfind.reports.words import count, safe_name
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
 BURST_SECONDS = 10.0
 PRECISIONS = (0.9, 0.99, 0.999)
+JOIN_FOLDER = "join"  # in the folder of the index
 NAMED = 3  # photos that a warning names
 MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
 
@@ -52,6 +53,7 @@ class ClusterSummary:
     with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
     ``expectation`` is None where so few are copies that no example would reach the cut: nothing can be
     promised then. ``promises`` holds ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
+    ``join`` says how descriptors were compared in this run, None where earlier candidates served.
     ``settled`` counts the groups of which a person keeps all, ``decided`` those of which each photo is
     kept or removed; what can be reclaimed and what wants a look is counted by these decisions too.
     """
@@ -74,6 +76,7 @@ class ClusterSummary:
     promises: list[dict[str, float]] = field(default_factory=list)
     settled: int = 0
     decided: int = 0
+    join: JoinFacts | None = None
 
 
 def cluster_photos(
@@ -85,7 +88,7 @@ def cluster_photos(
         store: Open for writing.
         options: See ``ClusterOptions``.
         on_progress: Called with how far it is; the phases are ``features``, ``votes``,
-            ``prove``, ``look``, ``more``, ``look_more`` and ``group``.
+            ``near``, ``prove``, ``look``, ``more``, ``look_more`` and ``group``.
 
     Raises:
         LibraryError: Nothing is indexed yet, or the database cannot be written.
@@ -132,6 +135,7 @@ def cluster_photos(
             promises=found.promises(),
             settled=states[GroupState.SETTLED],
             decided=states[GroupState.DECIDED],
+            join=found.join,
         )
         run.summary = asdict(summary)
     return summary
@@ -153,6 +157,7 @@ class _Search:
         self.options, self.on_progress = options, on_progress
         self.calibration: Calibration = shipped_calibration()
         self.candidates = 0
+        self.join: JoinFacts | None = None
         self.verdicts: Verdicts
         self.note = ""
 
@@ -200,7 +205,7 @@ class _Search:
         if self.options.level is Level.EXACT:
             return [], looker.judge([])
         found = self._candidates()
-        self.candidates = len(found.promising)
+        self.candidates, self.join = len(found.promising), found.join
         proven = list(self.prover.prove(found.promising, stage(self.on_progress, "prove")))
         judged = looker.judge(proven, stage(self.on_progress, "look"))
         self._calibrate()
@@ -215,7 +220,8 @@ class _Search:
         """Return the candidate pairs: those of the last run where nothing changed."""
         folder = self.store.paths.index
         contents = [photo.sha256 for photo in self.contents.first]
-        made_of = (self.contents.model.fingerprint, str(self.options.candidates), *contents)
+        how = (str(self.options.candidates), str(self.options.index_kind))
+        made_of = (self.contents.model.fingerprint, *how, *contents)
         kept = kept_candidates(folder, made_of)
         if kept is not None:
             return kept
@@ -232,6 +238,9 @@ class _Search:
             self.contents.vectors,
             local,
             k=self.options.candidates,
+            joining=Joining(
+                self.options.index_kind, folder / JOIN_FOLDER, stage(self.on_progress, "near")
+            ),
             on_done=stage(self.on_progress, "votes"),
         )
         if not sketches.unreadable:
