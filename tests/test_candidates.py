@@ -136,7 +136,16 @@ def test_photos_without_keypoints_are_no_trouble(count: int) -> None:
 
 def test_no_sign_of_a_copy_makes_a_pair_less_promising() -> None:
     scores = shipped_worth()
-    assert min((*scores.first.weights, *scores.second.weights)) >= 0
+    assert min(scores.first.weights) >= 0
+    rng = np.random.default_rng(3)
+    asked = len(scores.second.signals)
+    signals = (rng.uniform(0, 4, (200, asked)) * rng.uniform(0, 1, asked)).astype(np.float32)
+    odds = scores.second.log_odds(signals)
+    assert odds.std() > 0.5
+    for column in range(asked):
+        more = signals.copy()
+        more[:, column] += rng.uniform(0, 2, len(more)).astype(np.float32)
+        assert (scores.second.log_odds(more) >= odds - 1e-9).all(), scores.second.signals[column]
 
 
 @pytest.mark.parametrize("change", [{"version": 1}, {"second": {"signals": ["other"]}}])
