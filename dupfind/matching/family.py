@@ -26,8 +26,6 @@ _Value = TypeVar("_Value", np.float32, np.bool_)
 FRAME_PX = 1024  # long side of the frame; the window in its middle is compared
 WINDOW_PX = 512
 COLOUR_PX = 160  # long side of the frame that colours are compared in
-FEW = 4  # pictures up to which there are so few pairs that their colours are compared finely
-COLOUR_OF_FEW_PX = 320
 TILE_PX = 32
 _SIGMAS_PX = (0.5, 1.0, 2.0, 4.0)  # what lies between two of them is a band, from fine to coarse
 BANDS = len(_SIGMAS_PX)
@@ -88,7 +86,7 @@ def lay_out(looks: Sequence[Look], to_frame: Sequence[Matrix], frame: int) -> Fa
     first = looks[frame]
     turns = [whole_turn(project(matrix, CORNERS)) for matrix in to_frame]
     exact = [matrix if turn is None else turn for matrix, turn in zip(to_frame, turns, strict=True)]
-    size = _size(first, COLOUR_PX if len(looks) > FEW else COLOUR_OF_FEW_PX)
+    size = _size(first, COLOUR_PX)
     laid = [_drawn(look.colour, matrix, size) for look, matrix in zip(looks, exact, strict=True)]
     window_of = _Window(first)
     greys = [

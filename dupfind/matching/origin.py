@@ -30,7 +30,7 @@ FOR_MOST = (
     2.0  # log odds where all others lie the same way round, and again where they are as large
 )
 # Log odds against what alone has something in one place, by ``overlaid``: more than a speck, up to a bar.
-OF_WRITTEN, A_SPECK, MOST_WRITTEN = 2.0, 0.5, 4.0
+OF_WRITTEN, A_SPECK, MOST_WRITTEN = 2.0, 1.5, 4.0
 SOME_WITNESSES = 4
 _UNSTRETCHED = 0.015
 _PLACE = {name: at for at, name in enumerate(TRACES)}
