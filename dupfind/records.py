@@ -170,6 +170,7 @@ class Reason(StrEnum):
     WARPED = "warped"
     UNPROVEN = "unproven"
     UNSEEN = "unseen"  # it could not be compared closely
+    UNSURE = "unsure"  # it may be edited a little
     FINER = "finer"  # it may be the better one of the two
     MORE_EXIF = "more-exif"
     VIDEO = "video"

@@ -17,10 +17,9 @@ from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.features import use_one_thread
 from dupfind.matching.judge import (
     LOOK_FROM,
-    REFUSED,
     Judge,
-    is_refused,
     look_signals,
+    settled,
     shipped_judge,
 )
 from dupfind.matching.proven import Proven
@@ -203,6 +202,6 @@ def _scores(
     if seen:
         scores[list(seen)] = judge.log_odds(np.array(list(seen.values())))
         for place, look in enumerate(looks):
-            if look is not None and is_refused(look):
-                scores[place] = min(scores[place], REFUSED)
+            if look is not None:
+                scores[place] = settled(look, float(scores[place]))
     return [float(score) for score in scores]

@@ -10,6 +10,7 @@ from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.records import Advice, Photo, Reason, Relation
 
 MORE_PIXELS = 1.02
+SURELY_SAVED = 1.0  # log odds from which on a copy counts as only saved or reduced
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself
@@ -48,6 +49,8 @@ _BY_CLUE = {
     Clue.SHARPENED: Reason.SHARPER,
     Clue.FLAT: Reason.SOFTER,
 }
+# A closer comparison of what both show does not tell these.
+_IN_NO_DOUBT = frozenset({Reason.FRAMED, Reason.UNFRAMED, Reason.SHOWS_LESS, Reason.SHOWS_MORE})
 NO_COPIES = frozenset({Relation.SIMILAR, Relation.VARIANT, Relation.OVERLAPPING})
 HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
 # Named by a small picture; saving coarsely can look like it there, and a closer comparison tells.
@@ -80,7 +83,10 @@ def may_be_harmless(relation: Relation, evidence: Evidence) -> bool:
     tones = evidence.tones
     toned = tones is not None and (tones.is_negative or tones.contrast != 0 or tones.loses_colour)
     changed = evidence.frame or evidence.warped or evidence.stretch is not None or evidence.grey
-    return {*evidence.relations, relation} <= DOUBTFUL and not (toned or changed)
+    doubtful = DOUBTFUL
+    if evidence.changed_share is not None and evidence.changed_share <= LOST_SHARE:
+        doubtful = DOUBTFUL | {Relation.EDITED}  # softer, or a little of it is
+    return {*evidence.relations, relation} <= doubtful and not (toned or changed)
 
 
 def more_exif(photo: Photo, kept: Photo) -> bool:
@@ -191,6 +197,17 @@ def _unnamed(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
 
 
 def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
+    """Yield what a closer comparison found; little but what lies around it of what was surely only saved."""
+    found = list(_by_clues(verdict))
+    if verdict.saved is None or verdict.edges is None:
+        yield from found
+    elif verdict.saved >= SURELY_SAVED:
+        yield from (reason for reason in found if reason in _IN_NO_DOUBT)
+    else:
+        yield from found or [Reason.UNSURE]
+
+
+def _by_clues(verdict: Verdict) -> Iterator[Reason]:
     few_tones = verdict.against_b.get(Clue.STEPS, 0.0) >= FEW_TONES
     untouched = UNTOUCHED_COARSE if verdict.coarse else UNTOUCHED
     untouched = PALETTE if few_tones else untouched
@@ -233,8 +250,10 @@ _TURNED_ABOUT = {
 
 
 def _may_be_better(verdict: Verdict | None, photo: Photo, kept: Photo) -> bool:
+    saved = verdict is not None and verdict.saved is not None and verdict.saved >= SURELY_SAVED
     # Blocks of coarse saving look like fine structure.
-    if verdict is not None and verdict.margin <= -CLEAR and not verdict.coarse:
+    coarse = verdict is not None and verdict.coarse
+    if verdict is not None and verdict.margin <= -CLEAR and not (saved or coarse):
         return True
     if photo.width * photo.height <= MORE_PIXELS * kept.width * kept.height:
         return False

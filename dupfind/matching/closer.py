@@ -19,6 +19,7 @@ from dupfind.matching.disagree import Disagreement, disagreement
 from dupfind.matching.features import lifted
 from dupfind.matching.fine import compare_fine, correlation
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
+from dupfind.matching.laid_over import laid_over
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.sizes import stretch
 
@@ -57,6 +58,8 @@ class CloserLook:
         two_sided_texture: ``two_sided`` without what is a flat thing over the other's texture.
         overlaid: Share of the overlap where one shows such a thing: writing, a bar, a sticker.
         sound: ``fine`` where the windows do not disagree: the picture beneath what was laid over it.
+        laid_over: Share of the overlap where something lies over one of two that are the same else
+            (``laid_over.laid_over``).
     """
 
     windows: int
@@ -82,6 +85,7 @@ class CloserLook:
     overlaid: float
     sound: tuple[float, float, float, float]
     grain: float = 1.0
+    laid_over: float = 0.0
 
 
 def look_closer(
@@ -220,7 +224,7 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
     both = [region.share * min(region.own_a, region.own_b) for region in regions]
     one = [region.share * abs(region.own_a - region.own_b) for region in regions]
     plain = np.array([region.on_plain for region in regions])
-    laid_over = np.array([region.laid_over for region in regions])
+    over = np.array([region.laid_over for region in regions])
     nowhere = np.zeros_like(laid.mask)
     seen = found or Disagreement(0, 0.0, 0.0, 0.0, 0.0, 0.0, (), nowhere)
     fine = compare_fine(laid.drawn, laid.target, laid.mask, seen.is_wrong)
@@ -249,10 +253,11 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         moved_share=laid.moved_share,
         fine=fine.bands,
         side_px=side_px,
-        two_sided_texture=float(np.dot(both, 1 - laid_over)) if both else 0.0,
-        overlaid=float(sum(r.share * over for r, over in zip(regions, laid_over, strict=True))),
+        two_sided_texture=float(np.dot(both, 1 - over)) if both else 0.0,
+        overlaid=float(sum(r.share * r.laid_over for r in regions)),
         sound=fine.sound,
         grain=fine.grain,
+        laid_over=laid_over(laid.drawn, laid.target, laid.mask) if regions else 0.0,
     )
 
 

@@ -59,6 +59,7 @@ SOFT_CLEAR = 0.05  # share of patches found at one place only, below which a pic
 SOFT_FINE = 0.2  # correlation of its finest pixels that another picture as soft does not reach
 OTHER_GRAIN = 0.12  # correlation of the grain below which it is another frame of the same scene
 REFUSED = -3.0  # log odds at most of a pair that a look rules out
+BENEATH = 4.0  # log odds at least where one is the other with something laid over it
 LOOK_FROM = 0.01  # probability of the proof from which on a closer look is worth its time
 
 
@@ -170,6 +171,13 @@ def is_refused(look: CloserLook) -> bool:
     is_soft = look.explained_share == 0 and look.clear_share < SOFT_CLEAR
     soft_other = is_soft and max(look.fine[:2]) < SOFT_FINE
     return written or soft_other or look.grain < OTHER_GRAIN
+
+
+def settled(look: CloserLook, score: float) -> float:
+    """Return the log odds of a look: the judge's, unless it rules a copy out or is in no doubt."""
+    if is_refused(look):
+        return min(score, REFUSED)
+    return max(score, BENEATH) if look.laid_over > 0 else score
 
 
 def _log(value: float, least: float) -> float:

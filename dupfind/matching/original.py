@@ -18,6 +18,7 @@ from dupfind.matching.detail import vote_detail
 from dupfind.matching.extent import Extent, extent_of
 from dupfind.matching.overlay import changed_in, changed_mask, written_over
 from dupfind.matching.quality import Look
+from dupfind.matching.resaved import Laid, only_saved, signs
 from dupfind.matching.tones import Tones, toned, tones
 
 SAME_TONES = 5.0  # grey levels that the colours of re-encoded copies differ by at most
@@ -47,7 +48,8 @@ def judge(
     if container is not None:
         votes.add(Clue.CONTAINS, 4.0 if container == "b" else -4.0)
     _vote_extent(votes, extent)
-    alike = extent.turn is not None and np.allclose(extent.turn, np.eye(3))
+    same_way = extent.turn is not None and np.allclose(extent.turn, np.eye(3))
+    alike = same_way
     if found is not None:
         _vote_tones(votes, found, a, b)
         alike = alike and found.changed < SAME_TONES
@@ -65,16 +67,25 @@ def judge(
     votes.add(Clue.EDITOR, 1.1 * (float(b.edited) - float(a.edited)))
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
     changed_share, largest_change = changed_in(changed, seen)
+    by = toned(colour_a, b.colour, seen)
     return Verdict(
         votes.against_a,
         votes.against_b,
         alike,
         changed_share=changed_share,
         largest_change=largest_change,
-        toned=toned(colour_a, b.colour, seen),
+        toned=by,
         edges=edges,
+        saved=only_saved(signs(a, b, Laid(colour_a, seen, found, by))) if same_way else None,
         coarse=_is_coarse(b) or _was_coarse(a, b, edges),
     )
+
+
+def saving_signs(a: Look, b: Look) -> NDArray[np.float32]:
+    """Number what differs in b from a where each shows all of the other (``resaved.signs``)."""
+    colour_a, seen = _laid(a.colour, b.colour, np.eye(3))
+    found, by = tones(colour_a, b.colour, seen), toned(colour_a, b.colour, seen)
+    return signs(a, b, Laid(colour_a, seen, found, by))
 
 
 def _laid(

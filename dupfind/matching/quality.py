@@ -157,7 +157,7 @@ def carries(grey: Grey, table: NDArray[np.float32]) -> float | None:
     blocks = _blocks(grey)
     if not coarse.any() or len(blocks) < 16:
         return None
-    counted = (blocks @ _FREQUENCIES[:, coarse]) / steps[coarse]
+    counted = (blocks @ BLOCK_FREQUENCIES[:, coarse]) / steps[coarse]
     nearest = np.rint(counted)
     told = nearest != 0
     if told.sum() < 60:
@@ -183,7 +183,8 @@ def _basis() -> NDArray[np.float32]:
     return np.asarray(basis, np.float32)
 
 
-_FREQUENCIES = np.ascontiguousarray(np.kron(_basis(), _basis()).T)
+# (64, 64): a row of 64 pixels of a block times it are its frequencies.
+BLOCK_FREQUENCIES = np.ascontiguousarray(np.kron(_basis(), _basis()).T)
 
 
 def _comb(values: NDArray[np.uint8]) -> float:

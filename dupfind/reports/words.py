@@ -185,6 +185,7 @@ _REASONS: dict[Reason, str] = {
     Reason.WARPED: "seen at an angle",
     Reason.UNSEEN: "could not be compared closely with the kept one",
     Reason.UNPROVEN: "not proven a copy of the kept one",
+    Reason.UNSURE: "may be edited a little",
     Reason.FINER: "may be the better one",
     Reason.MORE_EXIF: "has EXIF that the kept one lacks",
     Reason.VIDEO: "has a video behind the picture",

@@ -1,0 +1,153 @@
+"""Tell a picture that something was laid over from another picture on the same ground.
+
+In:  two pictures laid on each other, grey. Out: how much of one lies under something. No disk or database.
+
+A caption or a bar over a photo hides a little of it and leaves all else to the pixel. Two pictures of one
+layout do that too; but then each has a thing of its own in that place. Where one only goes on there as it
+does all around, and the other is of one shade or has edges as hard as any, it is the same picture.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+DIFFERS_LEVELS, OF_USUAL = 10.0, 6.0  # grey levels, and times what saving anew changes
+MOST_USUAL = 1.0  # grey levels beyond the pixels beside: what was saved anew differs by less
+ALSO_LEVELS, ALSO_SHARE = 6.0, 0.02  # no more than that differs elsewhere, and a little
+MOST_PLACES, LEAST_SHARE, MOST_SHARE = 3, 0.002, 0.2
+ONE_SHADE, SHADE_LEVELS = 0.95, 25  # share of a bar's pixels that lie within so many grey levels
+OTHER_SHADES = 0.9  # share that may do so in the picture beneath: else it may be a bar itself
+HARD = 0.55  # times the slope of the hardest hundredth of the picture's edges
+HARDER = 0.75  # natural logarithm of the slopes of letters over those of what is beneath
+GOES_ON = (
+    0.8  # natural logarithm of the slopes inside over those around, where a picture just goes on
+)
+_SPECK_PX, _PLACE_PX, _FEWEST = 12, 150, 100
+_BESIDE = np.ones((3, 3), np.uint8)
+_JOINED = np.ones((9, 9), np.uint8)
+_AROUND = np.ones((25, 25), np.uint8)
+_EVERY = 7  # pixels: one in so many shows the tones
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Two pictures in the same tones, where they differ, and their slopes."""
+
+    pictures: tuple[Grey, Grey]
+    differs: Mask
+    mask: Mask
+    slopes: tuple[Grey, Grey]
+
+
+def laid_over(a: Grey, b: Grey, mask: Mask) -> float:
+    """Return the share of the overlap where something lies over one of two pictures that are the same else.
+
+    Args:
+        a, b: (height, width) float32 grey, laid on each other to a fraction of a pixel.
+        mask: Where both have pixels.
+
+    Returns:
+        0.0 where they are not the same elsewhere, or each has something of its own.
+    """
+    compared = _compared(a, b, mask)
+    if compared is None:
+        return 0.0
+    share = float(compared.differs.sum() / mask.sum())
+    if not LEAST_SHARE <= share <= MOST_SHARE:
+        return 0.0
+    places = _places(compared.differs)
+    if not 1 <= len(places) <= MOST_PLACES:
+        return 0.0
+    for over in (0, 1):
+        if all(_covers(compared, place, over) for place in places):
+            return share
+    return 0.0
+
+
+def _compared(a: Grey, b: Grey, mask: Mask) -> _Compared | None:
+    """Find where two pictures differ; None where they differ everywhere by a little."""
+    if mask.sum() < _FEWEST:
+        return None
+    a = _in_tones_of(a, b, mask)
+    off = np.zeros_like(a)
+    for one, other in ((a, b), (b, a)):
+        low, high = cv2.erode(one, _BESIDE), cv2.dilate(one, _BESIDE)
+        off = np.maximum(off, np.maximum(low - other, other - high))
+    usual = float(np.percentile(off[mask], 75))
+    if usual > MOST_USUAL:
+        return None
+    differs = _without_specks((off > max(DIFFERS_LEVELS, OF_USUAL * usual)) & mask)
+    elsewhere = (off > max(ALSO_LEVELS, 4 * usual)) & mask & ~differs
+    if elsewhere.sum() > ALSO_SHARE * mask.sum():
+        return None
+    return _Compared((a, b), differs, mask, (_slope(a), _slope(b)))
+
+
+def _in_tones_of(a: Grey, b: Grey, mask: Mask) -> Grey:
+    """Return a with the contrast and brightness of b, by the pixels that agree on them."""
+    x, y = a[mask][::_EVERY], b[mask][::_EVERY]
+    kept = np.ones(len(x), bool)
+    gain, offset = 1.0, 0.0
+    for _ in range(3):
+        terms = np.stack([x[kept], np.ones(int(kept.sum()), np.float32)], axis=1)
+        gain, offset = np.linalg.lstsq(terms, y[kept], rcond=None)[0].tolist()
+        away = np.abs(gain * x + offset - y)
+        kept = away < max(4.0, 3 * float(np.median(away)))
+    return np.asarray(gain * a + offset, np.float32)
+
+
+def _without_specks(differs: Mask) -> Mask:
+    closed = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_CLOSE, _BESIDE)
+    _count, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= _SPECK_PX)
+    return np.asarray(np.isin(labels, large[large > 0]))
+
+
+def _places(differs: Mask) -> list[Mask]:
+    """Return the places that differ, letters of a line joined."""
+    joined = cv2.dilate(differs.astype(np.uint8), _JOINED)
+    _count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    large = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > _PLACE_PX) + 1
+    return [np.asarray((labels == label) & differs) for label in large.tolist()]
+
+
+def _covers(compared: _Compared, place: Mask, over: int) -> bool:
+    """Say whether the one picture has a bar or letters in a place, where the other just goes on."""
+    beneath = 1 - over
+    if not _goes_on(compared, place, beneath):
+        return False
+    if _one_shade(compared.pictures[over][place]) >= ONE_SHADE:
+        return _one_shade(compared.pictures[beneath][place]) < OTHER_SHADES
+    grown = cv2.dilate(place.astype(np.uint8), _BESIDE) > 0
+    slopes = [float(slope[grown].mean()) for slope in compared.slopes]
+    elsewhere = compared.mask & ~compared.differs
+    hardest = float(np.percentile(np.maximum(*compared.slopes)[elsewhere], 99))
+    harder = float(np.log((slopes[over] + 1) / (slopes[beneath] + 1)))
+    return slopes[over] >= HARD * hardest and harder >= HARDER
+
+
+def _goes_on(compared: _Compared, place: Mask, of: int) -> bool:
+    """Say whether a picture has about as much structure in a place as around it."""
+    near = cv2.dilate(place.astype(np.uint8), _AROUND) > 0
+    beside = cv2.dilate(compared.differs.astype(np.uint8), _BESIDE) > 0
+    ring = near & ~beside & compared.mask
+    if ring.sum() < _FEWEST:
+        return False
+    inner, outer = (float(compared.slopes[of][where].mean()) for where in (place, ring))
+    return abs(float(np.log((inner + 1) / (outer + 1)))) <= GOES_ON
+
+
+def _one_shade(values: Grey) -> float:
+    """Return the share of pixels within ``SHADE_LEVELS`` grey levels of each other, of the fullest such."""
+    levels = np.bincount(np.clip(values, 0, 255).astype(np.uint8), minlength=256)
+    return float(np.convolve(levels, np.ones(SHADE_LEVELS), mode="same").max() / len(values))
+
+
+def _slope(picture: Grey) -> Grey:
+    across, down = cv2.Sobel(picture, cv2.CV_32F, 1, 0), cv2.Sobel(picture, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.magnitude(across, down) / 8, np.float32)

@@ -1,0 +1,211 @@
+"""Tell what was only saved anew or reduced from what was edited a little.
+
+In:  two whole pictures laid on each other. Out: the numbers of ``SIGNS``, and the log odds that nothing else
+was done. No disk, database or model but the trees that ship.
+
+Saving rounds: what it changes grows with what stands there, is as often lighter as darker, and follows from
+nothing. A blur takes away what a blur of the first takes away; noise is the same in plain places; a change of
+colours is the same in all places; a thing laid over is in one. The trees were grown on copies made of
+photos: ``benchmarks/fit_resaved.py``.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.errors import CalibrationError
+from dupfind.matching.places import of_blocks, of_colours, of_places
+from dupfind.matching.quality import LUMA, Look
+from dupfind.matching.sharpness import hardest_edges, sharpness
+from dupfind.matching.tones import Tones
+from dupfind.matching.trees import Trees
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+LONG_PX = 640  # of the smaller picture's part that is compared at its own size
+_NAN = float("nan")
+SIGNS = (
+    "size", "stretched", "pixels", "steps_a", "steps_b", "blocked_a", "blocked_b", "bytes_a", "bytes_b",
+    "lossless_a", "lossless_b", "modern_a", "modern_b", "comb", "colours_a", "colours_b", "line",
+    "changed", "contrast", "lost", "dimmed", "uneven", "toned",
+    "red", "green", "blue", "saturation",
+    "usual", "flat_usual", "busy_usual", "bend", "place_0", "place_1", "places",
+    "soft_luma", "soft_colour", "soft_worst",
+    "finest", "fine", "middle", "shared", "noise_a", "noise_b", "white_b", "even_b", "flat_a", "flat_b",
+    "edges", "like_x", "like_y", "like_all", "like_wide", "like_share", "lighter",
+    "sharper", "shift", "block_0", "block_1", "block_2", "ratio_0", "ratio_1", "ratio_2",
+    "block_usual", "block_flat", "block_busy",
+    "bound_0", "bound_1", "bound_share", "bound_usual", "chroma_0", "chroma_1", "chroma_usual",
+)  # fmt: skip
+# The larger these are, the more they can only speak against it.
+AGAINST = frozenset(
+    {"toned", "lost", "dimmed", "place_0", "place_1", "places", "soft_worst", "shift",
+     "ratio_0", "ratio_1", "ratio_2", "bound_0", "bound_1", "bound_share", "chroma_1"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Laid:
+    """How two pictures compare that were laid on each other.
+
+    Attributes:
+        colour_a: (height, width, 3), a's colours drawn as b's.
+        seen: (height, width), where both show something.
+        tones: How their tones compare; None where that is too little.
+        toned: Grey levels by which all colours were changed (``tones.toned``).
+    """
+
+    colour_a: Pixels
+    seen: Mask
+    tones: Tones | None
+    toned: float
+
+
+def signs(a: Look, b: Look, laid: Laid) -> Floats:
+    """Number what differs in b from a, which shows the same the same way round, (signs,)."""
+    found = _of_files(a, b)
+    found |= _of_tones(laid, b.colour)
+    found |= of_places(laid.colour_a, b.colour, laid.seen)
+    found |= of_colours(laid.colour_a, b.colour, laid.seen)
+    found |= of_blocks(a, b) | _of_detail(a.grey, b.grey)
+    return np.array([found.get(name, _NAN) for name in SIGNS], np.float32)
+
+
+def only_saved(numbers: Floats) -> float:
+    """Return the log odds that nothing was done but saving anew or reducing, by the numbers of ``SIGNS``."""
+    return float(shipped_resaved().log_odds(numbers[None])[0])
+
+
+@cache
+def shipped_resaved() -> Trees:
+    """Return the trees that come with dupfind, made by ``benchmarks/fit_resaved.py``.
+
+    Raises:
+        CalibrationError: They were made for other signs, or are damaged.
+    """
+    text = (resources.files("dupfind.matching") / "resaved.json").read_text(encoding="utf-8")
+    values = json.loads(text)
+    if values.get("signs") != list(SIGNS):
+        raise CalibrationError("the trees of saved copies are of other signs; install dupfind anew")
+    return Trees.from_json(values["trees"])
+
+
+def _of_files(a: Look, b: Look) -> dict[str, float]:
+    wide, high = (
+        two / one for one, two in zip(a.grey.shape[::-1], b.grey.shape[::-1], strict=True)
+    )
+    values = {
+        "size": float(np.log(wide * high)) / 2,
+        "stretched": abs(float(np.log(wide / high))),
+        "pixels": float(np.log(b.native_pixels)),
+        "comb": b.comb - a.comb,
+        "line": b.off_line - a.off_line,
+    }
+    for name, look in (("a", a), ("b", b)):
+        table = look.table
+        values |= {
+            f"steps_{name}": _NAN if table is None else float(np.log(table.mean())),
+            f"blocked_{name}": look.blocked,
+            f"bytes_{name}": float(np.log(max(look.bytes_per_pixel, 1e-3))),
+            f"lossless_{name}": float(look.lossless),
+            f"modern_{name}": float(look.modern),
+            f"colours_{name}": float(np.log(look.colours)),
+        }
+    return values
+
+
+def _of_tones(laid: Laid, colour_b: Pixels) -> dict[str, float]:
+    values = {"toned": laid.toned}
+    found, seen = laid.tones, laid.seen
+    if found is None:
+        return values
+    values |= {
+        "changed": found.changed,
+        "contrast": found.contrast,
+        "lost": found.lost_b - found.lost_a,
+        "dimmed": found.dimmed_b - found.dimmed_a,
+        "uneven": found.uneven,
+    }
+    one, two = (np.array(cv2.mean(p, seen.astype(np.uint8))[:3]) for p in (laid.colour_a, colour_b))
+    values |= dict(zip(("red", "green", "blue"), np.abs(two - one).tolist(), strict=True))
+    strong = [_saturation(picture, seen) for picture in (laid.colour_a, colour_b)]
+    values["saturation"] = float(np.log((strong[1] + 2) / (strong[0] + 2)))
+    return values | _of_soft(laid.colour_a, colour_b, seen)
+
+
+def _saturation(picture: Pixels, seen: Mask) -> float:
+    red, green, blue = cv2.split(picture)
+    high, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    return float(cv2.subtract(high, low)[seen].mean())
+
+
+def _of_soft(a: Pixels, b: Pixels, seen: Mask) -> dict[str, float]:
+    """Return how far the colours are apart where they are averaged: saving leaves averages alone."""
+    weight = cv2.blur(seen.astype(np.float32), (15, 15))[7::8, 7::8] > 0.99
+    if weight.sum() < 10:
+        return {}
+    one, two = (cv2.blur(p.astype(np.float32), (15, 15))[7::8, 7::8][weight] for p in (a, b))
+    rest = two - one
+    luma = np.abs(rest @ LUMA)
+    colour = np.abs(rest - (rest @ LUMA)[:, None]).max(axis=1)
+    both = np.maximum(luma, colour)
+    return {
+        "soft_luma": float(np.sqrt((luma**2).mean())),
+        "soft_colour": float(np.sqrt((colour**2).mean())),
+        "soft_worst": float(both.max() / (np.percentile(both, 75) + 1)),
+    }
+
+
+def _of_detail(grey_a: Pixels, grey_b: Pixels) -> dict[str, float]:
+    size = tuple(min(sides) for sides in zip(grey_a.shape[::-1], grey_b.shape[::-1], strict=True))
+    one, two = (
+        grey if grey.shape[::-1] == size else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        for grey in (grey_a, grey_b)
+    )
+    one, two = (_middle(np.asarray(grey, np.uint8)) for grey in (one, two))
+    x, y = one.astype(np.float32), two.astype(np.float32)
+    values = _likeness(x, y) | {"edges": hardest_edges(one, y)}
+    found = sharpness(x, y)
+    if found is not None:
+        names = ("finest", "fine", "middle", "shared", "noise_a", "noise_b", "white_b", "even_b",
+                 "flat_a", "flat_b")  # fmt: skip
+        values |= {name: float(getattr(found, name)) for name in names}
+    return values
+
+
+def _middle(grey: Pixels) -> Pixels:
+    high, wide = grey.shape
+    top, left = max(0, high - LONG_PX) // 16 * 8, max(0, wide - LONG_PX) // 16 * 8
+    return np.ascontiguousarray(grey[top : top + LONG_PX, left : left + LONG_PX])
+
+
+def _likeness(a: Floats, b: Floats) -> dict[str, float]:
+    """Return how what differs follows from a: as its curvature along and across, or over a wider place."""
+    rest = b - a
+    rest = rest - float(rest.mean())
+    terms = [
+        cv2.filter2D(a, cv2.CV_32F, np.array([[-1, 2, -1]], np.float32)),
+        cv2.filter2D(a, cv2.CV_32F, np.array([[-1], [2], [-1]], np.float32)),
+        a - cv2.GaussianBlur(a, (0, 0), 1.0),
+        cv2.GaussianBlur(a, (0, 0), 1.0) - cv2.GaussianBlur(a, (0, 0), 3.0),
+    ]
+    stacked = np.stack([term.ravel() for term in terms]).astype(np.float64)
+    wanted = rest.ravel().astype(np.float64)
+    gram = stacked @ stacked.T + np.eye(4) * len(wanted) * 0.2
+    fit = np.linalg.solve(gram, stacked @ wanted)
+    left = float(((wanted - fit @ stacked) ** 2).mean())
+    busy = np.abs(terms[2]) > np.percentile(np.abs(terms[2]), 80)
+    signed = rest[busy] * np.sign(terms[2][busy])
+    return {
+        **dict(zip(("like_x", "like_y", "like_all", "like_wide"), fit.tolist(), strict=True)),
+        "like_share": 1 - left / max(float((wanted**2).mean()), 0.05),
+        "lighter": float(signed.mean() / (np.abs(rest[busy]).mean() + 0.3)),
+        "bend": float(np.sqrt((wanted**2).mean())),
+    }
