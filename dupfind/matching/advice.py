@@ -3,6 +3,7 @@
 In:  the relation, evidence and verdict of a copy. Out: advice with its reasons. No disk or database.
 """
 
+import math
 from collections.abc import Iterator
 
 from dupfind.evidence import Evidence
@@ -10,7 +11,7 @@ from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.records import Advice, Photo, Reason, Relation
 
 MORE_PIXELS = 1.02
-SURELY_SAVED = 1.0  # log odds from which on a copy counts as only saved or reduced
+NOT_ONLY_SAVED = -2.0  # log odds (``Verdict.saved``) below which something else was done to a copy
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself
@@ -49,8 +50,13 @@ _BY_CLUE = {
     Clue.SHARPENED: Reason.SHARPER,
     Clue.FLAT: Reason.SOFTER,
 }
-# A closer comparison of what both show does not tell these.
-_IN_NO_DOUBT = frozenset({Reason.FRAMED, Reason.UNFRAMED, Reason.SHOWS_LESS, Reason.SHOWS_MORE})
+# Log odds from which on a trace was left by saving alone. Of other colours a grey photo shows little.
+_BY_SAVING = {
+    Reason.CHANGED: 0.0,
+    Reason.FINER: 0.5,
+    Reason.SOFTER: 1.0,
+    Reason.RECOLOURED: 2.5,
+}
 NO_COPIES = frozenset({Relation.SIMILAR, Relation.VARIANT, Relation.OVERLAPPING})
 HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
 # Named by a small picture; saving coarsely can look like it there, and a closer comparison tells.
@@ -137,14 +143,21 @@ def _lost(
     if relation in NO_COPIES:
         yield Reason.UNPROVEN
         return
-    closely = verdict is not None and verdict.edges is not None
-    told = closely and may_be_harmless(Relation(relation), evidence)
+    told = _is_told(Relation(relation), evidence, verdict)
     yield from _by_evidence(relation, evidence, told=told)
     if verdict is None:
         if Relation(relation) in HARMLESS:
             yield Reason.UNSEEN
     else:
         yield from _by_verdict(verdict)
+
+
+def _is_told(relation: Relation, evidence: Evidence, verdict: Verdict | None) -> bool:
+    """Say whether a closer comparison tells better than the small pictures of the proof."""
+    if verdict is None or verdict.edges is None or not may_be_harmless(relation, evidence):
+        return False
+    edited = Relation.EDITED in {*evidence.relations, relation}
+    return not edited or _is_by_saving(Reason.CHANGED, verdict)
 
 
 def _by_evidence(relation: str, evidence: Evidence, *, told: bool) -> Iterator[Reason]:
@@ -197,14 +210,16 @@ def _unnamed(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
 
 
 def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
-    """Yield what a closer comparison found; little but what lies around it of what was surely only saved."""
-    found = list(_by_clues(verdict))
-    if verdict.saved is None or verdict.edges is None:
-        yield from found
-    elif verdict.saved >= SURELY_SAVED:
-        yield from (reason for reason in found if reason in _IN_NO_DOUBT)
-    else:
-        yield from found or [Reason.UNSURE]
+    """Yield what a closer comparison found, without what saving alone explains."""
+    yield from (reason for reason in _by_clues(verdict) if not _is_by_saving(reason, verdict))
+    if verdict.saved is not None and verdict.saved < NOT_ONLY_SAVED:
+        yield Reason.UNSURE
+
+
+def _is_by_saving(reason: Reason, verdict: Verdict) -> bool:
+    if verdict.saved is None or (verdict.edges is not None and verdict.edges < LOST_EDGES):
+        return False
+    return verdict.saved >= _BY_SAVING.get(reason, math.inf)
 
 
 def _by_clues(verdict: Verdict) -> Iterator[Reason]:
@@ -250,10 +265,9 @@ _TURNED_ABOUT = {
 
 
 def _may_be_better(verdict: Verdict | None, photo: Photo, kept: Photo) -> bool:
-    saved = verdict is not None and verdict.saved is not None and verdict.saved >= SURELY_SAVED
     # Blocks of coarse saving look like fine structure.
-    coarse = verdict is not None and verdict.coarse
-    if verdict is not None and verdict.margin <= -CLEAR and not (saved or coarse):
+    clear = verdict is not None and verdict.margin <= -CLEAR and not verdict.coarse
+    if verdict is not None and clear and not _is_by_saving(Reason.FINER, verdict):
         return True
     if photo.width * photo.height <= MORE_PIXELS * kept.width * kept.height:
         return False

@@ -202,10 +202,11 @@ def _likeness(a: Floats, b: Floats) -> dict[str, float]:
     fit = np.linalg.solve(gram, stacked @ wanted)
     left = float(((wanted - fit @ stacked) ** 2).mean())
     busy = np.abs(terms[2]) > np.percentile(np.abs(terms[2]), 80)
-    signed = rest[busy] * np.sign(terms[2][busy])
+    signed = rest[busy] * np.sign(terms[2][busy]) if busy.any() else np.zeros(1, np.float32)
+    size = float(np.abs(rest[busy]).mean()) if busy.any() else 0.0
     return {
         **dict(zip(("like_x", "like_y", "like_all", "like_wide"), fit.tolist(), strict=True)),
         "like_share": 1 - left / max(float((wanted**2).mean()), 0.05),
-        "lighter": float(signed.mean() / (np.abs(rest[busy]).mean() + 0.3)),
+        "lighter": float(signed.mean()) / (size + 0.3),
         "bend": float(np.sqrt((wanted**2).mean())),
     }
