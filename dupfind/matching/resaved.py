@@ -44,6 +44,10 @@ SIGNS = (
     "block_usual", "block_flat", "block_busy",
     "bound_0", "bound_1", "bound_share", "bound_usual", "chroma_0", "chroma_1", "chroma_usual",
 )  # fmt: skip
+_RATIO, _BLOCK = SIGNS.index("ratio_0"), SIGNS.index("block_0")
+STANDS_OUT = 2.0  # natural logarithm of what a block differs by over what is usual
+STANDS_OUT_LEVELS = 2.5  # and natural logarithm of grey levels
+WRITTEN_OVER = -3.0  # log odds at most
 # The larger these are, the more they can only speak against it.
 AGAINST = frozenset(
     {"toned", "lost", "dimmed", "place_0", "place_1", "places", "soft_worst", "shift",
@@ -79,8 +83,14 @@ def signs(a: Look, b: Look, laid: Laid) -> Floats:
 
 
 def only_saved(numbers: Floats) -> float:
-    """Return the log odds that nothing was done but saving anew or reducing, by the numbers of ``SIGNS``."""
-    return float(shipped_resaved().log_odds(numbers[None])[0])
+    """Return the log odds that nothing was done but saving anew or reducing, by the numbers of ``SIGNS``.
+
+    A block that differs by so much more than others as busy was written over: trees that saw few of a kind
+    must not be asked.
+    """
+    odds = float(shipped_resaved().log_odds(numbers[None])[0])
+    stands_out = numbers[_RATIO] > STANDS_OUT and numbers[_BLOCK] > STANDS_OUT_LEVELS
+    return min(odds, WRITTEN_OVER) if stands_out else odds
 
 
 @cache
