@@ -1,0 +1,147 @@
+"""Where collages and animations stand in groups: never kept for a photo that they show, nor given up."""
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from cluster_helpers import cluster_album, save_album, stems
+from matching_helpers import photo
+from PIL import Image
+from test_adversarial import recoded
+from test_matching_cluster import collage_of, edges
+
+from dupfind import Library
+from dupfind.copies.originals import Laid
+from dupfind.matching.cluster import Star, recentred
+from dupfind.options import IndexOptions, ReportFormat, ReportOptions
+from dupfind.records import Advice, Group, Member, Reason
+
+PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "coins.png")
+COLLAGES = {"collage", "collage-again"}
+
+
+@pytest.fixture(scope="module")
+def collages(tmp_path_factory: pytest.TempPathFactory, small_model: Path) -> Library:
+    """Four photos with a copy each, and a collage of all four in two files of the same bytes."""
+    folder = tmp_path_factory.mktemp("collages")
+    tiles = [cv2.resize(photo(name), (300, 220)) for name in PHOTOS]
+    pictures = {"collage": np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])])}
+    save_album(folder / "album", pictures)
+    shutil.copy(folder / "album" / "collage.jpg", folder / "album" / "collage-again.jpg")
+    singles = {name.split(".")[0]: photo(name) for name in PHOTOS}
+    copies = {f"{stem}-copy": recoded(pixels) for stem, pixels in singles.items()}
+    return cluster_album(folder, singles | copies, small_model)[0]
+
+
+def home_of(library: Library) -> Group:
+    (home,) = (group for group in library.groups() if stems(library, group) & COLLAGES)
+    return home
+
+
+def by_stem(library: Library, group: Group) -> dict[str, Member]:
+    names = {one.id: one.path.stem for one in library.photos()}
+    return {names[member.photo_id]: member for member in group.members}
+
+
+def test_a_collage_is_in_one_group_and_not_what_is_kept(collages: Library) -> None:
+    assert len(collages.groups()) == len(PHOTOS)
+    found = by_stem(collages, home_of(collages))
+
+    assert set(found) >= COLLAGES
+    assert not any(found[name].keep for name in COLLAGES)
+
+
+def test_a_second_file_of_a_collage_may_go_and_the_first_may_not(collages: Library) -> None:
+    found = by_stem(collages, home_of(collages))
+    advice = {found[name].advice: found[name].reasons for name in COLLAGES}
+
+    assert set(advice) == {Advice.LOOK, Advice.REMOVE}
+    assert advice[Advice.REMOVE] == (Reason.SAME_BYTES,)
+    assert Reason.COMPOSITE in advice[Advice.LOOK]
+
+
+def test_the_other_groups_name_the_collage_in_every_report(collages: Library) -> None:
+    home = home_of(collages)
+    paths = {one.id: one.path for one in collages.photos()}
+    others = [group for group in collages.groups() if group.id != home.id]
+
+    assert others
+    for group in others:
+        assert [paths[one].stem for one in group.also_in] in ([name] for name in sorted(COLLAGES))
+    data = json.loads(written(collages, "json"))
+    assert sum(bool(group["also_in"]) for group in data["groups"]) == len(others)
+    assert written(collages, "csv").count("collage") >= len(others)
+    assert written(collages, "terminal").count("Also appears in") == len(others)
+    assert "alsoIn" in written(collages, "html")
+    with collages.store() as store:
+        rows = store.db.query("SELECT also_in FROM duplicate_groups WHERE also_in != '[]'")
+        assert len(list(rows)) == len(others)
+
+
+def test_an_animation_is_never_given_up_for_a_still_of_it(
+    tmp_path: Path, small_model: Path
+) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    title, *rest = (Image.fromarray(photo(name)).resize((320, 240)) for name in PHOTOS)
+    for name, frames in (("waves", rest[:2]), ("birthday", rest[2:])):
+        title.save(album / f"{name}.gif", save_all=True, append_images=frames, duration=300)
+    with Image.open(album / "waves.gif") as first:
+        first.convert("RGB").save(album / "still.png")
+    with Library(tmp_path / ".dupfind", device="cpu") as library:
+        library.index([album], IndexOptions(model=str(small_model), device="cpu"))
+        library.cluster()
+        groups = library.groups()
+        assert groups
+        for group in groups:
+            found = by_stem(library, group)
+            gone = {name for name, member in found.items() if member.advice is Advice.REMOVE}
+            assert gone <= {"still"}
+
+
+def written(library: Library, kind: str) -> str:
+    path = library.paths.root / f"report.{kind}"
+    library.report(path, ReportOptions(format=ReportFormat(kind), limit=0))
+    return path.read_text(encoding="utf-8")
+
+
+STAR = Star(0, (0, 1, 2, 3))
+
+
+def test_a_group_is_put_around_the_best_that_most_are_proven_against() -> None:
+    proven = edges((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+
+    assert recentred(STAR, proven, [2, 1, 0, 3]) == Star(2, (0, 1, 2, 3))
+
+
+def test_a_group_stays_around_its_centre_where_the_best_is_proven_against_too_few() -> None:
+    proven = edges((0, 1), (0, 2), (0, 3))
+
+    assert recentred(STAR, proven, [3, 1, 2, 0]) == STAR
+
+
+def test_what_holds_photos_of_several_groups_is_never_the_centre() -> None:
+    proven = edges((0, 1), (0, 2), (1, 2), *collage_of(3, 0, 1, 2))
+    star = Star(0, (0, 1, 2, 3), bridges=(3,))
+
+    assert recentred(star, proven, [3, 1, 0, 2]).centre == 1
+
+
+@pytest.mark.parametrize(
+    ("holds", "last"),
+    [
+        ({(0, 2): 1, (1, 2): 1}, [2]),
+        ({(0, 2): 1, (1, 2): -1}, [1]),  # 2 holds one of its two only
+        ({(0, 1): -1}, [0]),
+        ({}, []),
+    ],
+)
+def test_what_holds_most_of_the_others_comes_last(
+    holds: dict[tuple[int, int], int], last: list[int]
+) -> None:
+    laid = Laid([10, 11, 12], 0, [np.eye(3)] * 3, holds, {})
+
+    assert laid.last == last
