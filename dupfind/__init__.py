@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from dupfind.flows.inspecting import KnownModel
     from dupfind.flows.map import MapSummary
     from dupfind.flows.querying import Match
+    from dupfind.flows.shards import describe_shard
     from dupfind.flows.training import EpochMetrics, TrainCallbacks, TrainProgress, TrainSummary
     from dupfind.library import Library
     from dupfind.options import (
@@ -99,6 +100,7 @@ _HOMES: dict[str, str] = {
     "KnownModel": "flows.inspecting",
     "MapSummary": "flows.map",
     "Match": "flows.querying",
+    "describe_shard": "flows.shards",
     "TrainCallbacks": "flows.training",
     "TrainProgress": "flows.training",
     "TrainSummary": "flows.training",
@@ -212,6 +214,7 @@ __all__ = [
     "TruthError",
     "Verb",
     "__version__",
+    "describe_shard",
 ]
 
 

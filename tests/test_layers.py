@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reports": set(),
     "review": {"photos", "reports", "store"},
     "actions": {"photos", "matching"},
-    "copies": {"photos", "index", "matching", "store"},
+    "copies": {"photos", "index", "matching", "store", "engines"},
     "flows": {
         "copies",
         "photos",

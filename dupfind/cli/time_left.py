@@ -40,6 +40,7 @@ PHASES: dict[str, Phase] = {
     "pictures": Phase("Making the pictures", "pictures"),
 }
 INDEX = ("scan", "describe")
+INDEX_IN_SHARDS = ("scan", "shards", "describe")
 CLUSTER = ("features", "votes", "near", "prove", "look", "more", "look_more", "group")
 CALIBRATE = ("calibrate",)
 

@@ -1,5 +1,6 @@
 """Find the pairs of a library that are worth a proof: by descriptors, and by votes of keypoints."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.local_index import LocalIndex
-from dupfind.index import join
+from dupfind.engines import Engine, Part, run_all
+from dupfind.index import BlockTask, Tables, join, join_block
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
 from dupfind.matching.voting import Votes, compare_sketches
 from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
@@ -35,11 +37,22 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Joining:
-    """How to compare descriptors: ``index.join`` says what each means."""
+    """How to compare descriptors: ``index.join`` says what each means; ``engine``: who joins lists."""
 
     kind: IndexKind = IndexKind.AUTO
     folder: Path | None = None
     on_done: OnDone | None = None
+    engine: Engine | None = None
+
+    def blocks(self, tasks: Sequence[BlockTask], take: Callable[[BlockTask, Tables], None]) -> None:
+        """Have other processes join blocks of lists.
+
+        Raises:
+            EngineError: Some could not be done; what was taken is kept.
+        """
+        if self.engine is not None:
+            parts = [Part(join_block, task) for task in tasks]
+            run_all(self.engine, parts, lambda place, found: take(tasks[place], found))
 
 
 def find_candidates(
@@ -67,7 +80,12 @@ def find_candidates(
     votes = local.votes(on_done)
     how = joining or Joining()
     joined = join(
-        vectors, min(k, photos - 1), kind=how.kind, folder=how.folder, on_done=how.on_done
+        vectors,
+        min(k, photos - 1),
+        kind=how.kind,
+        folder=how.folder,
+        on_done=how.on_done,
+        elsewhere=how.blocks if how.engine else None,
     )
     near = joined.neighbour
     nearest = _nearest(votes, near, k)

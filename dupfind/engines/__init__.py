@@ -7,11 +7,11 @@ its result and the files of a ``Place``. Home of ray, pyarrow and fsspec.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dupfind.engines.parts import Done, Engine, Failed, Part
+from dupfind.engines.parts import Done, Engine, Failed, Part, run_all
 from dupfind.engines.places import Place
 from dupfind.options import EngineKind
 
-__all__ = ["Done", "Engine", "Failed", "Part", "Place", "open_engine"]
+__all__ = ["Done", "Engine", "Failed", "Part", "Place", "open_engine", "run_all"]
 
 
 @contextmanager

@@ -75,6 +75,7 @@ class RayEngine:
         return found
 
     def _connect(self) -> None:
+        logging.getLogger("ray").setLevel(logging.ERROR)
         address = os.environ.get(ADDRESS_VARIABLE)
         options = {} if address else {"object_store_memory": OBJECT_STORE_BYTES}
         try:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dupfind.errors import DupfindError
+from dupfind.errors import DupfindError, EngineError
 
 ATTEMPTS = 3  # of a part whose worker was lost
 
@@ -45,6 +45,36 @@ class Engine(Protocol):
     def run(self, parts: Sequence[Part]) -> Iterator[tuple[int, Done | Failed]]:
         """Yield the place of each part and what came of it, as they end: one slow part holds up no other."""
         ...
+
+
+def run_all(
+    engine: Engine, parts: Sequence[Part], on_done: Callable[[int, Any], None] | None = None
+) -> list[Any]:
+    """Do all parts; return what they gave, in their order.
+
+    Args:
+        engine: Who does them.
+        parts: What to do; those beside a failed one are done all the same.
+        on_done: Called with the place of a part and what it gave, as soon as it is done.
+
+    Raises:
+        EngineError: Some could not be done.
+    """
+    given: dict[int, Any] = {}
+    failed = []
+    for place, found in engine.run(parts):
+        if isinstance(found, Failed):
+            failed.append(found.reason)
+            continue
+        given[place] = found.value
+        if on_done:
+            on_done(place, found.value)
+    if failed:
+        raise EngineError(
+            f"{len(failed)} of {len(parts)} parts of the work could not be done ({failed[0]}); what is "
+            "done is kept: mend it, and run the same command again"
+        )
+    return [given[place] for place in range(len(parts))]
 
 
 def attempt(part: Part) -> Done | Failed:

@@ -31,7 +31,7 @@ from dupfind.flows.shards import (
     ROWS,
     ShardSettings,
     ShardTask,
-    describe_shard,
+    describe_task,
     plan_shard,
     settings_of,
 )
@@ -201,7 +201,7 @@ def _describe(run: IndexRun, address: str, keys: Sequence[str]) -> None:
     with open_engine(run.options.engine, workers=run.options.workers or 0) as engine:
         if engine is None:
             return
-        parts = [Part(describe_shard, ShardTask(address, key)) for key in keys]
+        parts = [Part(describe_task, ShardTask(address, key)) for key in keys]
         for _, found in engine.run(parts):
             if isinstance(found, Done):
                 done += found.value

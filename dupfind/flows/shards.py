@@ -1,6 +1,6 @@
 """Describe a shard: some files, whose descriptors, sketches and facts go into one Parquet file.
 
-``describe_shard`` is all that another process, a Ray task or a line of a Slurm array runs. It needs the
+``describe_task`` is all that another process, a Ray task or a line of a Slurm array runs. It needs the
 photos, the model and a ``Place`` that all of them reach. There lie, for each shard (KEY is a digest of
 its files and of all that decides what is found in them):
 
@@ -112,7 +112,7 @@ def plan_shard(place: Place, settings: ShardSettings, files: Sequence[ScannedFil
     return key
 
 
-def describe_shard(task: ShardTask) -> int:
+def describe_task(task: ShardTask) -> int:
     """Describe the photos of a planned shard, unless it is there already; return how many files it has.
 
     Raises:
@@ -142,10 +142,17 @@ def describe_shard(task: ShardTask) -> int:
     return len(rows)
 
 
-def describe_numbered(address: str, number: int) -> int:
-    """Describe one shard of the last plan, with all cores; return how many files it has.
+def describe_shard(address: str, number: int) -> int:
+    """Describe one shard of the last plan, with all cores of this machine; return how many files it has.
 
-    Raises as ``describe_shard``.
+    Args:
+        address: Where the plan lies: a folder, or an address such as ``s3://bucket/folder``.
+        number: Of the shard, from 0.
+
+    Raises:
+        EngineError: There is no such plan or shard, its model is another one here, or nothing can be
+            written there.
+        ModelError: The model is not there.
     """
     plan = Place(address).read(PLAN_FILE)
     if plan is None:
@@ -158,7 +165,7 @@ def describe_numbered(address: str, number: int) -> int:
         raise EngineError(
             f"the plan in {address} has the shards 0 to {len(keys) - 1}, not {number}; check the array"
         )
-    return describe_shard(ShardTask(address, keys[number], None))
+    return describe_task(ShardTask(address, keys[number], None))
 
 
 def _plan_of(place: Place, key: str) -> tuple[ShardSettings, list[ScannedFile]]:
