@@ -11,7 +11,7 @@ import pytest
 from library_helpers import save_small_model, unprivileged
 from PIL import Image
 
-import dupfind.flows.reading
+import dupfind.flows.describing
 from dupfind import Library
 from dupfind.errors import LibraryError, ModelError
 from dupfind.flows.indexing import IndexSummary
@@ -54,7 +54,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         paths.append(opened.path)
         return real(opened, **options)
 
-    monkeypatch.setattr(dupfind.flows.reading, "decode", counting)
+    monkeypatch.setattr(dupfind.flows.describing, "decode", counting)
     return paths
 
 
