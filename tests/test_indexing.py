@@ -12,6 +12,7 @@ from library_helpers import save_small_model, unprivileged
 from PIL import Image
 
 import dupfind.flows.describing
+import dupfind.flows.reading
 from dupfind import Library
 from dupfind.errors import LibraryError, ModelError
 from dupfind.flows.indexing import IndexSummary
