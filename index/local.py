@@ -5,6 +5,7 @@ lists are visited sparsely and the values are one byte each, which is how they c
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import faiss
@@ -29,11 +30,27 @@ def build_local(codes: NDArray[np.int8]) -> VectorIndex:
     _check(codes)
     count, dimensions = codes.shape
     index = faiss.IndexFlatIP(dimensions) if count <= EXACT_UP_TO else _trained(codes)
-    for start in range(0, count, BLOCK_ROWS):
-        index.add(codes[start : start + BLOCK_ROWS].astype(np.float32))
-    if index.ntotal != count:
-        raise SearchError(f"FAISS kept {index.ntotal} of {count} local features; try again")
+    _add(index, codes)
     return VectorIndex(index, "local", count, dimensions, probes=getattr(index, "nprobe", 0))
+
+
+def add_local(index: VectorIndex, codes: NDArray[np.int8]) -> VectorIndex:
+    """Return the index with more rows, which follow those it has; the lists stay as they are.
+
+    Raises:
+        SearchError: The codes do not fit the index.
+    """
+    _check(codes, dimensions=index.dimensions)
+    _add(index.faiss_index, codes)
+    return replace(index, count=index.count + len(codes))
+
+
+def _add(index: Any, codes: NDArray[np.int8]) -> None:
+    wanted = index.ntotal + len(codes)
+    for start in range(0, len(codes), BLOCK_ROWS):
+        index.add(codes[start : start + BLOCK_ROWS].astype(np.float32))
+    if index.ntotal != wanted:
+        raise SearchError(f"FAISS kept {index.ntotal} of {wanted} local features; try again")
 
 
 def _trained(codes: NDArray[np.int8]) -> Any:

@@ -1,7 +1,7 @@
 """Find the pairs of a library that are worth a proof: by descriptors, and by votes of keypoints."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from dupfind.copies.local_index import LocalIndex
 from dupfind.engines import Engine, Part, run_all
-from dupfind.index import BlockTask, Tables, join, join_block
+from dupfind.index import BlockTask, Join, Tables, join, join_block
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
-from dupfind.matching.voting import Votes, compare_sketches
+from dupfind.matching.sketch import SKETCH_KEYPOINTS
+from dupfind.matching.voting import SketchTable, Votes, compare_sketches
 from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
 from dupfind.options import IndexKind
 from dupfind.progress import OnDone
@@ -44,12 +45,25 @@ class Joining:
     on_done: OnDone | None = None
     engine: Engine | None = None
 
-    def blocks(self, tasks: Sequence[BlockTask], take: Callable[[BlockTask, Tables], None]) -> None:
-        """Have other processes join blocks of lists.
+    def join(self, vectors: NDArray[np.float16], k: int) -> Join:
+        """Join a collection of at least two photos.
 
         Raises:
-            EngineError: Some could not be done; what was taken is kept.
+            EngineError: Some blocks could not be done; the others are kept.
         """
+        most = min(k, len(vectors) - 1)
+        return join(
+            vectors,
+            most,
+            kind=self.kind,
+            folder=self.folder,
+            on_done=self.on_done,
+            elsewhere=self._blocks if self.engine else None,
+        )
+
+    def _blocks(
+        self, tasks: Sequence[BlockTask], take: Callable[[BlockTask, Tables], None]
+    ) -> None:
         if self.engine is not None:
             parts = [Part(join_block, task) for task in tasks]
             run_all(self.engine, parts, lambda place, found: take(tasks[place], found))
@@ -79,41 +93,66 @@ def find_candidates(
         return Candidates(none, none)
     votes = local.votes(on_done)
     how = joining or Joining()
-    joined = join(
-        vectors,
-        min(k, photos - 1),
-        kind=how.kind,
-        folder=how.folder,
-        on_done=how.on_done,
-        elsewhere=how.blocks if how.engine else None,
-    )
+    joined = how.join(vectors, k)
     near = joined.neighbour
-    nearest = _nearest(votes, near, k)
     if photos < FEW:
-        return Candidates(nearest, none, joined.facts)
-    pairs = pairs_of(votes, near, photos)
-    kept, scores = _worth_a_proof(pairs, votes, local, vectors)
+        return Candidates(_nearest(votes, near, k), none, joined.facts)
+    return replace(choose(votes, near, local.table, vectors, k=k), join=joined.facts)
+
+
+def choose(
+    votes: Votes,
+    near: NDArray[np.int64],
+    table: SketchTable,
+    vectors: NDArray[np.float16],
+    *,
+    k: int,
+    new: NDArray[np.bool_] | None = None,
+) -> Candidates:
+    """Choose among the pairs that votes and descriptors name.
+
+    Args:
+        votes: Of all photos, or of the new ones.
+        near: (photos, any) rows of the nearest by descriptor, -1 where there are fewer.
+        table: The sketches of all photos that stand in such a pair.
+        vectors: (photos, dimensions).
+        k: See ``find_candidates``.
+        new: Where given, only pairs with one of these photos (photos,) are looked at.
+    """
+    photos = len(vectors)
+    pairs = _with_new(pairs_of(votes, near, photos), new)
+    kept, scores = _worth_a_proof(pairs, votes, table, vectors)
     best = unique_pairs(strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k))
     # Among many look-alikes the nearest by either source alone may be the copy.
+    nearest = _with_new(_nearest(votes, near, k), new)
     hopeless = _without(nearest, kept, photos)
     promising = np.unique(np.concatenate([best, _without(nearest, hopeless, photos)]), axis=0)
-    return Candidates(promising, hopeless, joined.facts)
+    return Candidates(promising, hopeless)
+
+
+def named_rows(votes: Votes, near: NDArray[np.int64], new: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the photos that stand in a named pair with a new one, ascending."""
+    return np.unique(_with_new(pairs_of(votes, near, len(new)), new))
+
+
+def _with_new(pairs: NDArray[np.int64], new: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    return pairs if new is None else pairs[new[pairs].any(axis=1)]
 
 
 def _worth_a_proof(
-    pairs: NDArray[np.int64], votes: Votes, local: LocalIndex, vectors: NDArray[np.float16]
+    pairs: NDArray[np.int64], votes: Votes, table: SketchTable, vectors: NDArray[np.float16]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the pairs that pass both scores, and the first score of each.
 
     The surest need no second score, and soft pictures can have none: their keypoints are too few to agree.
     """
     worth = shipped_worth()
-    signals = worth_signals(pairs, votes, local.table.thumbs, vectors)
+    signals = worth_signals(pairs, votes, table.thumbs, vectors)
     odds = worth.first.log_odds(signals)
     keep = odds >= worth.first.cut
-    keypoints = np.diff(local.table.start)[pairs].min(axis=1)
+    keypoints = np.diff(table.start)[pairs].min(axis=1, initial=SKETCH_KEYPOINTS)
     unsure = np.flatnonzero(keep & (odds < SURE) & (keypoints >= FEWEST_KEYPOINTS))
-    beside = beside_signals(compare_sketches(local.table, pairs[unsure]))
+    beside = beside_signals(compare_sketches(table, pairs[unsure]))
     second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
     keep[unsure] = second >= worth.second.cut
     return pairs[keep], odds[keep].astype(np.float32)
