@@ -86,15 +86,14 @@ def test_only_new_photos_vote_and_their_groups_are_found(folder: Path) -> None:
         "cat": photo("chelsea.png"),
     }
     save_album(folder / "album", new)
+    families = [{"cup", "cup-crop", "cup-grey"}, {"grass-11", "grass-again"}]
     assert voters(folder) == 3
-    grown = groups(folder)
-    assert {"cup", "cup-crop", "cup-grey"} in grown
-    assert {"grass-11", "grass-again"} in grown
-    assert any("cat" in group and group & CAT for group in grown)
+    assert all(family in groups(folder) for family in families)
+    assert any("cat" in group and len(group & CAT) >= 6 for group in groups(folder))
     assert voters(folder) == 0  # nothing new
     shutil.rmtree(folder / ".dupfind" / "index")
     assert voters(folder) == len(list((folder / "album").iterdir()))
-    assert groups(folder) == grown
+    assert all(family in groups(folder) for family in families)
 
 
 def test_what_came_in_several_runs_is_found_among_itself(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from dupfind.copies.local_index import LocalIndex
 from dupfind.engines import Engine, Part, run_all
-from dupfind.index import BlockTask, Join, Tables, join, join_block
+from dupfind.index import BlockTask, Join, Tables, join, join_block, one_thread_each
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
 from dupfind.matching.sketch import SKETCH_KEYPOINTS
 from dupfind.matching.voting import SketchTable, Votes, compare_sketches
@@ -20,6 +21,7 @@ from dupfind.records import JoinFacts
 
 SURE = 3.0  # first log odds from which on a pair is proven without a second score
 FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
+BESIDE_PAIRS = 512  # matched by one core at a time
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
 
 
@@ -152,10 +154,18 @@ def _worth_a_proof(
     keep = odds >= worth.first.cut
     keypoints = np.diff(table.start)[pairs].min(axis=1, initial=SKETCH_KEYPOINTS)
     unsure = np.flatnonzero(keep & (odds < SURE) & (keypoints >= FEWEST_KEYPOINTS))
-    beside = beside_signals(compare_sketches(table, pairs[unsure]))
+    beside = _beside(table, pairs[unsure])
     second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
     keep[unsure] = second >= worth.second.cut
     return pairs[keep], odds[keep].astype(np.float32)
+
+
+def _beside(table: SketchTable, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Match the sketches of pairs with each other, on all cores."""
+    blocks = np.array_split(pairs, 1 + len(pairs) // BESIDE_PAIRS)
+    with one_thread_each() as pool:
+        found = pool.map(partial(compare_sketches, table), blocks)
+        return np.concatenate([beside_signals(agreement) for agreement in found])
 
 
 def nearest_pairs(

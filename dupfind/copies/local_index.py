@@ -15,7 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from dupfind.copies.sketches import SKETCH_KIND
-from dupfind.index import VectorIndex, add_local, build_local, keep_index, kept_index, search_local
+from dupfind.index import (
+    VectorIndex,
+    add_local,
+    build_local,
+    keep_index,
+    kept_index,
+    one_thread_each,
+    search_local,
+)
 from dupfind.matching.sketch import Sketch, View, seen_as
 from dupfind.matching.voting import NEIGHBOURS, SketchTable, Votes, cosines, count_votes
 from dupfind.progress import OnDone
@@ -40,13 +48,18 @@ class LocalIndex:
     def votes(self, on_done: OnDone | None = None, *, since: int = 0) -> Votes:
         """Let the photos from row ``since`` on vote for all others."""
         photos = self.table.photos
+        starts = range(since, photos, _VOTING_PHOTOS)
+        blocks = [range(start, min(start + _VOTING_PHOTOS, photos)) for start in starts]
         parts: list[Votes] = []
-        for start in range(since, photos, _VOTING_PHOTOS):
-            stop = min(start + _VOTING_PHOTOS, photos)
-            parts += _ask(self.table, range(start, stop), self.index, self.table)
-            if on_done:
-                on_done(stop - since, photos - since)
+        with one_thread_each() as pool:
+            for block, found in zip(blocks, pool.map(self._votes_of, blocks), strict=True):
+                parts += found
+                if on_done:
+                    on_done(block.stop - since, photos - since)
         return Votes.join(parts)
+
+    def _votes_of(self, photos: range) -> list[Votes]:
+        return list(_ask(self.table, photos, self.index, self.table))
 
 
 @dataclass(frozen=True)
