@@ -22,6 +22,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from grown import as_trees
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -38,10 +39,12 @@ from dupfind.matching.calibrate import shipped_calibration
 from dupfind.matching.features import CONTRAST_THRESHOLD
 from dupfind.matching.pairs import CANDIDATES
 from dupfind.matching.sketch import SKETCH_KEYPOINTS, SKETCH_PX, learn_basis
+from dupfind.matching.trees import Trees
 from dupfind.matching.voting import compare_sketches
 from dupfind.matching.worth import (
     BESIDE_SIGNALS,
     WORTH_SIGNALS,
+    GrownWorth,
     Scores,
     Worth,
     beside_signals,
@@ -53,6 +56,8 @@ from dupfind.photos.decode import decode
 HOME = Path(__file__).parent.parent / "dupfind" / "matching"
 PROVEN = 0.5
 FOLDS = 5
+GROWTHS = 3
+GROWN_TREES = 100
 PENALTY = 1e-3
 
 
@@ -113,8 +118,8 @@ def examples(album: Path, output: Path) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--first-recall", default=0.9987, help="Share of proven copies the first cut keeps.")
-@click.option("--second-recall", default=0.9992, help="Share of those that the second cut keeps.")
+@click.option("--first-recall", default=0.999, help="Share of proven copies the first cut keeps.")
+@click.option("--second-recall", default=0.998, help="Share of those that the second cut keeps.")
 @click.option("--measure", is_flag=True, help="Learn nothing: measure the shipped scores.")
 def score(
     files: tuple[Path, ...], first_recall: float, second_recall: float, measure: bool
@@ -127,18 +132,15 @@ def score(
     )
     if measure:
         scores = shipped_worth()
-        first, second = (
-            worth.log_odds(signals[:, : len(worth.signals)])
-            for worth in (scores.first, scores.second)
-        )
+        first = scores.first.log_odds(signals[:, : len(WORTH_SIGNALS)])
+        second = scores.second.log_odds(signals)
     else:
-        one, first = learned(WORTH_SIGNALS, signals, is_copy, fold, first_recall)
+        one, first = learned(signals, is_copy, fold, first_recall)
         near = first >= one.cut
-        both = (*WORTH_SIGNALS, *BESIDE_SIGNALS)
         second = np.full(len(signals), -np.inf)
-        two, second[near] = learned(both, signals[near], is_copy[near], fold[near], second_recall)
+        two, second[near] = grown(signals[near], is_copy[near], fold[near], second_recall)
         scores = Scores(one, two)
-        text = json.dumps(scores.to_json(), indent=1) + "\n"
+        text = json.dumps(scores.to_json()) + "\n"
         (HOME / "worth.json").write_text(text, encoding="utf-8")
     start = 0
     for file, found in zip(files, albums, strict=True):
@@ -150,21 +152,57 @@ def score(
         report(f"{file.name}, both", found, passing & (sure | (second[rows] >= scores.second.cut)))
 
 
+def grown(
+    signals: NDArray[np.float32],
+    is_copy: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    recall: float,
+) -> tuple[GrownWorth, NDArray[np.float64]]:
+    """Return the second score, and the log odds by folds that it was not grown on."""
+    odds = np.empty(len(signals))
+    for held_out in range(FOLDS):
+        out = fold == held_out
+        odds[out] = grow(signals[~out], is_copy[~out]).log_odds(signals[out])
+    cut = float(np.quantile(odds[is_copy], 1 - recall))
+    return GrownWorth((*WORTH_SIGNALS, *BESIDE_SIGNALS), grow(signals, is_copy), cut), odds
+
+
+def grow(signals: NDArray[np.float32], is_copy: NDArray[np.bool_]) -> Trees:
+    """Grow trees whose answer only rises with each signal; rare copies weigh more than the many others."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    weight = np.sqrt(np.where(is_copy, 1 / is_copy.sum(), 1 / (~is_copy).sum()) * len(is_copy))
+    growths = [
+        HistGradientBoostingClassifier(
+            max_iter=GROWN_TREES,
+            max_leaf_nodes=8,
+            learning_rate=0.08,
+            min_samples_leaf=20,
+            l2_regularization=1.0,
+            max_features=0.7,
+            monotonic_cst=[1] * signals.shape[1],
+            early_stopping=False,
+            random_state=seed,
+        ).fit(signals, is_copy, sample_weight=weight)
+        for seed in range(GROWTHS)
+    ]
+    return as_trees(growths)
+
+
 def learned(
-    names: tuple[str, ...],
     signals: NDArray[np.float32],
     is_copy: NDArray[np.bool_],
     fold: NDArray[np.int64],
     recall: float,
 ) -> tuple[Worth, NDArray[np.float64]]:
-    """Return a score of the named (first) signals, and the log odds by folds it was not learned on."""
-    used = signals[:, : len(names)].astype(np.float64)
+    """Return the first score, and the log odds by folds that it was not learned on."""
+    used = signals[:, : len(WORTH_SIGNALS)].astype(np.float64)
     odds = np.empty(len(used))
     for held_out in range(FOLDS):
         out = fold == held_out
-        odds[out] = fit(names, used[~out], is_copy[~out]).log_odds(used[out].astype(np.float32))
+        odds[out] = fit(used[~out], is_copy[~out]).log_odds(used[out].astype(np.float32))
     cut = float(np.quantile(odds[is_copy], 1 - recall))
-    return replace(fit(names, used, is_copy), cut=cut), odds
+    return replace(fit(used, is_copy), cut=cut), odds
 
 
 def report(name: str, found: Examples, kept: NDArray[np.bool_]) -> None:
@@ -232,7 +270,7 @@ def _shown(a: dict[str, str], b: dict[str, str], neutral: set[frozenset[str]]) -
     return frozenset((a["path"], b["path"])) in neutral
 
 
-def fit(names: tuple[str, ...], signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Worth:
+def fit(signals: NDArray[np.float64], is_copy: NDArray[np.bool_]) -> Worth:
     """Fit a logistic regression without negative weights; copies and others weigh alike."""
     deviation = np.maximum(signals.std(axis=0), 1e-6)
     design = np.column_stack([signals / deviation, np.ones(len(signals))])
@@ -247,7 +285,7 @@ def fit(names: tuple[str, ...], signals: NDArray[np.float64], is_copy: NDArray[n
 
     bounds: Sequence[tuple[float | None, None]] = [*[(0.0, None)] * signals.shape[1], (None, None)]
     found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Worth(names, tuple((found[:-1] / deviation).tolist()), float(found[-1]), 0.0)
+    return Worth(WORTH_SIGNALS, tuple((found[:-1] / deviation).tolist()), float(found[-1]), 0.0)
 
 
 if __name__ == "__main__":

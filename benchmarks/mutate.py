@@ -20,7 +20,9 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,59 +218,88 @@ def is_found(copy: Path, tests: Sequence[str]) -> bool:
 
 def main() -> None:
     """Draw mutants, try them one by one, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="+", help="modules or folders, as in dupfind/matching")
-    parser.add_argument("--count", type=int, help="so many, drawn at random [default: all]")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tests", nargs="*", help="files of tests/ instead of those in TESTS")
-    parser.add_argument("--seen", type=Path, help="what which_tests.py wrote")
-    given = parser.parse_args()
+    given = _arguments()
     for name in _LIBRARIES:  # once for all of them
         importlib.import_module(name)
-
     sites = [
         (module, number, change)
-        for module in _modules(given.modules)
+        for module in _modules(given.modules, given.without)
         for number, change in enumerate(changes(ast.parse((ROOT / module).read_text("utf-8"))))
     ]
     if given.count is not None:
         sites = random.Random(given.seed).sample(sites, min(given.count, len(sites)))
     seen = json.loads(given.seen.read_text("utf-8")) if given.seen else {"lines": {}}
-    counts: dict[str, list[int]] = {}
     with tempfile.TemporaryDirectory(prefix="dupfind-mutants-") as place:
         copy = Path(place) / "tree"
         ignored = shutil.ignore_patterns(
             ".git", ".venv", "__pycache__", ".mypy_cache", "*.egg-info"
         )
         shutil.copytree(ROOT, copy, symlinks=True, ignore=ignored)
+        out = given.out or Path(place) / "out"
+        out.mkdir(parents=True, exist_ok=True)
         for module, number, change in sites:
-            file = copy / module
-            source = file.read_text("utf-8")
-            file.write_text(mutated(source, number), "utf-8")
+            said = out / f"{module.replace('/', '.')}.{number}"
             names = [f"tests/{Path(name).stem}.py" for name in given.tests or ()]
             names = names or tests_of_line(module, change.line, seen) or [*tests_of(module)]
-            found = is_found(
-                copy, [name for name in names if (copy / name.split("::")[0]).exists()]
-            )
-            file.write_text(source, "utf-8")
-            tally = counts.setdefault(str(Path(module).parent), [0, 0])
-            tally[0] += found
-            tally[1] += 1
-            line = source.splitlines()[change.line - 1].strip()
-            said = "found" if found else "SURVIVED"
-            print(f"{said:<9} {module}:{change.line}: {change.words}: {line}", flush=True)
-    print("\n| part | mutants | found |\n|---|---|---|")
-    for part, (found_count, total) in sorted(counts.items()):
-        print(f"| {part} | {total} | {found_count} ({found_count / total:.0%}) |")
+            with suppress(FileExistsError), said.open("x"):  # another process may be at work
+                said.write_text(_tried(copy, module, number, change, names), "utf-8")
+                print(said.read_text("utf-8"), flush=True)
+        _show_table(sites, out)
 
 
-def _modules(names: Sequence[str]) -> list[str]:
+def _tried(copy: Path, module: str, number: int, change: Change, names: Sequence[str]) -> str:
+    """Try a mutant in a copy of the tree; return what became of it in a line."""
+    file = copy / module
+    source = file.read_text("utf-8")
+    file.write_text(mutated(source, number), "utf-8")
+    found = is_found(copy, [name for name in names if (copy / name.split("::")[0]).exists()])
+    file.write_text(source, "utf-8")
+    line = source.splitlines()[change.line - 1].strip()
+    said = "found" if found else "SURVIVED"
+    return f"{said:<9} {module}:{change.line}: {change.words}: {line}"
+
+
+def _show_table(sites: Sequence[tuple[str, int, Change]], out: Path) -> None:
+    counts: dict[str, Counter[str]] = {}
+    for module, number, _ in sites:
+        said = (out / f"{module.replace('/', '.')}.{number}").read_text("utf-8").split(" ")[0]
+        counts.setdefault(str(Path(module).parent), Counter())[said or "undecided"] += 1
+    print("\n| part | mutants | found | survived | undecided |\n|---|---|---|---|---|")
+    for part, count in sorted(counts.items()):
+        shown = (sum(count.values()), count["found"], count["SURVIVED"], count["undecided"])
+        print(f"| {part} | {' | '.join(map(str, shown))} |")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="+", help="modules or folders, as in dupfind/matching")
+    parser.add_argument("--without", nargs="*", default=(), help="modules or folders to leave out")
+    parser.add_argument("--count", type=int, help="so many, drawn at random [default: all]")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tests", nargs="*", help="files of tests/ instead of those in TESTS")
+    parser.add_argument("--seen", type=Path, help="what which_tests.py wrote")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="a folder for a file a mutant: those that are there are not tried again, "
+        "so that a run goes on where it stopped, and two may share the work; "
+        "remove the empty files of one that was killed",
+    )
+    return parser.parse_args()
+
+
+def _modules(names: Sequence[str], without: Sequence[str] = ()) -> list[str]:
     files = [
         path
         for name in names
         for path in ([ROOT / name] if name.endswith(".py") else sorted((ROOT / name).rglob("*.py")))
     ]
-    return [str(path.relative_to(ROOT)) for path in files]
+    left_out = tuple(ROOT / name for name in without)
+    return [
+        str(path.relative_to(ROOT))
+        for path in files
+        if not any(path.is_relative_to(folder) for folder in left_out)
+    ]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python benchmarks/which_tests.py -o seen.json tests/test_store.py tests/test_units.py
 
-Run again with other files, it adds to what is there. Processes that a test starts are not seen into.
+Run again with other files, it adds to what is there. Processes that a test starts are not seen into, and
+of a function that a test calls again and again only the first calls are.
 """
 
 import argparse
@@ -10,15 +11,17 @@ import json
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("dupfind", "index", "training")
+CALLS = 200  # of a function in a test: watching takes ten times as long as running
 
 
 class Watcher:
@@ -30,11 +33,13 @@ class Watcher:
         self._modules: dict[str, str] = {}
         self._seen: set[tuple[str, int]] = set()
         self._failed: set[str] = set()
+        self._calls: Counter[CodeType] = Counter()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Watch a test and what its fixtures do."""
         self._seen.clear()
+        self._calls.clear()
         started = time.perf_counter()
         threading.settrace(self._entered)
         sys.settrace(self._entered)
@@ -56,7 +61,8 @@ class Watcher:
 
     def _entered(self, frame: FrameType, _: str, __: Any) -> Callable[..., Any] | None:
         module = self._module(frame.f_code.co_filename)
-        if not module:
+        self._calls[frame.f_code] += 1
+        if not module or self._calls[frame.f_code] > CALLS:
             return None
 
         def line(frame: FrameType, _: str, __: Any) -> Callable[..., Any]:

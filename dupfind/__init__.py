@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         CalibrateOptions,
         ClusterOptions,
         EvaluateOptions,
+        IndexKind,
         IndexOptions,
         LabelLayout,
         MapOptions,
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
         TrainOptions,
     )
     from dupfind.progress import Step
-    from dupfind.records import FileError, Group, Level, Member, Pair, Photo, Relation
+    from dupfind.records import FileError, Group, JoinFacts, Level, Member, Pair, Photo, Relation
 
 __version__ = "0.1.0"
 # Name -> the module that it comes from, which loads when the name is first used: torch and FAISS
@@ -78,6 +79,7 @@ _HOMES: dict[str, str] = {
     "CalibrateOptions": "options",
     "ClusterOptions": "options",
     "EvaluateOptions": "options",
+    "IndexKind": "options",
     "IndexOptions": "options",
     "LabelLayout": "options",
     "MapOptions": "options",
@@ -118,6 +120,7 @@ _HOMES: dict[str, str] = {
     # What a library holds.
     "FileError": "records",
     "Group": "records",
+    "JoinFacts": "records",
     "Level": "records",
     "Member": "records",
     "Pair": "records",
@@ -164,8 +167,10 @@ __all__ = [
     "GroupDecisions",
     "GroupState",
     "Imported",
+    "IndexKind",
     "IndexOptions",
     "IndexSummary",
+    "JoinFacts",
     "KnownModel",
     "LabelLayout",
     "LeftAlone",

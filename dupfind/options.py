@@ -27,6 +27,14 @@ class ReportFormat(StrEnum):
     FASTDUP = "fastdup"
 
 
+class IndexKind(StrEnum):
+    """How neighbours are found: by comparing all with all, through inverted lists, or as suits the size."""
+
+    AUTO = "auto"
+    EXACT = "exact"
+    LISTS = "lists"
+
+
 class LabelLayout(StrEnum):
     """How labels are laid out: a CSV file, or the folder of a published data set."""
 
@@ -67,6 +75,7 @@ class ClusterOptions:
         keep: Stacked rules for the photo to keep (``matching.keep``).
         candidates: Partners of a photo that are proven.
         workers: Threads; 0 takes one for each core.
+        index_kind: How descriptors are compared.
     """
 
     precision: float = DEFAULT_PRECISION
@@ -75,6 +84,7 @@ class ClusterOptions:
     keep: str = DEFAULT_KEEP
     candidates: int = DEFAULT_CANDIDATES
     workers: int = 0
+    index_kind: IndexKind = IndexKind.AUTO
 
 
 @dataclass(frozen=True, slots=True)

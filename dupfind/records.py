@@ -231,3 +231,21 @@ class Group:
     def keep(self) -> Member:
         """The member to keep."""
         return self.members[0]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinFacts:
+    """How a join was made.
+
+    ``kind`` is ``exact`` or ``lists``; ``lists`` and ``probes`` are how many there are and how many each
+    vector was compared with. ``recall`` is the share of a sample of ``sample`` vectors whose nearest other
+    was found by either of the two; ``joined`` how many vectors were searched for in this run.
+    """
+
+    kind: str
+    count: int
+    joined: int
+    lists: int = 0
+    probes: int = 0
+    recall: float = 1.0
+    sample: int = 0

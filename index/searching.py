@@ -104,12 +104,19 @@ def self_join_blocks(
 def without_self(
     similarity: Similarity, neighbour: Neighbour, start: int
 ) -> tuple[Similarity, Neighbour]:
-    """Drop row i's own entry from tables of shape (rows, k + 1), giving (rows, k).
+    """Drop row i's own entry from tables of shape (rows, k + 1), giving (rows, k)."""
+    return drop_own(similarity, neighbour, np.arange(start, start + len(neighbour)))
+
+
+def drop_own(
+    similarity: Similarity, neighbour: Neighbour, own_rows: NDArray[np.int64]
+) -> tuple[Similarity, Neighbour]:
+    """Drop each row's own entry from tables of shape (rows, k + 1), giving (rows, k).
 
     Among many equal vectors a row's own entry may be missing: then the last one goes.
     """
     rows, width = neighbour.shape
-    own = neighbour == np.arange(start, start + rows)[:, None]
+    own = neighbour == own_rows[:, None]
     drop = np.where(own.any(axis=1), own.argmax(axis=1), width - 1)
     keep = np.arange(width)[None, :] != drop[:, None]
     return similarity[keep].reshape(rows, width - 1), neighbour[keep].reshape(rows, width - 1)

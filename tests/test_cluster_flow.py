@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -411,3 +412,19 @@ def cached(library: Library) -> set[str]:
     found = {row[0] for row in connection.execute("SELECT sha256 FROM blobs")}
     connection.close()
     return found
+
+
+def test_lists_group_what_all_with_all_groups_and_say_what_they_miss(folder: Path) -> None:
+    found = {}
+    for kind in ("exact", "lists"):
+        words = [*WORDS, "cluster", "--library", folder / ".dupfind", "--index-kind", kind]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        found[kind] = groups_of(Library(folder / ".dupfind")), done.stdout.splitlines()[0]
+    assert found["lists"][0] == found["exact"][0]
+    assert found["exact"][1] == "All descriptors compared with all."
+    assert re.fullmatch(
+        r"Descriptors compared in lists, \d+ of \d+: finds 100.0% of the nearest "
+        r"\(\d+ photos checked against all\)\.",
+        found["lists"][1],
+    )
+    assert (folder / ".dupfind" / "index" / "join" / "join.json").exists()

@@ -70,6 +70,14 @@ def test_a_group_reports_the_lowest_similarity_of_any_two() -> None:
     assert numbers([three]) == [[0, 2, 1]]
 
 
+def test_no_similarity_is_above_1_however_vectors_are_rounded() -> None:
+    longer = np.array([[0.70751953125, 0.70751953125]] * 2, np.float16)
+    assert float(longer[0].astype(np.float32) @ longer[1].astype(np.float32)) > 1
+    (group,) = made(longer, {(0, 1): 0.9})
+    assert group.lowest_similarity == 1.0
+    assert [member.similarity for member in group.members] == [1.0, 1.0]
+
+
 def test_a_member_by_quorum_is_named_as_one() -> None:
     square = {(a, b): 0.9 for a in range(4) for b in range(a + 1, 4)}
     (group,) = made(unit(0, 5, 10, 15, 30), square | {(2, 4): 0.9, (3, 4): 0.9})

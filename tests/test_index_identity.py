@@ -13,6 +13,7 @@ from PIL import Image
 
 import dupfind.flows.reading
 from dupfind import Library
+from dupfind.cli.index import words_of_index
 from dupfind.descriptors.embed import Embedder
 from dupfind.descriptors.views import make_view
 from dupfind.flows.indexing import IndexSummary
@@ -62,7 +63,10 @@ def save(path: Path, seed: int) -> None:
 
 
 def counts(summary: IndexSummary) -> dict[str, int]:
-    names = ("new", "changed", "moved", "unchanged", "removed", "away", "errors", "described")
+    names = (
+        *("new", "changed", "moved", "returned", "unchanged"),
+        *("removed", "away", "errors", "described"),
+    )
     return {name: getattr(summary, name) for name in names if getattr(summary, name)}
 
 
@@ -196,7 +200,10 @@ def test_an_empty_mount_point_is_said_and_loses_nothing(
     shutil.rmtree(album)
     unplugged.rename(album)
     caplog.clear()
-    assert library.index([album, other]).found == PHOTOS + 1
+    summary = library.index([album, other])
+    assert counts(summary) == {"returned": PHOTOS, "unchanged": 1}
+    assert summary.found == PHOTOS + 1
+    assert f"0 moved, {PHOTOS} back, 1 unchanged; 0 removed" in words_of_index(summary)
     assert {photo.path: photo.id for photo in library.photos()} == ids
     assert caplog.text == ""
     assert decoding == []
@@ -216,6 +223,18 @@ def test_what_is_away_is_gone_when_its_folder_is_filled_without_it(
     assert counts(library.index([album])) == {"away": 1}
     assert counts(library.index([album], IndexOptions(forget=True))) == {"removed": 1}
     assert counts(library.index([album])) == {}
+
+
+def test_another_photo_in_the_place_of_one_that_was_gone_is_new(
+    library: Library, small: IndexOptions, album: Path
+) -> None:
+    library.index([album], small)
+    (album / "0.png").unlink()
+    assert counts(library.index([album])) == {"unchanged": PHOTOS - 1, "removed": 1}
+    save(album / "0.png", 99)
+    assert counts(library.index([album])) == {
+        "new": 1, "unchanged": PHOTOS - 1, "described": 1,
+    }  # fmt: skip
 
 
 def test_photos_that_are_left_out_are_not_away(

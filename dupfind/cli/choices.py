@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dupfind.options import ClusterOptions, ReportFormat, ReportOptions
+from dupfind.options import ClusterOptions, IndexKind, ReportFormat, ReportOptions
 from dupfind.records import Level
 
 _CLUSTER = ClusterOptions()
@@ -44,6 +44,14 @@ keep_option = click.option(
     show_default=True,
     help="Which photo of a group to keep: rules that stack, the first that tells decides. Also "
     "newest, biggest, smallest, smallest-resolution, name, folder:PATH.",
+)
+index_kind_option = click.option(
+    "--index-kind",
+    type=click.Choice([str(kind) for kind in IndexKind]),
+    default=str(_CLUSTER.index_kind),
+    show_default=True,
+    help="How descriptors are compared. exact: all with all. lists: each with the lists nearest to it, "
+    "which is faster and finds nearly all. auto: lists from 50,000 photos on.",
 )
 format_option = click.option(
     "--format",

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dupfind.cli.choices import keep_option, level_option, precision_option
+from dupfind.cli.choices import index_kind_option, keep_option, level_option, precision_option
 from dupfind.cli.common import Common, common_options, json_option, print_json
-from dupfind.options import ClusterOptions
+from dupfind.options import ClusterOptions, IndexKind
 from dupfind.records import Level
 from dupfind.reports.words import count, reclaim_words, safe_name
 
 if TYPE_CHECKING:
-    from dupfind import ClusterSummary
+    from dupfind import ClusterSummary, JoinFacts
 
 
 @click.command(short_help="Find and record the groups of copies.")
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 )
 @level_option
 @keep_option
+@index_kind_option
 @json_option
 @common_options
 def cluster(
@@ -32,6 +33,7 @@ def cluster(
     threshold: float | None,
     level: str,
     keep: str,
+    index_kind: str,
     as_json: bool,
 ) -> None:
     """Find and record the groups of copies.
@@ -44,7 +46,9 @@ def cluster(
     from dupfind.cli.progress import ProgressDisplay
     from dupfind.cli.time_left import CLUSTER
 
-    options = ClusterOptions(precision, threshold, Level(level), keep)
+    options = ClusterOptions(
+        precision, threshold, Level(level), keep, index_kind=IndexKind(index_kind)
+    )
     library = common.library()
     with ProgressDisplay(quiet=common.quiet or as_json, phases=CLUSTER) as display:
         summary = library.cluster(options, on_progress=display)
@@ -56,6 +60,8 @@ def cluster(
 
 
 def _say(common: Common, summary: "ClusterSummary") -> None:
+    if summary.join:
+        common.say(f"{join_words(summary.join)}.")
     if summary.note:
         common.say(f"Note: {safe_name(summary.note)}.")
     common.say(
@@ -86,4 +92,15 @@ def _expected(summary: "ClusterSummary") -> str:
     return (
         f"Expected precision {expected.precision:.4f} (at least {expected.precision_low:.3f}), "
         f"recall {expected.recall:.2f}"
+    )
+
+
+def join_words(join: "JoinFacts") -> str:
+    """Say how descriptors were compared, and what that misses."""
+    if join.kind == IndexKind.EXACT:
+        return "All descriptors compared with all"
+    of = "" if join.joined == join.count else f" for {count(join.joined, 'new or changed photo')}"
+    return (
+        f"Descriptors compared in lists, {join.probes:,} of {join.lists:,}{of}: finds "
+        f"{join.recall:.1%} of the nearest ({count(join.sample, 'photo')} checked against all)"
     )

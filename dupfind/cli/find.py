@@ -9,6 +9,7 @@ from dupfind.cli.choices import (
     exclude_option,
     format_json_option,
     format_option,
+    index_kind_option,
     keep_option,
     level_option,
     limit_option,
@@ -16,10 +17,11 @@ from dupfind.cli.choices import (
     precision_option,
     reference_option,
 )
+from dupfind.cli.cluster import join_words
 from dupfind.cli.common import Common, common_options
 from dupfind.cli.index import words_of_index
 from dupfind.cli.report import show_report, wanted_format
-from dupfind.options import ClusterOptions, IndexOptions, ReportFormat, ReportOptions
+from dupfind.options import ClusterOptions, IndexKind, IndexOptions, ReportFormat, ReportOptions
 from dupfind.records import Level
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ DUPLICATES_STATUS = 3  # of --fail-on-duplicates
 @precision_option
 @level_option
 @keep_option
+@index_kind_option
 @exclude_option
 @reference_option
 @format_option
@@ -51,6 +54,7 @@ def find(
     precision: float,
     level: str,
     keep: str,
+    index_kind: str,
     exclude: tuple[str, ...],
     reference: tuple[Path, ...],
     format_: str,
@@ -76,10 +80,14 @@ def find(
         common,
         photos,
         IndexOptions(exclude=exclude, reference=reference),
-        ClusterOptions(precision=precision, level=Level(level), keep=keep),
+        ClusterOptions(
+            precision=precision, level=Level(level), keep=keep, index_kind=IndexKind(index_kind)
+        ),
     )
     if is_page_of_text:
         common.say(f"{words_of_index(indexed)}\n")
+        if clustered.join and clustered.join.kind == IndexKind.LISTS:  # else nothing is missed
+            common.say(f"{join_words(clustered.join)}.\n")
     show_report(common, output, ReportOptions(wanted, limit))
     if is_page_of_text and clustered.groups:
         page = common.next_command("report --format html -o report.html")

@@ -98,9 +98,11 @@ def index(
 
 def words_of_index(summary: "IndexSummary") -> str:
     """Say what was found in the folders."""
+    returned = f"{summary.returned:,} back, " if summary.returned else ""
     words = (
         f"{count(summary.found, 'photo')} found: {summary.new:,} new, {summary.changed:,} changed, "
-        f"{summary.moved:,} moved, {summary.unchanged:,} unchanged; {summary.removed:,} removed."
+        f"{summary.moved:,} moved, {returned}{summary.unchanged:,} unchanged; "
+        f"{summary.removed:,} removed."
     )
     if summary.away:
         words += f"\n{count(summary.away, 'photo')} away: nothing is left below their folder."

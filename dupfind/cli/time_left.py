@@ -29,6 +29,7 @@ PHASES: dict[str, Phase] = {
     "describe": Phase("Describing", "photos", 15),
     "features": Phase("Reading parts", "photos", 0.3),
     "votes": Phase("Comparing parts", "photos", 5),
+    "near": Phase("Comparing descriptors", "photos", 0.5),
     "prove": Phase("Proving", "pairs", 60, 0.3),
     "look": Phase("Looking closer", "pairs", 60, 0.5, "prove"),
     "more": Phase("Proving more", "pairs", 25, 0.3, "prove"),
@@ -38,7 +39,7 @@ PHASES: dict[str, Phase] = {
     "pictures": Phase("Making the pictures", "pictures"),
 }
 INDEX = ("scan", "describe")
-CLUSTER = ("features", "votes", "prove", "look", "more", "look_more", "group")
+CLUSTER = ("features", "votes", "near", "prove", "look", "more", "look_more", "group")
 CALIBRATE = ("calibrate",)
 
 

@@ -1,19 +1,25 @@
 """Find the pairs of a library that are worth a proof: by descriptors, and by votes of keypoints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.local_index import LocalIndex
-from dupfind.index import self_join
+from dupfind.index import Join, join, one_thread_each
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
-from dupfind.matching.voting import Votes, compare_sketches
+from dupfind.matching.sketch import SKETCH_KEYPOINTS
+from dupfind.matching.voting import SketchTable, Votes, compare_sketches
 from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
+from dupfind.options import IndexKind
 from dupfind.progress import OnDone
+from dupfind.records import JoinFacts
 
 SURE = 3.0  # first log odds from which on a pair is proven without a second score
 FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
+BESIDE_PAIRS = 512  # matched by one core at a time
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
 
 
@@ -21,11 +27,27 @@ FEW = 100  # photos; fewer are no background to measure a pair against: all thei
 class Candidates:
     """Pairs of photos by row, each (pairs, 2) int64 with a < b.
 
-    ``promising`` are worth a proof; ``other`` were the nearest but are not.
+    ``promising`` are worth a proof; ``other`` were the nearest but are not. ``join`` says how descriptors
+    were compared, None where they were not.
     """
 
     promising: NDArray[np.int64]
     other: NDArray[np.int64]
+    join: JoinFacts | None = None
+
+
+@dataclass(frozen=True)
+class Joining:
+    """How to compare descriptors: ``index.join`` says what each means."""
+
+    kind: IndexKind = IndexKind.AUTO
+    folder: Path | None = None
+    on_done: OnDone | None = None
+
+    def join(self, vectors: NDArray[np.float16], k: int) -> Join:
+        """Join a collection of at least two photos."""
+        most = min(k, len(vectors) - 1)
+        return join(vectors, most, kind=self.kind, folder=self.folder, on_done=self.on_done)
 
 
 def find_candidates(
@@ -33,6 +55,7 @@ def find_candidates(
     local: LocalIndex,
     *,
     k: int = CANDIDATES,
+    joining: Joining | None = None,
     on_done: OnDone | None = None,
 ) -> Candidates:
     """Return the candidate pairs of a collection.
@@ -42,6 +65,7 @@ def find_candidates(
         local: The keypoints of the same photos.
         k: Partners of a photo by the first score, and as many by votes and descriptors, at most; partners
             that count it among theirs come on top.
+        joining: How descriptors are compared.
         on_done: Called with (photos that have voted, photos).
     """
     photos = len(vectors)
@@ -49,36 +73,78 @@ def find_candidates(
     if photos < 2:
         return Candidates(none, none)
     votes = local.votes(on_done)
-    _, near = self_join(vectors, min(k, photos - 1))
-    nearest = _nearest(votes, near, k)
+    how = joining or Joining()
+    joined = how.join(vectors, k)
+    near = joined.neighbour
     if photos < FEW:
-        return Candidates(nearest, none)
-    pairs = pairs_of(votes, near, photos)
-    kept, scores = _worth_a_proof(pairs, votes, local, vectors)
+        return Candidates(_nearest(votes, near, k), none, joined.facts)
+    return replace(choose(votes, near, local.table, vectors, k=k), join=joined.facts)
+
+
+def choose(
+    votes: Votes,
+    near: NDArray[np.int64],
+    table: SketchTable,
+    vectors: NDArray[np.float16],
+    *,
+    k: int,
+    new: NDArray[np.bool_] | None = None,
+) -> Candidates:
+    """Choose among the pairs that votes and descriptors name.
+
+    Args:
+        votes: Of all photos, or of the new ones.
+        near: (photos, any) rows of the nearest by descriptor, -1 where there are fewer.
+        table: The sketches of all photos that stand in such a pair.
+        vectors: (photos, dimensions).
+        k: See ``find_candidates``.
+        new: Where given, only pairs with one of these photos (photos,) are looked at.
+    """
+    photos = len(vectors)
+    pairs = _with_new(pairs_of(votes, near, photos), new)
+    kept, scores = _worth_a_proof(pairs, votes, table, vectors)
     best = unique_pairs(strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k))
     # Among many look-alikes the nearest by either source alone may be the copy.
+    nearest = _with_new(_nearest(votes, near, k), new)
     hopeless = _without(nearest, kept, photos)
     promising = np.unique(np.concatenate([best, _without(nearest, hopeless, photos)]), axis=0)
     return Candidates(promising, hopeless)
 
 
+def named_rows(votes: Votes, near: NDArray[np.int64], new: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the photos that stand in a named pair with a new one, ascending."""
+    return np.unique(_with_new(pairs_of(votes, near, len(new)), new))
+
+
+def _with_new(pairs: NDArray[np.int64], new: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    return pairs if new is None else pairs[new[pairs].any(axis=1)]
+
+
 def _worth_a_proof(
-    pairs: NDArray[np.int64], votes: Votes, local: LocalIndex, vectors: NDArray[np.float16]
+    pairs: NDArray[np.int64], votes: Votes, table: SketchTable, vectors: NDArray[np.float16]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the pairs that pass both scores, and the first score of each.
 
     The surest need no second score, and soft pictures can have none: their keypoints are too few to agree.
     """
     worth = shipped_worth()
-    signals = worth_signals(pairs, votes, local.table.thumbs, vectors)
+    signals = worth_signals(pairs, votes, table.thumbs, vectors)
     odds = worth.first.log_odds(signals)
     keep = odds >= worth.first.cut
-    keypoints = np.diff(local.table.start)[pairs].min(axis=1)
+    keypoints = np.diff(table.start)[pairs].min(axis=1, initial=SKETCH_KEYPOINTS)
     unsure = np.flatnonzero(keep & (odds < SURE) & (keypoints >= FEWEST_KEYPOINTS))
-    beside = beside_signals(compare_sketches(local.table, pairs[unsure]))
+    beside = _beside(table, pairs[unsure])
     second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
     keep[unsure] = second >= worth.second.cut
     return pairs[keep], odds[keep].astype(np.float32)
+
+
+def _beside(table: SketchTable, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Match the sketches of pairs with each other, on all cores."""
+    blocks = np.array_split(pairs, 1 + len(pairs) // BESIDE_PAIRS)
+    with one_thread_each() as pool:
+        found = pool.map(partial(compare_sketches, table), blocks)
+        return np.concatenate([beside_signals(agreement) for agreement in found])
 
 
 def nearest_pairs(
@@ -87,7 +153,7 @@ def nearest_pairs(
     """Return the pairs of each photo with its nearest by either source, promising or not."""
     if len(vectors) < 2:
         return np.zeros((0, 2), np.int64)
-    return _nearest(local.votes(), self_join(vectors, min(k, len(vectors) - 1))[1], k)
+    return _nearest(local.votes(), join(vectors, min(k, len(vectors) - 1)).neighbour, k)
 
 
 def _nearest(votes: Votes, near: NDArray[np.int64], k: int) -> NDArray[np.int64]:

@@ -311,10 +311,9 @@ class _Builder:
     def _relation(self, centre: int, row: int) -> tuple[Relation, float, float, Evidence]:
         """Return how a picture is made from the centre's, with the evidence in that direction."""
         place = self.known.get((min(centre, row), max(centre, row)))
-        similarity = float(
-            self.contents.vectors[centre].astype(np.float32)
-            @ self.contents.vectors[row].astype(np.float32)
-        )
+        vectors = self.contents.vectors[[centre, row]].astype(np.float32)
+        # Vectors rounded to 16 bits may be longer than 1.
+        similarity = float(np.clip(vectors[0] @ vectors[1], -1, 1))
         if place is None:
             return Relation.SIMILAR, similarity, self.scored.cut, Evidence(QUORUM)
         pair = self.scored.pairs[place]

@@ -32,7 +32,7 @@ from dupfind.records import Photo
 NEEDED_PX = 450  # half the shorter side at least: a frame of 800 px and a little more
 SMALL_PART, NEEDED_FOR_PARTS_PX = 0.3, 900  # a part of so little is looked at in more detail
 _CHUNK = 64  # looks that are kept together
-IN_MEMORY = 40  # decoded photos that are held: about 4 MB each
+IN_MEMORY_BYTES = 160_000_000  # of decoded photos that are held: about forty
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,9 @@ class Looker:
         a, b = (self._pixels(row, needed_px) for row in (pair.a, pair.b))
         return look_closer(a, b, pair.matrix)
 
+    def _held_bytes(self) -> int:
+        return sum(pixels.nbytes for pixels in self._held.values())
+
     def _pixels(self, row: int, needed_px: int) -> NDArray[np.uint8]:
         key = row, needed_px
         with self._lock:
@@ -165,7 +168,7 @@ class Looker:
             raise
         with self._lock:
             self._held[key] = pixels
-            while len(self._held) > IN_MEMORY:
+            while len(self._held) > 1 and self._held_bytes() > IN_MEMORY_BYTES:
                 self._held.popitem(last=False)
         return pixels
 

@@ -26,6 +26,7 @@ from dupfind.records import Photo, Relation
 from dupfind.system import usable_cores
 
 LOOKED_INTO = 12  # members of a group; the others come after them
+HELD = LOOKED_INTO + 1  # photos of a group that are held: those, and one that is compared with them
 MOSTLY = 0.5  # share of its pairs in which what holds others is known to, to come after them
 LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "GIF", "DNG", "RAW"})
 MODERN = frozenset({"WEBP", "AVIF", "HEIF", "HEIC"})
@@ -40,15 +41,20 @@ MayGo = Callable[[int, int], bool]
 
 @dataclass
 class Looks:
-    """Photos by row as they are judged, each read once; None for those that cannot be read any more."""
+    """Photos by row as they are judged; None for those that cannot be read any more.
+
+    The latest are held, as many as a group needs at once: each is as large as the photo.
+    """
 
     photos: Sequence[Photo]
     known: dict[int, Look | None] = field(default_factory=dict)
 
     def __getitem__(self, row: int) -> Look | None:
-        if row not in self.known:
-            self.known[row] = _look(self.photos[row])
-        return self.known[row]
+        look = self.known.pop(row) if row in self.known else _look(self.photos[row])
+        self.known[row] = look
+        if len(self.known) > HELD:
+            del self.known[next(iter(self.known))]
+        return look
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.calibration import find_calibration
-from dupfind.copies.candidates import Candidates, find_candidates
+from dupfind.copies.candidates import Candidates
 from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
+from dupfind.copies.finding import Finder
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.kept import open_kept
-from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
-from dupfind.copies.local_index import index_local, keep_local
 from dupfind.copies.looking import Judged, Looker
 from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
-from dupfind.copies.sketches import load_sketches
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
 from dupfind.decisions import GroupState
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
@@ -30,7 +28,7 @@ from dupfind.matching.keep import parse_rules
 from dupfind.matching.proven import Proven, follow_ups, not_proven, unjoined
 from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
-from dupfind.records import Advice, Level, Pair, Photo
+from dupfind.records import Advice, JoinFacts, Level, Pair, Photo
 from dupfind.reports.words import count, safe_name
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
@@ -52,6 +50,7 @@ class ClusterSummary:
     with them. ``prior`` is the estimated share of copies among the pairs that were looked at.
     ``expectation`` is None where so few are copies that no example would reach the cut: nothing can be
     promised then. ``promises`` holds ``asked``, ``cut``, ``low`` and ``high`` for each of ``PRECISIONS``.
+    ``join`` says how descriptors were compared in this run, None where earlier candidates served.
     ``settled`` counts the groups of which a person keeps all, ``decided`` those of which each photo is
     kept or removed; what can be reclaimed and what wants a look is counted by these decisions too.
     """
@@ -74,6 +73,7 @@ class ClusterSummary:
     promises: list[dict[str, float]] = field(default_factory=list)
     settled: int = 0
     decided: int = 0
+    join: JoinFacts | None = None
 
 
 def cluster_photos(
@@ -85,7 +85,7 @@ def cluster_photos(
         store: Open for writing.
         options: See ``ClusterOptions``.
         on_progress: Called with how far it is; the phases are ``features``, ``votes``,
-            ``prove``, ``look``, ``more``, ``look_more`` and ``group``.
+            ``near``, ``prove``, ``look``, ``more``, ``look_more`` and ``group``.
 
     Raises:
         LibraryError: Nothing is indexed yet, or the database cannot be written.
@@ -132,6 +132,7 @@ def cluster_photos(
             promises=found.promises(),
             settled=states[GroupState.SETTLED],
             decided=states[GroupState.DECIDED],
+            join=found.join,
         )
         run.summary = asdict(summary)
     return summary
@@ -153,6 +154,7 @@ class _Search:
         self.options, self.on_progress = options, on_progress
         self.calibration: Calibration = shipped_calibration()
         self.candidates = 0
+        self.join: JoinFacts | None = None
         self.verdicts: Verdicts
         self.note = ""
 
@@ -200,7 +202,7 @@ class _Search:
         if self.options.level is Level.EXACT:
             return [], looker.judge([])
         found = self._candidates()
-        self.candidates = len(found.promising)
+        self.candidates, self.join = len(found.promising), found.join
         proven = list(self.prover.prove(found.promising, stage(self.on_progress, "prove")))
         judged = looker.judge(proven, stage(self.on_progress, "look"))
         self._calibrate()
@@ -212,31 +214,17 @@ class _Search:
         return proven + more, judged
 
     def _candidates(self) -> Candidates:
-        """Return the candidate pairs: those of the last run where nothing changed."""
-        folder = self.store.paths.index
-        contents = [photo.sha256 for photo in self.contents.first]
-        made_of = (self.contents.model.fingerprint, str(self.options.candidates), *contents)
-        kept = kept_candidates(folder, made_of)
-        if kept is not None:
-            return kept
-        with self.store.features() as cache:
-            sketches = load_sketches(
-                self.contents.first,
-                cache,
-                workers=self.options.workers or usable_cores(),
-                on_done=stage(self.on_progress, "features"),
-            )
-        local = index_local(sketches.table)
-        keep_local(folder, local, contents)
-        found = find_candidates(
-            self.contents.vectors,
-            local,
-            k=self.options.candidates,
-            on_done=stage(self.on_progress, "votes"),
+        """Return the candidate pairs: where little changed, those of the last run and what is new."""
+        finder = Finder(
+            self.store.paths.index,
+            self.contents.model.fingerprint,
+            self.options.candidates,
+            self.options.index_kind,
+            self.options.workers or usable_cores(),
+            self.on_progress,
         )
-        if not sketches.unreadable:
-            keep_candidates(folder, found, made_of)
-        return found
+        with self.store.features() as cache:
+            return finder.find(self.contents.first, self.contents.vectors, cache)
 
     def _calibrate(self) -> None:
         """Use the library's calibration of proofs, or the shipped one where there is none."""

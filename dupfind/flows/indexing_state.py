@@ -18,7 +18,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing n
 class IndexSummary:
     """What an index run found and did; counts of files, and seconds.
 
-    ``found`` = new + changed + moved + unchanged. ``described`` counts the contents that were
+    ``found`` = new + changed + moved + returned + unchanged; ``returned`` are photos that were gone
+    or away and are there again as they were. ``described`` counts the contents that were
     decoded and described: copies of known bytes need neither. ``photos`` is how many the library
     holds at the end, those of folders that this run did not scan too. ``away`` counts the photos of
     ``away_folders``, in which not one of them is left: a disk that is not there, most likely.
@@ -31,6 +32,7 @@ class IndexSummary:
     new: int = 0
     changed: int = 0
     moved: int = 0
+    returned: int = 0
     unchanged: int = 0
     removed: int = 0
     away: int = 0

@@ -250,8 +250,8 @@ class Reading:
             for other in others:
                 self._accept(other, content)
         else:
-            # It was replaced after it was hashed: it is no moved photo, and no copy of the others.
-            kind = "new" if work.kind == "moved" else work.kind
+            # It was replaced after it was hashed: it is no known photo, and no copy of the others.
+            kind = "new" if work.kind in ("moved", "returned") else work.kind
             self._accept(_Work(file, content.sha256, kind, None), content)
             self._try_again(others)
 
@@ -328,9 +328,12 @@ def _look_into(file: ScannedFile, known: KnownFile | None) -> _Read:
 
 def _kind(read: _Read) -> str:
     known = read.known
-    if known is None or known.photo_id is None or known.is_missing:
+    if known is None or known.photo_id is None:
         return "new"
-    return "unchanged" if known.sha256 == read.sha256 else "changed"
+    is_same_content = known.sha256 == read.sha256
+    if known.is_missing:
+        return "returned" if is_same_content else "new"
+    return "unchanged" if is_same_content else "changed"
 
 
 def _content_of(copies: Sequence[Photo]) -> Content | None:

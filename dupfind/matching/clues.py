@@ -85,6 +85,7 @@ class Votes:
         return max((*self.against_a.values(), *self.against_b.values()), default=0.0)
 
     def add(self, clue: Clue, weight: float) -> None:
+        """Take in a clue against b (a positive weight) or a; those of hardly any weight are left out."""
         side = self.against_b if weight > 0 else self.against_a
         if abs(weight) > 0.05:
             side[clue] = round(side.get(clue, 0.0) + abs(weight), 2)

@@ -93,6 +93,15 @@ class SketchTable:
             self.codes[:rows],
         )
 
+    def among(self, rows: NDArray[np.int64], photos: int) -> "SketchTable":
+        """Return the same sketches as those of ``rows`` (ascending) of so many photos; the others have none."""
+        start = np.zeros(photos + 1, np.int64)
+        start[rows + 1] = np.diff(self.start)
+        thumbs = np.zeros((photos, THUMB_PX, THUMB_PX), np.uint8)
+        thumbs[rows] = self.thumbs
+        owner = rows[self.owner].astype(np.int32)
+        return SketchTable(start.cumsum(), owner, self.places, self.codes, thumbs)
+
     def rows_of(self, photos: range, most: int | None = None) -> NDArray[np.int64]:
         """Return the rows of some photos, of each the ``most`` first at most."""
         rows = np.arange(self.start[photos.start], self.start[photos.stop])
@@ -131,6 +140,13 @@ class Votes:
                 for field in fields(cls)
             )
         )
+
+    def moved(self, place: NDArray[np.int64]) -> "Votes":
+        """Return the votes with rows renamed; those of or for a photo without a ``place`` (-1) are dropped."""
+        voter, target = place[self.voter], place[self.target]
+        keep = (voter >= 0) & (target >= 0)
+        rest = (getattr(self, field.name)[keep] for field in fields(self)[2:])
+        return Votes(voter[keep], target[keep], *rest)
 
 
 @dataclass(frozen=True)

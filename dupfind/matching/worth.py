@@ -7,7 +7,8 @@ Three witnesses, each blind to some copies: keypoints that agree on a place (par
 that correlate (soft and flat pictures), and a descriptor that is nearer than the collection's own
 background (strong edits of the whole). A logistic regression weighs them; no weight is negative, so that
 more agreement never makes a pair less promising. What passes is measured once more: the sketches of the two,
-matched with each other alone, agree on a place by chance far less often than votes among all photos do.
+matched with each other alone, agree on a place by chance far less often than votes among all photos do. Boosted
+trees weigh these together; their answer, too, only rises with each of the numbers.
 ``benchmarks/fit_candidates.py`` learned both scores on edited copies of photos.
 """
 
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import CalibrationError
+from dupfind.matching.trees import Trees
 from dupfind.matching.voting import Agreement, Votes
 
 WORTH_SIGNALS = (
@@ -38,6 +40,7 @@ WORTH_SIGNALS = (
     "thumb_same",
 )
 BESIDE_SIGNALS = ("beside", "beside_squared", "beside_agreeing", "beside_closeness")
+VERSION = 3
 BACKGROUND_PHOTOS = 512
 CLOSE_FROM = 0.9  # cosine of keypoints that agree by chance
 THUMB_FROM = 0.8  # correlation of thumbnails that chance reaches
@@ -70,15 +73,36 @@ class Worth:
 
 
 @dataclass(frozen=True)
+class GrownWorth:
+    """Boosted ``trees`` that ask for ``signals`` by their place, and the log odds ``cut``."""
+
+    signals: tuple[str, ...]
+    trees: Trees
+    cut: float
+
+    def log_odds(self, signals: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the log odds of (n, signals)."""
+        return self.trees.log_odds(signals)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {
+            "signals": list(self.signals),
+            "cut": round(self.cut, 4),
+            "trees": self.trees.to_json(),
+        }
+
+
+@dataclass(frozen=True)
 class Scores:
     """The score of what is at hand (``WORTH_SIGNALS``), and the one after the sketches were matched too."""
 
     first: Worth
-    second: Worth
+    second: GrownWorth
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return {"version": 2, "first": self.first.to_json(), "second": self.second.to_json()}
+        return {"version": VERSION, "first": self.first.to_json(), "second": self.second.to_json()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Scores":
@@ -88,20 +112,19 @@ class Scores:
             CalibrationError: It was made for other signals.
         """
         names = {"first": WORTH_SIGNALS, "second": (*WORTH_SIGNALS, *BESIDE_SIGNALS)}
-        if values.get("version") != 2 or any(
+        if values.get("version") != VERSION or any(
             tuple(values[score]["signals"]) != signals for score, signals in names.items()
         ):
             raise CalibrationError("the first score is of another version; install dupfind anew")
+        first, second = values["first"], values["second"]
         return cls(
-            *(
-                Worth(
-                    signals,
-                    tuple(float(weight) for weight in values[score]["weights"]),
-                    float(values[score]["bias"]),
-                    float(values[score]["cut"]),
-                )
-                for score, signals in names.items()
-            )
+            Worth(
+                names["first"],
+                tuple(float(weight) for weight in first["weights"]),
+                float(first["bias"]),
+                float(first["cut"]),
+            ),
+            GrownWorth(names["second"], Trees.from_json(second["trees"]), float(second["cut"])),
         )
 
 

@@ -1,5 +1,6 @@
 """Open the database, and say in one line what is wrong with it."""
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlite_utils import Database
 from dupfind.errors import LibraryError
 
 _BUSY_TIMEOUT_S = 30.0
+_SHOWN = 60  # characters of a name that is too long
 _DAMAGE = {
     sqlite3.SQLITE_CORRUPT,
     sqlite3.SQLITE_NOTADB,
@@ -67,6 +69,7 @@ def is_there(file: Path) -> bool:
     try:
         found = file.is_file()
     except OSError as error:
+        check_name(root, error)
         raise LibraryError(
             f"the library folder {root} cannot be looked into ({error.strerror}); check its name and "
             "your right to read it, or choose another with --library"
@@ -74,6 +77,24 @@ def is_there(file: Path) -> bool:
     if not found:
         check_link(root)
     return found
+
+
+def check_name(root: Path, error: OSError) -> None:
+    """Say so where the name of a library folder is what was wrong with it.
+
+    Raises:
+        LibraryError: The name is too long, or that of a file.
+    """
+    if error.errno == errno.ENAMETOOLONG:
+        name = str(root)
+        raise LibraryError(
+            f"the name of the library folder, {name[:_SHOWN]}... ({len(name):,} characters), is "
+            "longer than the system takes; choose a shorter one with --library"
+        ) from error
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        raise LibraryError(
+            f"the library folder {root} is a file, or lies below one; choose a folder with --library"
+        ) from error
 
 
 def check_link(root: Path) -> None:

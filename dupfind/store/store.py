@@ -14,6 +14,7 @@ from dupfind.store.cache import BlobCache
 from dupfind.store.connection import (
     check_is_there,
     check_link,
+    check_name,
     explain,
     is_there,
     open_for_reading,
@@ -174,6 +175,7 @@ def _make_folder(root: Path) -> None:
         if not os.path.lexists(ignore):
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as error:
+        check_name(root, error)
         raise LibraryError(
             f"the library folder {root} cannot be made or written ({error.strerror}); make its "
             "parent writable or choose another place with --library"
