@@ -25,10 +25,10 @@ def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
     difference = np.zeros(a.shape[:2], np.float32)
     for channel in range(3):
         x, y = blur_a[..., channel], blur_b[..., channel]
-        curve = _curve(x[seen], y[seen])
-        if curve is None:
+        curve_of = curve(x[seen], y[seen])
+        if curve_of is None:
             continue
-        mapped = curve[np.clip(x, 0, 255).astype(np.int64)]
+        mapped = curve_of[np.clip(x, 0, 255).astype(np.int64)]
         for one, two in ((mapped, y), (y, mapped)):
             low, high = cv2.erode(one, _BESIDE), cv2.dilate(one, _BESIDE)
             difference = np.maximum(difference, np.maximum(low - two, two - high))
@@ -37,7 +37,7 @@ def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
     return np.asarray(difference > max(CHANGED_LEVELS, 5 * usual))
 
 
-def _curve(values_a: Floats, values_b: Floats) -> Floats | None:
+def curve(values_a: Floats, values_b: Floats) -> Floats | None:
     """Return the median of b at each of 256 levels of a, (256,); None where a has one level only."""
     step = max(1, len(values_a) // TONE_PIXELS)
     level = np.clip(values_a[::step], 0, 255).astype(np.int64) // 8
