@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-import cv2
 import numpy as np
 from make_set import Pixels, readable_photos
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
@@ -21,7 +20,14 @@ from dupfind.library import Library
 from dupfind.records import Advice
 
 LONG_PX = 1200
-MESSAGES = ("on my way", "did you see this?", "tomorrow at nine", "yes", "who brings the cake", "no")
+MESSAGES = (
+    "on my way",
+    "did you see this?",
+    "tomorrow at nine",
+    "yes",
+    "who brings the cake",
+    "no",
+)
 Picture = Image.Image
 
 
