@@ -190,7 +190,8 @@ class TrainOptions:
 
     ``name`` is the new model's. ``minutes`` is a budget for all of the command, which all schedules
     fit themselves to, instead of ``epochs``; None takes what suits the size of the collection.
-    ``changes`` are further options by name, like ``views.local_count=6``.
+    ``changes`` are further options by name, like ``views.local_count=6``. ``anyway`` trains even where
+    it is known beforehand that it will not help.
     """
 
     init: str = DEFAULT_MODEL
@@ -204,3 +205,4 @@ class TrainOptions:
     threads: int | None = None
     exclude: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    anyway: bool = False
