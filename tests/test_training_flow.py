@@ -131,7 +131,8 @@ def test_a_run_starts_from_a_model_of_the_library(
     set_winner(monkeypatch, is_better=True)
     library = Library(tmp_path / ".dupfind")
     library.train([photos], options(name="first"))
-    second = options(name="second", init="first", changes=(*CHANGES, "optimiser.rate=0"))
+    changes = (*CHANGES, "optimiser.rate=0")
+    second = options(name="second", init="first", changes=changes, anyway=True)
     summary = library.train([photos], second)
     assert summary is not None
     assert summary.compared_with == "first"
@@ -209,7 +210,7 @@ def test_the_new_model_must_beat_the_active_one_too(photos: Path, tmp_path: Path
     assert first is not None
     library.index([photos], IndexOptions(model="builtin"))
     # Better than the tiny network it starts from it may be; the builtin one it is not.
-    summary = library.train([photos], options(init=str(first.folder)))
+    summary = library.train([photos], options(init=str(first.folder), anyway=True))
     assert summary is not None
     assert summary.compared_with == "builtin"
     assert not summary.is_better
