@@ -119,6 +119,14 @@ def test_a_turned_copy_is_not_asked_whether_it_was_only_saved() -> None:
     assert judge(saved(image, 92), saved(turned, 90), half_turn).saved is None
 
 
+def test_a_larger_copy_is_not_asked_either() -> None:
+    first, image = first_of(scene(8))
+    larger = image.resize((image.width * 2, image.height * 2), Image.Resampling.BICUBIC)
+
+    assert judge(first, saved(larger, 95), WHOLE).saved is None
+    assert judge(saved(larger, 95), first, WHOLE).saved is not None
+
+
 def photo(number: int) -> Photo:
     return Photo(number, Path(f"/p/{number}.jpg"), str(number), 100, 0, 400, 300, "JPEG", None, 0)
 

@@ -51,7 +51,8 @@ class Verdict:
         edges: Strength of b's hardest edges over a's: saving spares them, a blur does not. None where
             their fine structure could not be compared.
         coarse: Whether b was saved so coarsely that this explains a loss of detail and colour.
-        saved: Log odds that nothing was done to b but saving or reducing; None where it does not lie on a.
+        saved: Log odds that nothing was done to b but saving or reducing; None where it lies otherwise on
+            a, or is larger.
     """
 
     against_a: Mapping[Clue, float] = field(default_factory=dict)

@@ -26,6 +26,7 @@ COARSE_STEPS = 40.0  # mean step of a JPEG's luma: a quality of about 65
 BLOCKS = 1.8  # how much the steps between 8 x 8 blocks stand out in what was once saved coarsely
 BLOCKS_OF_OTHER = 1.4  # and how much more than in the other picture
 SAVED_EDGES = 0.3  # of their strength that the hardest edges keep however coarse; mosaics keep less
+MORE_PIXELS = 1.03
 COARSE_BYTES = 0.05  # for a pixel of a WebP or AVIF
 UNTOLD_STEPS = 2.6  # logarithm of the steps of a good JPEG
 
@@ -48,8 +49,9 @@ def judge(
     if container is not None:
         votes.add(Clue.CONTAINS, 4.0 if container == "b" else -4.0)
     _vote_extent(votes, extent)
-    same_way = extent.turn is not None and np.allclose(extent.turn, np.eye(3))
-    alike = same_way
+    alike = extent.turn is not None and np.allclose(extent.turn, np.eye(3))
+    # What is larger is no reduced copy: whether it has more to show for it is asked by itself.
+    comparable = alike and b.grey.size <= MORE_PIXELS * a.grey.size
     if found is not None:
         _vote_tones(votes, found, a, b)
         alike = alike and found.changed < SAME_TONES
@@ -76,7 +78,7 @@ def judge(
         largest_change=largest_change,
         toned=by,
         edges=edges,
-        saved=only_saved(signs(a, b, Laid(colour_a, seen, found, by))) if same_way else None,
+        saved=only_saved(signs(a, b, Laid(colour_a, seen, found, by))) if comparable else None,
         coarse=_is_coarse(b) or _was_coarse(a, b, edges),
     )
 
