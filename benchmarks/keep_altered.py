@@ -21,7 +21,14 @@ from dupfind.library import Library
 from dupfind.records import Advice
 
 LONG_PX = 1200
-MESSAGES = ("on my way", "did you see this?", "tomorrow at nine", "yes", "who brings the cake", "no")
+MESSAGES = (
+    "on my way",
+    "did you see this?",
+    "tomorrow at nine",
+    "yes",
+    "who brings the cake",
+    "no",
+)
 Picture = Image.Image
 
 
