@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-import cv2
 import numpy as np
 from make_set import Pixels, readable_photos
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter

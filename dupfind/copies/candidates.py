@@ -1,5 +1,6 @@
 """Find the pairs of a library that are worth a proof: by descriptors, and by votes of keypoints."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.local_index import LocalIndex
-from dupfind.index import Join, join, one_thread_each
+from dupfind.engines import Engine, Part, run_all
+from dupfind.index import BlockTask, Join, Tables, join, join_block, one_thread_each
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
 from dupfind.matching.sketch import SKETCH_KEYPOINTS
 from dupfind.matching.voting import SketchTable, Votes, compare_sketches
@@ -38,16 +40,35 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Joining:
-    """How to compare descriptors: ``index.join`` says what each means."""
+    """How to compare descriptors: ``index.join`` says what each means; ``engine``: who joins lists."""
 
     kind: IndexKind = IndexKind.AUTO
     folder: Path | None = None
     on_done: OnDone | None = None
+    engine: Engine | None = None
 
     def join(self, vectors: NDArray[np.float16], k: int) -> Join:
-        """Join a collection of at least two photos."""
+        """Join a collection of at least two photos.
+
+        Raises:
+            EngineError: Some blocks could not be done; the others are kept.
+        """
         most = min(k, len(vectors) - 1)
-        return join(vectors, most, kind=self.kind, folder=self.folder, on_done=self.on_done)
+        return join(
+            vectors,
+            most,
+            kind=self.kind,
+            folder=self.folder,
+            on_done=self.on_done,
+            elsewhere=self._blocks if self.engine else None,
+        )
+
+    def _blocks(
+        self, tasks: Sequence[BlockTask], take: Callable[[BlockTask, Tables], None]
+    ) -> None:
+        if self.engine is not None:
+            parts = [Part(join_block, task) for task in tasks]
+            run_all(self.engine, parts, lambda place, found: take(tasks[place], found))
 
 
 def find_candidates(

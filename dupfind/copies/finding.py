@@ -16,6 +16,7 @@ from dupfind.copies.candidates import Candidates, Joining, choose, find_candidat
 from dupfind.copies.kept_candidates import KeptCandidates, keep_candidates, kept_candidates
 from dupfind.copies.local_index import KeptIndex, index_local, keep_local, open_local
 from dupfind.copies.sketches import Sketches, load_sketches
+from dupfind.engines import Engine
 from dupfind.options import IndexKind
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Photo
@@ -41,6 +42,7 @@ class Finder:
         kind: How descriptors are compared.
         workers: Threads that draw missing sketches.
         on_progress: Told of the phases ``features``, ``votes`` and ``near``.
+        engine: Who joins lists of descriptors; None does it here.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class Finder:
     kind: IndexKind
     workers: int
     on_progress: OnProgress | None = None
+    engine: Engine | None = None
 
     def find(
         self, photos: Sequence[Photo], vectors: NDArray[np.float16], cache: BlobCache
@@ -132,7 +135,8 @@ class Finder:
 
     @property
     def _joining(self) -> Joining:
-        return Joining(self.kind, self.folder / JOIN_FOLDER, stage(self.on_progress, "near"))
+        told = stage(self.on_progress, "near")
+        return Joining(self.kind, self.folder / JOIN_FOLDER, told, self.engine)
 
 
 @dataclass(frozen=True)

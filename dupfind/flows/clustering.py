@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dupfind.copies.calibration import find_calibration
 from dupfind.copies.candidates import Candidates
 from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
+from dupfind.copies.elsewhere import Elsewhere
 from dupfind.copies.finding import Finder
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.kept import open_kept
@@ -22,6 +23,7 @@ from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
 from dupfind.decisions import GroupState
+from dupfind.engines import open_engine
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
@@ -90,15 +92,23 @@ def cluster_photos(
     Raises:
         LibraryError: Nothing is indexed yet, or the database cannot be written.
         DupfindError: A keep rule does not exist.
+        EngineError: Ray is missing, or parts could not be done; what is done is kept.
     """
     options = options or ClusterOptions()
     rules = parse_rules(options.keep)
     contents, lost = without_lost(load_contents(store))
     recorded = asdict(options) | {"level": str(options.level)}
     with (
+        open_engine(options.engine, workers=options.workers) as engine,
         store.run("cluster", recorded, model_id=contents.model.id) as run,
         open_kept(store, contents.first) as kept,
-        open_prover(store, contents.first, kept=kept, workers=options.workers) as prover,
+        open_prover(
+            store,
+            contents.first,
+            kept=kept,
+            elsewhere=None if engine is None else Elsewhere(engine, store.features_file),
+            workers=options.workers,
+        ) as prover,
     ):
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
@@ -162,7 +172,10 @@ class _Search:
         """Return the scored pairs of distinct pictures."""
         workers = self.options.workers or usable_cores()
         kept = self.prover.kept
-        with closing(Looker(self.contents.first, kept=kept, workers=workers)) as looker:
+        elsewhere = self.prover.elsewhere
+        with closing(
+            Looker(self.contents.first, kept=kept, elsewhere=elsewhere, workers=workers)
+        ) as looker:
             proven, judged = self._proven(looker)
         similarity = _similarities(self.contents.vectors, proven)
         self.verdicts = reach_verdicts(proven, similarity, self.calibration, judged)
@@ -222,6 +235,7 @@ class _Search:
             self.options.index_kind,
             self.options.workers or usable_cores(),
             self.on_progress,
+            self.prover.elsewhere.engine if self.prover.elsewhere else None,
         )
         with self.store.features() as cache:
             return finder.find(self.contents.first, self.contents.vectors, cache)
