@@ -16,7 +16,7 @@ from dupfind.matching.clues import Verdict
 from dupfind.matching.original import judge, saving_signs
 from dupfind.matching.places import of_blocks
 from dupfind.matching.quality import Look, look_at
-from dupfind.matching.resaved import SIGNS
+from dupfind.matching.resaved import SIGNS, WRITTEN_OVER
 from dupfind.records import Advice, Photo, Reason, Relation
 
 WHOLE = np.eye(3)
@@ -117,6 +117,23 @@ def test_a_turned_copy_is_not_asked_whether_it_was_only_saved() -> None:
     turned = image.transpose(Image.Transpose.ROTATE_180)
 
     assert judge(saved(image, 92), saved(turned, 90), half_turn).saved is None
+
+
+def test_letters_that_a_jpeg_blurs_are_not_written_over_it() -> None:
+    page = Image.new("RGB", (390, 600), "white")
+    draw = ImageDraw.Draw(page)
+    for row in range(6):
+        draw.text((30, 40 + 90 * row), f"message number {row}", "black", font_size=15)
+
+    found = judge(look_at(np.asarray(page)), saved(page, 60), WHOLE).saved
+    more = page.copy()
+    ImageDraw.Draw(more).text((200, 500), "seen", "black", font_size=15)
+    other = judge(look_at(np.asarray(page)), saved(more, 60), WHOLE).saved
+
+    assert found is not None
+    assert found > WRITTEN_OVER
+    assert other is not None
+    assert other <= WRITTEN_OVER
 
 
 def test_a_larger_copy_is_not_asked_either() -> None:

@@ -44,9 +44,9 @@ SIGNS = (
     "block_usual", "block_flat", "block_busy",
     "bound_0", "bound_1", "bound_share", "bound_usual", "chroma_0", "chroma_1", "chroma_usual",
 )  # fmt: skip
-_RATIO, _BLOCK = SIGNS.index("ratio_0"), SIGNS.index("block_0")
 STANDS_OUT = 2.0  # natural logarithm of what a block differs by over what is usual
 STANDS_OUT_LEVELS = 2.5  # and natural logarithm of grey levels
+BEYOND_STEPS = 2.2  # natural logarithm of grey levels beyond what its table explains
 WRITTEN_OVER = -3.0  # log odds at most
 # The larger these are, the more they can only speak against it.
 AGAINST = frozenset(
@@ -89,8 +89,16 @@ def only_saved(numbers: Floats) -> float:
     must not be asked.
     """
     odds = float(shipped_resaved().log_odds(numbers[None])[0])
-    stands_out = numbers[_RATIO] > STANDS_OUT and numbers[_BLOCK] > STANDS_OUT_LEVELS
-    return min(odds, WRITTEN_OVER) if stands_out else odds
+    return min(odds, WRITTEN_OVER) if _stands_out(numbers) else odds
+
+
+def _stands_out(numbers: Floats) -> bool:
+    """Say whether a block differs by more than others do, and than the steps of its JPEG explain."""
+    bound = numbers[SIGNS.index("bound_0")]
+    if bound < BEYOND_STEPS:  # not so where it is unknown: NaN
+        return False
+    ratio, levels = (numbers[SIGNS.index(name)] for name in ("ratio_0", "block_0"))
+    return bool(ratio > STANDS_OUT and levels > STANDS_OUT_LEVELS)
 
 
 @cache
