@@ -238,6 +238,8 @@ def main() -> None:
         out = given.out or Path(place) / "out"
         out.mkdir(parents=True, exist_ok=True)
         for module, number, change in sites:
+            if given.only and not module.startswith(tuple(given.only)):
+                continue
             said = out / f"{module.replace('/', '.')}.{number}"
             names = [f"tests/{Path(name).stem}.py" for name in given.tests or ()]
             names = names or tests_of_line(module, change.line, seen) or [*tests_of(module)]
@@ -262,7 +264,8 @@ def _tried(copy: Path, module: str, number: int, change: Change, names: Sequence
 def _show_table(sites: Sequence[tuple[str, int, Change]], out: Path) -> None:
     counts: dict[str, Counter[str]] = {}
     for module, number, _ in sites:
-        said = (out / f"{module.replace('/', '.')}.{number}").read_text("utf-8").split(" ")[0]
+        file = out / f"{module.replace('/', '.')}.{number}"
+        said = file.read_text("utf-8").split(" ")[0] if file.exists() else ""
         counts.setdefault(str(Path(module).parent), Counter())[said or "undecided"] += 1
     print("\n| part | mutants | found | survived | undecided |\n|---|---|---|---|---|")
     for part, count in sorted(counts.items()):
@@ -275,6 +278,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("modules", nargs="+", help="modules or folders, as in dupfind/matching")
     parser.add_argument("--without", nargs="*", default=(), help="modules or folders to leave out")
     parser.add_argument("--count", type=int, help="so many, drawn at random [default: all]")
+    parser.add_argument("--only", nargs="*", help="of what is drawn, the modules or folders to try")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tests", nargs="*", help="files of tests/ instead of those in TESTS")
     parser.add_argument("--seen", type=Path, help="what which_tests.py wrote")

@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("dupfind", "index", "training")
-CALLS = 200  # of a function in a test: watching takes ten times as long as running
+CALLS = 20  # of a function in a test: watching takes ten times as long as running
 
 
 class Watcher:
