@@ -8,8 +8,10 @@ import pytest
 from matching_helpers import photo
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from scipy.stats import beta
 
 from dupfind.errors import CalibrationError
+from dupfind.matching.calibrate import CONFIDENCE
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.cluster import Edges, group
 from dupfind.matching.features import extract
@@ -257,6 +259,15 @@ def test_refused_look_alikes_lower_the_promise() -> None:
     among = promise(judge, even(np.repeat([6.0, -3.0], [20, 100])), cut=0.9)
     assert alone.precision_low == alone.precision > 0.99
     assert among.precision_low < 0.95 < among.precision
+
+
+def test_at_least_so_much_is_promised_as_one_look_alike_in_a_hundred_allows() -> None:
+    one_passes = np.append(np.linspace(-9, -1, 99), 5.0)
+    judge = replace(shipped_judge(), other_scores=one_passes)
+    found = promise(judge, even(np.repeat([9.0, -9.0], [10, 50])), cut=0.5)
+    assert found.precision == 1.0  # none came near
+    rate = beta.ppf(CONFIDENCE, 1 + 1, 99)
+    assert found.precision_low == pytest.approx(1 - 50 * rate / (1 - rate) / 10, abs=1e-9)
 
 
 def test_asking_for_more_never_promises_less() -> None:
