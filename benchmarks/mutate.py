@@ -30,7 +30,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_S = 900
 ASKED_S = 60  # of the tests that run a line, as long as this
-_LIBRARIES = ("cv2", "faiss", "scipy.optimize", "sklearn.decomposition", "torch", "pytest")
+_LIBRARIES = (
+    *("cv2", "faiss", "scipy.optimize", "sklearn.decomposition", "torch", "timm", "pytest"),
+    *("xdist.plugin", "pytest_timeout", "playwright.sync_api", "sqlite_utils", "skimage.data"),
+)
 # The tests that know a part, the quickest first.
 TESTS: dict[str, tuple[str, ...]] = {
     "dupfind/store/cache.py": ("test_store", "test_unwritable"),

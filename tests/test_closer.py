@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.stats import beta
 
 from dupfind.errors import CalibrationError
-from dupfind.matching.calibrate import CONFIDENCE
+from dupfind.evidence import Evidence
+from dupfind.matching.calibrate import CONFIDENCE, shipped_calibration
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.cluster import Edges, group
 from dupfind.matching.features import extract
@@ -19,11 +20,13 @@ from dupfind.matching.frame import make_frame
 from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals, shipped_judge
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
-from dupfind.matching.settle import SERIES, Looked, Settling
+from dupfind.matching.proven import Proven, follow_ups
+from dupfind.matching.settle import Looked, Settling
 from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
 from dupfind.matching.verify import verify
 from dupfind.photos.edits import apply_edit
 from dupfind.photos.lookalikes import make_pair
+from dupfind.records import Relation
 
 Pixels = NDArray[np.uint8]
 COPIES = ("jpeg_medium", "shrink_half", "crop_70", "brighter", "text", "grey", "rotate_90", "blur")
@@ -187,11 +190,51 @@ def look_at_all(settling: Settling, score_of: Callable[[int], float]) -> list[in
 def test_a_burst_costs_a_few_looks_a_frame_not_the_square(proof: float) -> None:
     settling = Settling(burst(40, proof))
     seen = look_at_all(settling, lambda _: -3.0)
-    assert len(seen) <= SERIES * 40
+    assert len(seen) <= 2 * 40
     assert len(set(seen)) == len(seen)
     assert settling.waiting == 0
     assert (settling.scores == -3.0).all()
     assert settling.in_series().all()
+    assert not settling.may_lead().any()
+
+
+def test_two_told_apart_are_a_series_only_beside_a_photo_that_has_one() -> None:
+    def begun(*more: tuple[int, int]) -> Settling:
+        """Photo 0 was told apart from two, and those from others as they say; (0, 3) waits."""
+        pairs = looked_pairs([(0, 1), (0, 2), *more, (0, 3), (1, 3), (2, 3), (3, 4), (3, 5)])
+        proof = np.full(len(pairs.rows), 0.9)
+        proof[2 + len(more)] = 0.8
+        settling = Settling(replace(pairs, proof=proof))
+        told = [place for place in range(len(proof)) if place != 2 + len(more)]
+        settling.record(told, [-3.0] * len(told))
+        return settling
+
+    assert begun().next_batch() == [2]
+    beside = begun((1, 6), (1, 7))  # 1 was told apart from 0, 3, 6 and 7
+    assert beside.next_batch() == []
+    assert beside.scores[4] == -3.0
+
+
+def test_of_the_photos_of_a_series_only_sure_copies_lead_on() -> None:
+    pairs = burst(10).joined(looked_pairs([(3, 10), (4, 11), (5, 12), (13, 14)]))
+    settling = Settling(pairs)
+    look_at_all(settling, lambda place: {45: 4.0, 46: 1.0, 47: -1.0, 48: 1.0}.get(place, -3.0))
+    # A sure copy of a frame; not what may be one; and what has nothing to do with the series.
+    assert np.flatnonzero(settling.may_lead()).tolist() == [45, 48]
+
+
+def test_what_may_not_lead_brings_no_further_pairs() -> None:
+    calibration = shipped_calibration()
+    surest = 9 * np.sign(calibration.weights)
+    proven = [
+        Proven(0, row, Relation.RESIZED, Evidence("homography"), surest, matrix=np.eye(3))
+        for row in (1, 2, 3)
+    ]
+    tried = {(pair.a, pair.b) for pair in proven}
+    led = [job[:2] for job in follow_ups(proven, calibration, tried)]
+    assert led == [(1, 2), (1, 3), (2, 3)]
+    some = np.array([True, False, True])
+    assert [job[:2] for job in follow_ups(proven, calibration, tried, some)] == [(1, 3)]
 
 
 def test_a_copy_of_one_frame_is_found_among_all_others() -> None:

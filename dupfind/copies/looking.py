@@ -43,6 +43,7 @@ class Judged:
         scores: Log odds of a copy against a look-alike; NaN where there was no look.
         is_looked: Whether the pair itself was looked at; the others follow from their hub or series.
         in_series: Whether it was told apart, by a look or without, as two frames of a series.
+        may_lead: Whether it may lead to the pairs beside it.
         looks: What was found, by place.
         unreadable: Rows of the photos whose files cannot be read, or hold other bytes by now.
     """
@@ -50,6 +51,7 @@ class Judged:
     scores: NDArray[np.float64]
     is_looked: NDArray[np.bool_]
     in_series: NDArray[np.bool_]
+    may_lead: NDArray[np.bool_]
     looks: dict[int, CloserLook]
     unreadable: frozenset[int] = frozenset()
 
@@ -108,6 +110,7 @@ class Looker:
             settling.scores,
             settling.is_looked,
             settling.in_series(),
+            settling.may_lead(),
             self._looks,
             frozenset(self._unreadable),
         )

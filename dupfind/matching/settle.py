@@ -8,12 +8,13 @@ by the pairs with its hub, and costs as many looks as it has photos, not the squ
 the heads of two invoices are the same.
 
 The frames of a burst have no hub: each lies on all others and is a copy of none. But the proof of a copy is
-better than that of another frame. So of each photo the pairs with the best proofs are looked at first; where
-several of these were told apart, for both photos of a pair, the pair follows from them: a series too costs as
-many looks as it has photos, times a few.
+better than that of another frame, of a crop's or a page's too: it is the best that the copy has, though its
+frame may have many better ones. So of each photo the pairs with the best proofs are looked at first; where
+several of these were told apart, for both photos of a pair, the pair follows from them. Fewer are enough beside
+photos whose series is known: a series costs no more than two looks a photo.
 """
 
-from bisect import insort
+from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ PROMISING = 0.5  # probability of a proof that makes a hub
 UNLIKE = 0.0  # log odds of a look below which two photos count as two frames of a series
 FRAMES = 0.5  # share that each of two frames of a series shows of the other; a collage is none
 SERIES = 3  # better proofs of a photo that were told apart, from which on its other pairs are too
+BESIDE_SERIES = 2  # the same where one of them is with a photo that has such a series
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,30 @@ class _Series:
     def __init__(self) -> None:
         self._proofs: dict[int, list[float]] = defaultdict(list)  # the best proof last
         self._scores: dict[int, list[float]] = defaultdict(list)
+        self._others: dict[int, list[int]] = defaultdict(list)
 
-    def add(self, row: int, proof: float, score: float) -> None:
-        """Take in a pair of a photo that was told apart: the probability of its proof, and its score."""
-        insort(self._proofs[row], proof)
-        self._scores[row].append(score)
+    def add(self, a: int, b: int, proof: float, score: float) -> None:
+        """Take in a pair that was told apart: the probability of its proof, and its score."""
+        for row, other in ((a, b), (b, a)):
+            insort(self._proofs[row], proof)
+            self._scores[row].append(score)
+            self._others[row].append(other)
 
     def bar(self, row: int) -> float:
         """Return the proof below which a pair of this photo is one of its series; -inf without a series."""
         proofs = self._proofs.get(row, ())
-        return proofs[-SERIES] if len(proofs) >= SERIES else -np.inf
+        needed = self.needed(row)
+        return proofs[-needed] if len(proofs) >= needed else -np.inf
+
+    def needed(self, row: int) -> int:
+        """Return how many pairs of a photo have to be told apart until it has a series."""
+        beside = any(len(self._proofs[other]) >= SERIES for other in self._others.get(row, ()))
+        return BESIDE_SERIES if beside else SERIES
+
+    def better(self, row: int, proof: float) -> int:
+        """Return how many pairs of a photo with better proofs were told apart."""
+        proofs = self._proofs.get(row, [])
+        return len(proofs) - bisect_right(proofs, proof)
 
     def bar_of(self, a: int, b: int) -> float:
         """Return the proof below which a pair of these two is one of both their series."""
@@ -138,6 +154,17 @@ class Settling:
             found[place] = self._series.bar_of(a, b) > -np.inf
         return found
 
+    def may_lead(self) -> NDArray[np.bool_]:
+        """Return which pairs may lead to those beside them, (pairs,).
+
+        Of the photos of a series only the sure copies: whatever else they are like is a frame too, or a copy of
+        one, and would lead to all others.
+        """
+        rows = self.pairs.rows.tolist()
+        beside = [self._series.bar(a) > -np.inf or self._series.bar(b) > -np.inf for a, b in rows]
+        is_sure = self.scores >= SURE_LOG_ODDS
+        return np.asarray(is_sure | ~(self._are_frames & np.array(beside, bool)))
+
     def next_batch(self) -> list[int]:
         """Return the places of the pairs to look at next; none when all is settled.
 
@@ -173,7 +200,13 @@ class Settling:
             if self.pairs.proof[place] >= bar or not self._are_frames[place]
         ]
         places.sort(key=lambda place: (-self.pairs.proof[place], place))
-        return places[: max(SERIES, self._looks[hub])]
+        count = max(self._series.needed(hub), self._looks[hub])
+        # Those that were told apart by better proofs count among them.
+        return [
+            place
+            for number, place in enumerate(places[:count])
+            if number + self._series.better(hub, self.pairs.proof[place]) < count
+        ]
 
     def record(self, places: Sequence[int], scores: Sequence[float]) -> None:
         """Take in the scores of the pairs looked at (NaN: nothing could be seen); settle others."""
@@ -182,10 +215,10 @@ class Settling:
             self.scores[place], self.is_looked[place] = score, True
             self._pending[place] = False
             a, b = self.pairs.rows[place].tolist()
-            for row in (a, b):
-                self._looks[row] += 1
-                if score < UNLIKE and self._are_frames[place]:
-                    self._series.add(row, float(self.pairs.proof[place]), score)
+            self._looks[a] += 1
+            self._looks[b] += 1
+            if score < UNLIKE and self._are_frames[place]:
+                self._series.add(a, b, float(self.pairs.proof[place]), score)
             if score >= SURE_LOG_ODDS:
                 for one, hub, share in zip((a, b), (b, a), self.pairs.covered[place], strict=True):
                     if share >= COVERED:
