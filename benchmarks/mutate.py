@@ -12,6 +12,7 @@ survive are printed with their lines: each wants an assertion, or is another way
 import argparse
 import ast
 import importlib
+import importlib.util
 import json
 import os
 import random
@@ -29,11 +30,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_S = 900
+NOT_RUN = 70  # the status of a process whose pytest failed
 ASKED_S = 60  # of the tests that run a line, as long as this
-_LIBRARIES = (
-    *("cv2", "faiss", "scipy.optimize", "sklearn.decomposition", "torch", "timm", "pytest"),
-    *("xdist.plugin", "pytest_timeout", "playwright.sync_api", "sqlite_utils", "skimage.data"),
-)
+_LIBRARIES = ("cv2", "faiss", "scipy.optimize", "sklearn.decomposition", "timm", "pytest")
 # The tests that know a part, the quickest first.
 TESTS: dict[str, tuple[str, ...]] = {
     "dupfind/store/cache.py": ("test_store", "test_unwritable"),
@@ -198,20 +197,30 @@ def is_found(copy: Path, tests: Sequence[str]) -> bool:
     """Run tests (of files of tests/, or by id) in a copy of the tree, in a process with the libraries."""
     child = os.fork()
     if child == 0:
-        os.setsid()
+        os.setpgid(0, 0)  # to be ended with all that it starts
         os.chdir(copy)
         os.environ["PYTHONPATH"] = str(copy)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
         sys.path[:0] = [str(copy), str(copy / "tests")]
+        sys.dont_write_bytecode = False  # what does not change is compiled once for all mutants
         import pytest
 
-        os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests])))
+        ended = NOT_RUN
+        try:
+            # Plugins that are loaded already are not warned of.
+            options = ["-q", "-x", "-p", "no:cacheprovider"]
+            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+            ended = int(pytest.main([*options, *tests]))
+        finally:
+            os._exit(ended)  # never into what the parent has to do
     deadline = time.monotonic() + LONGEST_S
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
+            if os.waitstatus_to_exitcode(status) == NOT_RUN:
+                raise RuntimeError(f"pytest itself failed on {' '.join(tests)}")
             return status != 0
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
@@ -256,12 +265,18 @@ def _tried(copy: Path, module: str, number: int, change: Change, names: Sequence
     """Try a mutant in a copy of the tree; return what became of it in a line."""
     file = copy / module
     source = file.read_text("utf-8")
-    file.write_text(mutated(source, number), "utf-8")
+    _write(file, mutated(source, number))
     found = is_found(copy, [name for name in names if (copy / name.split("::")[0]).exists()])
-    file.write_text(source, "utf-8")
+    _write(file, source)
     line = source.splitlines()[change.line - 1].strip()
     said = "found" if found else "SURVIVED"
     return f"{said:<9} {module}:{change.line}: {change.words}: {line}"
+
+
+def _write(file: Path, source: str) -> None:
+    """Write a module; what was compiled of it is gone, however the clock stands."""
+    Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
+    file.write_text(source, "utf-8")
 
 
 def _show_table(sites: Sequence[tuple[str, int, Change]], out: Path) -> None:

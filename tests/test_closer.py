@@ -198,21 +198,16 @@ def test_a_burst_costs_a_few_looks_a_frame_not_the_square(proof: float) -> None:
     assert not settling.may_lead().any()
 
 
-def test_two_told_apart_are_a_series_only_beside_a_photo_that_has_one() -> None:
-    def begun(*more: tuple[int, int]) -> Settling:
-        """Photo 0 was told apart from two, and those from others as they say; (0, 3) waits."""
-        pairs = looked_pairs([(0, 1), (0, 2), *more, (0, 3), (1, 3), (2, 3), (3, 4), (3, 5)])
-        proof = np.full(len(pairs.rows), 0.9)
-        proof[2 + len(more)] = 0.8
-        settling = Settling(replace(pairs, proof=proof))
-        told = [place for place in range(len(proof)) if place != 2 + len(more)]
-        settling.record(told, [-3.0] * len(told))
-        return settling
-
-    assert begun().next_batch() == [2]
-    beside = begun((1, 6), (1, 7))  # 1 was told apart from 0, 3, 6 and 7
-    assert beside.next_batch() == []
-    assert beside.scores[4] == -3.0
+def test_a_collage_of_two_frames_of_a_series_is_looked_at_all_the_same() -> None:
+    pairs = burst(12)
+    collage = int(np.flatnonzero((pairs.rows == (3, 10)).all(axis=1))[0])
+    covered = pairs.covered.copy()
+    covered[collage] = 0
+    settling = Settling(replace(pairs, covered=covered))
+    seen = look_at_all(settling, lambda place: 4.0 if place == collage else -3.0)
+    assert collage in seen
+    assert settling.waiting == 0
+    assert settling.scores[collage] == 4.0
 
 
 def test_of_the_photos_of_a_series_only_sure_copies_lead_on() -> None:

@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 import dupfind.matching.origin
 from dupfind.copies.originals import lineages_of
 from dupfind.errors import CalibrationError
-from dupfind.evidence import Evidence
+from dupfind.evidence import Evidence, Tone
 from dupfind.matching.advice import advise, may_be_harmless
 from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.matching.lineage import tiers
@@ -251,6 +251,20 @@ def test_nothing_that_a_person_would_lose_may_go(
 
     assert advice is Advice.LOOK
     assert reasons
+
+
+@pytest.mark.parametrize(
+    ("colours", "reason"),
+    [((0.4, 0.0), Reason.ONE_TONE), ((0.0, 0.4), Reason.MORE_COLOUR)],
+)
+def test_of_a_grey_and_a_coloured_one_it_is_said_which_is_which(
+    colours: tuple[float, float], reason: Reason
+) -> None:
+    evidence = Evidence(
+        grey=True, tones=Tone(1.0, 0.0, *colours, 20.0), relations=(Relation.RECOLOURED,)
+    )
+    _, reasons = advise(Relation.RECOLOURED, evidence, Verdict(), photo(1), photo(2))
+    assert {Reason.ONE_TONE, Reason.MORE_COLOUR} & set(reasons) == {reason}
 
 
 def reopened(image: Image.Image, format_name: str, **options: int) -> Look:

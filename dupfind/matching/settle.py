@@ -8,10 +8,9 @@ by the pairs with its hub, and costs as many looks as it has photos, not the squ
 the heads of two invoices are the same.
 
 The frames of a burst have no hub: each lies on all others and is a copy of none. But the proof of a copy is
-better than that of another frame, of a crop's or a page's too: it is the best that the copy has, though its
-frame may have many better ones. So of each photo the pairs with the best proofs are looked at first; where
-several of these were told apart, for both photos of a pair, the pair follows from them. Fewer are enough beside
-photos whose series is known: a series costs no more than two looks a photo.
+better than that of another frame. So of each photo the pairs with the best proofs are looked at first; where
+several of these were told apart, for both photos of a pair, the pair follows from them: a series too costs as
+many looks as it has photos, times a few.
 """
 
 from bisect import bisect_right, insort
@@ -29,7 +28,6 @@ PROMISING = 0.5  # probability of a proof that makes a hub
 UNLIKE = 0.0  # log odds of a look below which two photos count as two frames of a series
 FRAMES = 0.5  # share that each of two frames of a series shows of the other; a collage is none
 SERIES = 3  # better proofs of a photo that were told apart, from which on its other pairs are too
-BESIDE_SERIES = 2  # the same where one of them is with a photo that has such a series
 
 
 @dataclass(frozen=True)
@@ -70,25 +68,17 @@ class _Series:
     def __init__(self) -> None:
         self._proofs: dict[int, list[float]] = defaultdict(list)  # the best proof last
         self._scores: dict[int, list[float]] = defaultdict(list)
-        self._others: dict[int, list[int]] = defaultdict(list)
 
     def add(self, a: int, b: int, proof: float, score: float) -> None:
         """Take in a pair that was told apart: the probability of its proof, and its score."""
-        for row, other in ((a, b), (b, a)):
+        for row in (a, b):
             insort(self._proofs[row], proof)
             self._scores[row].append(score)
-            self._others[row].append(other)
 
     def bar(self, row: int) -> float:
         """Return the proof below which a pair of this photo is one of its series; -inf without a series."""
         proofs = self._proofs.get(row, ())
-        needed = self.needed(row)
-        return proofs[-needed] if len(proofs) >= needed else -np.inf
-
-    def needed(self, row: int) -> int:
-        """Return how many pairs of a photo have to be told apart until it has a series."""
-        beside = any(len(self._proofs[other]) >= SERIES for other in self._others.get(row, ()))
-        return BESIDE_SERIES if beside else SERIES
+        return proofs[-SERIES] if len(proofs) >= SERIES else -np.inf
 
     def better(self, row: int, proof: float) -> int:
         """Return how many pairs of a photo with better proofs were told apart."""
@@ -200,13 +190,14 @@ class Settling:
             if self.pairs.proof[place] >= bar or not self._are_frames[place]
         ]
         places.sort(key=lambda place: (-self.pairs.proof[place], place))
-        count = max(self._series.needed(hub), self._looks[hub])
+        count = max(SERIES, self._looks[hub])
         # Those that were told apart by better proofs count among them.
-        return [
+        chosen = [
             place
             for number, place in enumerate(places[:count])
             if number + self._series.better(hub, self.pairs.proof[place]) < count
         ]
+        return chosen or places[:1]
 
     def record(self, places: Sequence[int], scores: Sequence[float]) -> None:
         """Take in the scores of the pairs looked at (NaN: nothing could be seen); settle others."""
