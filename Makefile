@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup fmt lint types test mutate bench docs demo clean
+.PHONY: setup fmt lint types test mutate bench gpu-check docs demo clean
 
 setup: .venv/.ready
 
@@ -33,6 +33,9 @@ mutate: setup
 
 bench: setup
 	$(BIN)/python benchmarks/speed.py $(if $(PHOTOS),"$(PHOTOS)",../shared/data/dev/photos)
+
+gpu-check: setup
+	$(BIN)/python benchmarks/gpu_check.py $(ARGS)
 
 docs: setup
 	$(BIN)/python docs/make_commands.py

@@ -1,15 +1,17 @@
 """Compare the groups with pHash and PDQ on the same files, series by series, and the promise with the truth.
 
-    python benchmarks/against_hashes.py ../shared/data/alike/truth.csv
-    python benchmarks/against_hashes.py ../shared/data/cases/star-sky
+    python benchmarks/against_hashes.py alike/truth.csv
+    python benchmarks/against_hashes.py alike/truth.csv cases/star-sky cases/sunsets --write docs/accuracy.md
 
 A folder without labels is read by its names: ``NAME__kind`` is a copy of ``NAME``, all else is different.
-A series is the folder of a file. Files with the same bytes under two labels count neither way. PDQ is there
-when the package pdqhash is installed, which is built from its source.
+A series is the folder of a file. Two labels of one file (the same bytes) are one label; pairs that a
+``neutral.csv`` beside the labels lists count neither way. PDQ is there when the package pdqhash is installed,
+which is built from its source.
 """
 
 import argparse
 import csv
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -32,24 +34,25 @@ PRECISIONS = (0.9, 0.99, 0.999)
 PHASH_BITS, PDQ_BITS = 10, 31  # how many bits may differ, as their makers advise
 HASHED_PX = 512
 ALL = "(all)"
+ENDS = ("path_a", "path_b")
+PROMISE = ("asked for", "promised", "precision", "recall", "wrong pairs")
+BEGIN, END = "<!-- look-alikes: begin -->", "<!-- look-alikes: end -->"
 
 Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """The photos of a library with their labels, by row."""
+    """The photos of a library with their labels, by row, and the pairs that count neither way."""
 
     photos: list[Photo]
     groups: list[str]
     series: list[str]
+    neutral: set[Pair]
 
     def counted(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
-        """Leave out the pairs of same bytes that stand under two labels."""
-        for a, b in pairs:
-            same_bytes = self.photos[a].sha256 == self.photos[b].sha256
-            if self.groups[a] == self.groups[b] or not same_bytes:
-                yield a, b
+        """Leave out what counts neither way."""
+        return (pair for pair in pairs if pair not in self.neutral)
 
     def is_copy(self, pair: Pair) -> bool:
         """Say whether both show one picture."""
@@ -58,17 +61,55 @@ class Labelled:
 
 def main() -> None:
     arguments = parse()
+    promised: list[tuple[str, ...]] = []
+    by_series: list[tuple[str, ...]] = []
+    ways: tuple[str, ...] = ()
+    for labels in arguments.labels:
+        name = labels.name if labels.is_dir() else labels.parent.name
+        rows, found = measured(labels, name, arguments.device)
+        promised += rows
+        ways = tuple(found.ways)
+        by_series += found.rows
+    tables = (
+        TextTable("Pairs in groups", ("photos", *PROMISE), tuple(promised)),
+        TextTable("Pairs by series", ("series", "copies", *ways), tuple(by_series)),
+    )
+    text = "\n\n".join(f"**{table.title}**\n\n{table.markdown()}" for table in tables)
+    print(text)
+    if arguments.write:
+        write_between(arguments.write, text)
+
+
+def measured(labels: Path, name: str, device: str) -> "tuple[list[tuple[str, ...]], BySeries]":
+    """Cluster one folder; return the rows of both tables."""
     with tempfile.TemporaryDirectory() as folder:
-        root = arguments.labels if arguments.labels.is_dir() else arguments.labels.parent
-        library = Library(Path(folder) / "library", device=arguments.device)
-        library.index([root], IndexOptions(device=arguments.device))
-        labelled = read_labels(library, arguments.labels, root.resolve())
+        root = labels if labels.is_dir() else labels.parent
+        library = Library(Path(folder) / "library", device=device)
+        library.index([root], IndexOptions(device=device))
+        labelled = read_labels(library, labels, root.resolve())
         promised, found = clusterings(library, labelled)
         found["pHash"] = close(labelled, "phash")
         if find_spec("pdqhash"):
             found["PDQ"] = close(labelled, "pdq")
-    for table in (promised, series_table(labelled, found)):
-        print(f"**{table.title}**\n\n{table.markdown()}\n")
+        return [(name, *row) for row in promised], BySeries(
+            list(found), series_rows(labelled, found, name)
+        )
+
+
+@dataclass(frozen=True)
+class BySeries:
+    """Right and wrong pairs of each way, rows by series."""
+
+    ways: list[str]
+    rows: list[tuple[str, ...]]
+
+
+def write_between(file: Path, text: str) -> None:
+    """Put the tables between their marks in a document."""
+    old = file.read_text(encoding="utf-8")
+    before, rest = old.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    file.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def read_labels(library: Library, labels: Path, root: Path) -> Labelled:
@@ -78,14 +119,49 @@ def read_labels(library: Library, labels: Path, root: Path) -> Labelled:
         with labels.open(newline="", encoding="utf-8") as file:
             known = {row["path"]: row["group_id"] for row in csv.DictReader(file)}
     photos = sorted(library.photos(), key=lambda photo: photo.path)
+    if not photos:
+        sys.exit(f"{root} holds no photos that can be read")
     short = [photo.path.relative_to(root).as_posix() for photo in photos]
     groups = [
         (known.get(name) or name) if known else Path(name).stem.split("__")[0] for name in short
     ]
-    return Labelled(photos, groups, [Path(name).parent.name or root.name for name in short])
+    row = {name: place for place, name in enumerate(short)}
+    return Labelled(
+        photos,
+        united(groups, [photo.sha256 for photo in photos]),
+        [Path(name).parent.name or root.name for name in short],
+        neutral_pairs(labels, row),
+    )
 
 
-def clusterings(library: Library, labelled: Labelled) -> tuple[TextTable, dict[str, set[Pair]]]:
+def united(groups: list[str], contents: list[str]) -> list[str]:
+    """Return the labels with those that stand on the same bytes made one."""
+    name = {group: group for group in groups}
+
+    def last(group: str) -> str:
+        while name[group] != group:
+            group = name[group]
+        return group
+
+    first: dict[str, str] = {}
+    for group, content in zip(groups, contents, strict=True):
+        name[last(group)] = last(first.setdefault(content, group))
+    return [last(group) for group in groups]
+
+
+def neutral_pairs(labels: Path, row: dict[str, int]) -> set[Pair]:
+    """Read ``neutral.csv`` (path_a, path_b) beside the labels, if there is one."""
+    file = labels.parent / "neutral.csv"
+    if labels.is_dir() or not file.exists():
+        return set()
+    with file.open(newline="", encoding="utf-8") as lines:
+        found = [sorted(row[line[end]] for end in ENDS) for line in csv.DictReader(lines)]
+    return {(a, b) for a, b in found}
+
+
+def clusterings(
+    library: Library, labelled: Labelled
+) -> tuple[list[tuple[str, ...]], dict[str, set[Pair]]]:
     """Cluster at each precision: the promise beside the truth, and the pairs of the default groups."""
     rows, default = [], set[Pair]()
     copies = Counter(labelled.groups)
@@ -101,8 +177,7 @@ def clusterings(library: Library, labelled: Labelled) -> tuple[TextTable, dict[s
         rows.append((f"{asked:g}", low, precision, f"{right / max(1, total):.3f}", wrong))
         if asked == ClusterOptions().precision:
             default = pairs
-    columns = ("asked for", "promised", "precision", "recall", "wrong pairs")
-    return TextTable("Pairs in groups", columns, tuple(rows)), {"dupfind": default}
+    return rows, {"dupfind": default}
 
 
 def grouped(library: Library, labelled: Labelled) -> set[Pair]:
@@ -136,29 +211,35 @@ def hash_of(photo: Photo, kind: str) -> NDArray[np.uint8]:
     return np.asarray(bits, np.uint8)
 
 
-def series_table(labelled: Labelled, found: dict[str, set[Pair]]) -> TextTable:
-    """Show right and wrong pairs of each way by series; a pair of two series counts in both."""
+def series_rows(
+    labelled: Labelled, found: dict[str, set[Pair]], name: str
+) -> list[tuple[str, ...]]:
+    """Count right and wrong pairs of each way by series; a pair of two series counts in both."""
     pairs = combinations(range(len(labelled.photos)), 2)
     copies = Counter(
-        name for pair in pairs if labelled.is_copy(pair) for name in {ALL, *series(labelled, pair)}
+        series for pair in pairs if labelled.is_copy(pair) for series in names(labelled, pair)
     )
     counts = {
         way: Counter(
-            (name, labelled.is_copy(pair))
-            for pair in pairs
-            for name in {ALL, *series(labelled, pair)}
+            (series, labelled.is_copy(pair)) for pair in pairs for series in names(labelled, pair)
         )
         for way, pairs in found.items()
     }
-    rows = [
+    several = sorted(set(labelled.series))
+    shown = {ALL: name} | {one: f"{name}: {one}" for one in several if len(several) > 1}
+    return [
         (
-            name,
-            str(copies[name]),
-            *(f"{c[name, True]}, {c[name, False]} wrong" for c in counts.values()),
+            title,
+            str(copies[one]),
+            *(f"{c[one, True]}, {c[one, False]} wrong" for c in counts.values()),
         )
-        for name in (ALL, *sorted(set(labelled.series)))
+        for one, title in shown.items()
     ]
-    return TextTable("Pairs by series", ("series", "copies", *counts), tuple(rows))
+
+
+def names(labelled: Labelled, pair: Pair) -> set[str]:
+    """Return the series that a pair counts in."""
+    return {ALL, *series(labelled, pair)}
 
 
 def series(labelled: Labelled, pair: Pair) -> set[str]:
@@ -169,8 +250,9 @@ def series(labelled: Labelled, pair: Pair) -> set[str]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "labels", type=Path, help="truth.csv of a folder, or a folder of NAME__kind"
+        "labels", type=Path, nargs="+", help="truth.csv of a folder, or a folder of NAME__kind"
     )
+    parser.add_argument("--write", type=Path, help="Document to put the tables into.")
     parser.add_argument("--device", default="auto")
     return parser.parse_args()
 

@@ -22,6 +22,8 @@ Pixels = NDArray[np.uint8]
 
 COPIES = (1, 2, 3, 4, 6, 8, 8, 9, 9)
 OF_A_COPY = 0.12  # share of copies that are made of the copy before
+ONE_WAY = 0.4  # share of families whose copies one program saved, all the same way
+SAVED_BEFORE = 0.5  # share of originals that went through a JPEG before
 LARGEST_PX = 2600
 CUT_FROM_PX = 1300  # larger photos are cut: each gives many examples
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF"}
@@ -70,9 +72,10 @@ class Maker:
     def family(self) -> list[tuple[str, Path]]:
         """Make an original and its copies; return what each is and its file, the original first."""
         camera = self.rng.random() < 0.4
-        first = self._save(self.source(), self._original_format(), camera=camera)
+        first = self.save(self.with_history(self.source()), self.original_format(), camera=camera)
         files = [("original", first)]
         pixels = decode(first, needed_px=FULL_SIZE_PX).pixels
+        one_way = self.any_format() if self.rng.random() < ONE_WAY else None
         for _ in range(int(self.rng.choice(COPIES))):
             marks = {
                 "camera": camera and self.rng.random() < 0.7,
@@ -82,8 +85,8 @@ class Maker:
             if len(files) > 1 and self.rng.random() < OF_A_COPY:
                 source = decode(files[-1][1], needed_px=FULL_SIZE_PX).pixels
             kind, copy = self._copy(source)
-            encoding = self._anew(kind) if copy is source else self._format()
-            path = self._save(copy, encoding, **marks)
+            encoding = self._anew(kind) if copy is source else one_way or self.any_format()
+            path = self.save(copy, encoding, **marks)
             files.append((kind, path))
         return files
 
@@ -91,27 +94,35 @@ class Maker:
         draw = self.rng.random()
         if draw < 0.15:
             return str(self.rng.choice(ENCODED)), pixels
-        if draw < 0.35:
-            kind = str(self.rng.choice(list(_ELSEWHERE)))
-            return kind, np.ascontiguousarray(_ELSEWHERE[kind](self, pixels))
+        if draw < 0.4:
+            kinds = _WRITTEN if draw < 0.2 else list(ELSEWHERE)
+            kind = str(self.rng.choice(kinds))
+            return kind, np.ascontiguousarray(ELSEWHERE[kind](self, pixels))
         kind = str(self.rng.choice(list(EDITS)))
         others = [fit(self.source(), 500) for _ in range(EDITS[kind].others)]
         copy = np.ascontiguousarray(apply_edit(kind, pixels, self.rng, other=others).pixels)
         return kind, fit(copy, 1600) if max(copy.shape[:2]) > LARGEST_PX else copy
 
-    def _original_format(self) -> tuple[str, int]:
-        ending = str(self.rng.choice(["jpg", "png", "webp"], p=[0.8, 0.12, 0.08]))
-        return ending, int(self.rng.choice([75, 80, 85, 88, 90, 92, 95, 97]))
+    def with_history(self, pixels: Pixels) -> Pixels:
+        """Save some pictures once as a JPEG: an original that is a PNG or a WebP may have been one."""
+        if self.rng.random() >= SAVED_BEFORE:
+            return pixels
+        return _through_jpeg(pixels, int(self.rng.integers(60, 98)))
 
-    def _format(self) -> tuple[str, int]:
-        ending = str(self.rng.choice(["jpg", "png", "webp", "avif"], p=[0.71, 0.15, 0.1, 0.04]))
-        return ending, int(self.rng.integers(60, 97))
+    def original_format(self) -> tuple[str, int]:
+        """Return a format drawn as a copy's is: the container must not tell which is the original."""
+        ending, _ = self.any_format()
+        return ending, int(self.rng.integers(75, 98))
+
+    def any_format(self) -> tuple[str, int]:
+        ending = str(self.rng.choice(["jpg", "png", "webp", "avif"], p=[0.6, 0.2, 0.16, 0.04]))
+        return ending, int(self.rng.integers(60, 98))
 
     def _anew(self, kind: str) -> tuple[str, int]:
         quality = int(self.rng.choice([10, 30, 50, 60, 75, 80, 85, 90]))
         return {"jpeg": "jpg"}.get(kind, kind), quality
 
-    def _save(
+    def save(
         self, pixels: Pixels, encoding: tuple[str, int], *, camera: bool, edited: bool = False
     ) -> Path:
         ending, quality = encoding
@@ -200,14 +211,76 @@ def _cropped(maker: Maker, pixels: Pixels) -> Pixels:
 
 
 def _once_coarse(maker: Maker, pixels: Pixels) -> Pixels:
+    return _through_jpeg(pixels, int(maker.rng.integers(8, 60)))
+
+
+def _through_jpeg(pixels: Pixels, quality: int) -> Pixels:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=int(maker.rng.integers(8, 60)))
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def _some_colour(maker: Maker) -> list[int]:
+    plain = ([255, 255, 255], [0, 0, 0], [255, 140, 0], [255, 255, 0], [220, 30, 30])
+    draw = int(maker.rng.integers(len(plain) + 2))
+    return plain[draw] if draw < len(plain) else maker.rng.integers(0, 256, 3).tolist()
+
+
+def _some_place(maker: Maker, pixels: Pixels, share: float) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a box of about that share of the picture."""
+    high, wide = pixels.shape[:2]
+    ratio = maker.between(0.4, 2.5)
+    tall = int(np.clip((share * high * wide / ratio) ** 0.5, 6, high - 2))
+    broad = int(np.clip(tall * ratio, 6, wide - 2))
+    top, left = (int(maker.rng.integers(room + 1)) for room in (high - tall, wide - broad))
+    return left, top, left + broad, top + tall
+
+
+def _lettered(maker: Maker, pixels: Pixels) -> Pixels:
+    """Write a date, a name or a line of words in a corner or anywhere."""
+    result = np.ascontiguousarray(pixels.copy())
+    high, wide = result.shape[:2]
+    words = str(maker.rng.choice(["2021-06-13", "12 24 '98", "(c) A. Example", "HELLO YOU", "#42"]))
+    scale = maker.between(0.025, 0.09) * high / 21
+    style = (int(maker.rng.integers(0, 5)), scale)
+    thick = max(1, round(scale * maker.between(1, 2.5)))
+    (broad, tall), _ = cv2.getTextSize(words, *style, thick)
+    left = int(maker.rng.choice([0.03 * wide, wide - broad - 0.03 * wide, (wide - broad) / 2]))
+    top = int(maker.rng.choice([0.05 * high + tall, 0.95 * high, maker.between(0.2, 0.8) * high]))
+    colour = _some_colour(maker)
+    cv2.putText(result, words, (max(0, left), top), *style, colour, thick, cv2.LINE_AA)
+    if maker.rng.random() < 0.3:
+        return _whole(pixels + (result.astype(np.float32) - pixels) * maker.between(0.35, 0.8))
+    return result
+
+
+def _barred(maker: Maker, pixels: Pixels) -> Pixels:
+    left, top, right, bottom = _some_place(maker, pixels, maker.between(0.002, 0.06))
+    result = pixels.copy()
+    result[top:bottom, left:right] = _some_colour(maker)
+    return result
+
+
+def _hidden(maker: Maker, pixels: Pixels) -> Pixels:
+    """Blur a place beyond recognition, or make a mosaic of it."""
+    left, top, right, bottom = _some_place(maker, pixels, maker.between(0.003, 0.08))
+    result = pixels.copy()
+    part = np.ascontiguousarray(result[top:bottom, left:right])
+    if maker.rng.random() < 0.5:
+        part = np.asarray(cv2.GaussianBlur(part, (0, 0), maker.between(3, 12)), np.uint8)
+    else:
+        by = maker.between(5, 14)
+        size = (max(1, round((right - left) / by)), max(1, round((bottom - top) / by)))
+        small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        whole = (right - left, bottom - top)
+        part = np.asarray(cv2.resize(small, whole, interpolation=cv2.INTER_NEAREST), np.uint8)
+    result[top:bottom, left:right] = part
+    return result
 
 
 Elsewhere = Callable[[Maker, Pixels], Pixels]
 # What people do with other programs than those that photos.edits is modelled on.
-_ELSEWHERE: dict[str, Elsewhere] = {
+ELSEWHERE: dict[str, Elsewhere] = {
     "other_sharper": _by_pillow(
         lambda m, image: ImageEnhance.Sharpness(image).enhance(m.between(1.5, 3.5))
     ),
@@ -251,4 +324,9 @@ _ELSEWHERE: dict[str, Elsewhere] = {
         lambda m, image: image.quantize(int(m.rng.choice([16, 32, 64, 128, 256])))
     ),
     "other_once_coarse": _once_coarse,
+    "other_letters": _lettered,
+    "other_bar": _barred,
+    "other_hidden": _hidden,
 }  # fmt: skip
+# Small things that an eye sees at once, and an average does not.
+_WRITTEN = ["other_letters", "other_bar", "other_hidden", "other_letters"]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         DecisionError,
         DescriptorError,
         DupfindError,
+        EngineError,
         LibraryError,
         LibraryLockedError,
         ModelError,
@@ -50,12 +51,14 @@ if TYPE_CHECKING:
     from dupfind.flows.inspecting import KnownModel
     from dupfind.flows.map import MapSummary
     from dupfind.flows.querying import Match
+    from dupfind.flows.shards import describe_shard
     from dupfind.flows.training import EpochMetrics, TrainCallbacks, TrainProgress, TrainSummary
     from dupfind.library import Library
     from dupfind.options import (
         AttentionOptions,
         CalibrateOptions,
         ClusterOptions,
+        EngineKind,
         EvaluateOptions,
         IndexKind,
         IndexOptions,
@@ -78,6 +81,7 @@ _HOMES: dict[str, str] = {
     "AttentionOptions": "options",
     "CalibrateOptions": "options",
     "ClusterOptions": "options",
+    "EngineKind": "options",
     "EvaluateOptions": "options",
     "IndexKind": "options",
     "IndexOptions": "options",
@@ -96,6 +100,7 @@ _HOMES: dict[str, str] = {
     "KnownModel": "flows.inspecting",
     "MapSummary": "flows.map",
     "Match": "flows.querying",
+    "describe_shard": "flows.shards",
     "TrainCallbacks": "flows.training",
     "TrainProgress": "flows.training",
     "TrainSummary": "flows.training",
@@ -133,6 +138,7 @@ _HOMES: dict[str, str] = {
     "DecisionError": "errors",
     "DescriptorError": "errors",
     "DupfindError": "errors",
+    "EngineError": "errors",
     "LibraryError": "errors",
     "LibraryLockedError": "errors",
     "ModelError": "errors",
@@ -159,6 +165,8 @@ __all__ = [
     "DecisionError",
     "DescriptorError",
     "DupfindError",
+    "EngineError",
+    "EngineKind",
     "EpochMetrics",
     "EvaluateOptions",
     "Evaluation",
@@ -206,6 +214,7 @@ __all__ = [
     "TruthError",
     "Verb",
     "__version__",
+    "describe_shard",
 ]
 
 

@@ -13,6 +13,7 @@
     ├── DecisionError           a decision makes no sense, or there is none to take back
     ├── TruthError              labels cannot be used for an evaluation
     ├── ActionError             nothing can be planned, applied or undone
+    ├── EngineError             work in parts cannot be done, or not all of it
     └── ReportError             a report, figure or page cannot be written
 
 The command line prints ``Error: <message>`` for each and exits with status 1, so a message
@@ -70,6 +71,10 @@ class TruthError(DupfindError):
 
 class ActionError(DupfindError):
     """A plan cannot be made or applied, or there is nothing to undo."""
+
+
+class EngineError(DupfindError):
+    """Work in parts (shards, other machines) cannot be begun, or some of it could not be done."""
 
 
 class ReportError(DupfindError):

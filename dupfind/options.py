@@ -35,6 +35,16 @@ class IndexKind(StrEnum):
     LISTS = "lists"
 
 
+class EngineKind(StrEnum):
+    """Where work in parts is done: in this process, in others of this machine, on a Ray cluster, or in
+    commands that the user starts (a Slurm array)."""
+
+    LOCAL = "local"
+    PROCESSES = "processes"
+    RAY = "ray"
+    ARRAY = "array"
+
+
 class LabelLayout(StrEnum):
     """How labels are laid out: a CSV file, or the folder of a published data set."""
 
@@ -50,7 +60,9 @@ class IndexOptions:
     ``model`` None means the library's active model, or the builtin one. ``workers`` are threads
     that decode and describe; None chooses. ``batch_size`` is the model's, in photos. ``forget``:
     photos of folders that are all of a sudden empty count as deleted, not as away. ``features``: sketch
-    each photo while it is decoded; ``cluster`` does it otherwise.
+    each photo while it is decoded; ``cluster`` does it otherwise. ``engine`` describes shards of
+    ``shard_photos`` in other processes, which write them to ``shards``: a folder that all machines reach,
+    or an address such as ``s3://bucket/folder``; None is the library's own cache.
     """
 
     model: str | None = None
@@ -62,6 +74,9 @@ class IndexOptions:
     workers: int | None = None
     forget: bool = False
     features: bool = True
+    engine: EngineKind = EngineKind.LOCAL
+    shards: str | None = None
+    shard_photos: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,7 @@ class ClusterOptions:
         candidates: Partners of a photo that are proven.
         workers: Threads; 0 takes one for each core.
         index_kind: How descriptors are compared.
+        engine: Where pairs are proven and looked at, and lists joined.
     """
 
     precision: float = DEFAULT_PRECISION
@@ -85,6 +101,7 @@ class ClusterOptions:
     candidates: int = DEFAULT_CANDIDATES
     workers: int = 0
     index_kind: IndexKind = IndexKind.AUTO
+    engine: EngineKind = EngineKind.LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +190,8 @@ class TrainOptions:
 
     ``name`` is the new model's. ``minutes`` is a budget for all of the command, which all schedules
     fit themselves to, instead of ``epochs``; None takes what suits the size of the collection.
-    ``changes`` are further options by name, like ``views.local_count=6``.
+    ``changes`` are further options by name, like ``views.local_count=6``. ``anyway`` trains even where
+    it is known beforehand that it will not help.
     """
 
     init: str = DEFAULT_MODEL
@@ -187,3 +205,4 @@ class TrainOptions:
     threads: int | None = None
     exclude: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    anyway: bool = False

@@ -7,13 +7,16 @@ joined is written block by block, a stopped join goes on, and a later one joins 
 """
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from dupfind.errors import SearchError
 from dupfind.index.building import EXACT_UP_TO, EXACT_UP_TO_ON_GPU, TIE, build, gpu_count
@@ -27,6 +30,7 @@ from dupfind.index.lists import (
     fingerprints,
     homes,
     one_thread_each,
+    open_lists,
     same_rows,
     train_centroids,
 )
@@ -44,6 +48,20 @@ FEWEST_PROBES = 4
 _EXACT_ROWS = 16_384
 
 log = logging.getLogger(__name__)
+
+
+class BlockTask(NamedTuple):
+    """Positions ``start`` to ``stop`` of the lists in a folder, to be compared with the lists near them."""
+
+    folder: str
+    start: int
+    stop: int
+    k: int
+    probes: int
+
+
+# Has blocks joined, and calls what it is given with each one and what was found for it.
+Elsewhere = Callable[[Sequence[BlockTask], Callable[[BlockTask, Tables], None]], None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,7 @@ def join(
     kind: IndexKind = IndexKind.AUTO,
     folder: Path | None = None,
     on_done: OnDone | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Join:
     """Find the k nearest other vectors of every vector.
 
@@ -81,6 +100,7 @@ def join(
         kind: ``auto`` takes lists beyond ``EXACT_UP_TO`` vectors.
         folder: Where lists and what was joined are kept; None keeps nothing.
         on_done: Called with (vectors joined, vectors).
+        elsewhere: Has other processes join the blocks of lists that are kept in ``folder``.
 
     Raises:
         SearchError: ``k`` is below 1, or the vectors have a wrong shape or type or are not finite.
@@ -94,7 +114,30 @@ def join(
             return _exactly(vectors, k, on_done)
         if gpu_count():  # which is faster than any order of lists
             return _by_index(vectors, k, on_done)
-        return _by_lists(vectors, k, folder, on_done)
+        return _by_lists(vectors, k, folder, on_done, elsewhere)
+
+
+def join_block(task: BlockTask) -> Tables:
+    """Join one block of lists that are kept in a folder, on one core.
+
+    Raises:
+        SearchError: The lists cannot be read here.
+    """
+    try:
+        lists = open_lists(Path(task.folder))
+    except (OSError, ValueError) as error:
+        raise SearchError(
+            f"the lists in {task.folder} cannot be read here ({error}); the library must lie in a "
+            "folder that all machines reach"
+        ) from error
+    positions = np.arange(task.start, task.stop)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            return nearest_in_lists(lists, positions, k=task.k, probes=task.probes)
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _exact_up_to() -> int:
@@ -133,7 +176,13 @@ def _by_index(vectors: Vectors, k: int, on_done: OnDone | None) -> Join:
     return Join(similarity, neighbour, facts)
 
 
-def _by_lists(vectors: Vectors, k: int, folder: Path | None, on_done: OnDone | None) -> Join:
+def _by_lists(
+    vectors: Vectors,
+    k: int,
+    folder: Path | None,
+    on_done: OnDone | None,
+    elsewhere: Elsewhere | None,
+) -> Join:
     sample = _sample(vectors, k)
     kept: KeptJoin | None = None
     order: Rows
@@ -146,7 +195,7 @@ def _by_lists(vectors: Vectors, k: int, folder: Path | None, on_done: OnDone | N
         centroids, home = _centres(vectors)
         lists, order = arrange(vectors, centroids, home)
         kept = KeptJoin(lists, _probes(centroids, vectors, sample), *Tables.empty(len(vectors), k))
-    joined = _run(kept, k, on_done)
+    joined = _run(kept, k, on_done, elsewhere)
     similarity, neighbour = Tables.empty(len(vectors), k)
     similarity[order] = kept.similarity
     found = np.asarray(kept.neighbour)
@@ -185,19 +234,31 @@ def _centres(vectors: Vectors) -> tuple[Floats, Rows]:
     return centroids, homes(vectors, centroids)
 
 
-def _run(kept: KeptJoin, k: int, on_done: OnDone | None) -> int:
+def _run(kept: KeptJoin, k: int, on_done: OnDone | None, elsewhere: Elsewhere | None = None) -> int:
     """Join the blocks that are not joined yet; return of how many vectors."""
     todo = kept.blocks_to_do()
     total = len(kept.similarity)
     done = total - sum(len(block) for block in todo)
     joined = total - done
+
+    def take(block: Rows, found: Tables) -> None:
+        nonlocal done
+        kept.put(block, *found)
+        done += len(block)
+        if on_done:
+            on_done(done, total)
+
+    if elsewhere and kept.folder:
+        tasks = [
+            BlockTask(str(kept.folder), int(block[0]), int(block[-1]) + 1, k, kept.probes)
+            for block in todo
+        ]
+        elsewhere(tasks, lambda task, found: take(np.arange(task.start, task.stop), found))
+        return joined
     search = partial(nearest_in_lists, kept.lists, k=k, probes=kept.probes)
     with one_thread_each() as pool:
-        for block, (similarity, neighbour) in zip(todo, pool.map(search, todo), strict=True):
-            kept.put(block, similarity, neighbour)
-            done += len(block)
-            if on_done:
-                on_done(done, total)
+        for block, found in zip(todo, pool.map(search, todo), strict=True):
+            take(block, found)
     return joined
 
 

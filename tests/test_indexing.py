@@ -11,6 +11,7 @@ import pytest
 from library_helpers import save_small_model, unprivileged
 from PIL import Image
 
+import dupfind.flows.describing
 import dupfind.flows.reading
 from dupfind import Library
 from dupfind.errors import LibraryError, ModelError
@@ -54,7 +55,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         paths.append(opened.path)
         return real(opened, **options)
 
-    monkeypatch.setattr(dupfind.flows.reading, "decode", counting)
+    monkeypatch.setattr(dupfind.flows.describing, "decode", counting)
     return paths
 
 

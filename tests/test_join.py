@@ -2,6 +2,8 @@
 
 import json
 import logging
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dupfind.errors import SearchError
-from dupfind.index import Join, join, self_join
+from dupfind.index import BlockTask, Join, Tables, join, join_block, self_join
 from dupfind.index.kept_join import KeptJoin
 from dupfind.index.lists import Lists, open_lists, same_rows
 from dupfind.options import IndexKind
@@ -43,6 +45,26 @@ def share_found(vectors: NDArray[np.float16], found: Join) -> float:
     _, exact = self_join(vectors, 1)
     wanted = pairs(exact)
     return len(wanted & pairs(found.neighbour)) / len(wanted)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_blocks_that_others_join_give_the_same_tables(tmp_path: Path) -> None:
+    vectors = album()
+    expected = by_lists(vectors)
+    tasks: list[BlockTask] = []
+
+    def elsewhere(todo: Sequence[BlockTask], take: Callable[[BlockTask, Tables], None]) -> None:
+        tasks.extend(todo)
+        for task in reversed(todo):
+            take(task, join_block(task))
+
+    found = join(vectors, K, kind=IndexKind.LISTS, folder=tmp_path / "join", elsewhere=elsewhere)
+    assert [task.start for task in tasks] == [0, 500, 1000, 1500, 2000, 2500]
+    np.testing.assert_array_equal(found.neighbour, expected.neighbour)
+    np.testing.assert_array_equal(found.similarity, expected.similarity)
+    shutil.rmtree(tmp_path / "join")
+    with pytest.raises(SearchError, match="all machines reach"):
+        join_block(tasks[0])
 
 
 @pytest.fixture

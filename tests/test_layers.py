@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "progress": set(),
     "system": set(),
     "acts": set(),
+    "engines": set(),
     "photos": set(),
     "descriptors": set(),
     "index": set(),
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reports": set(),
     "review": {"photos", "reports", "store"},
     "actions": {"photos", "matching"},
-    "copies": {"photos", "index", "matching", "store"},
+    "copies": {"photos", "index", "matching", "store", "engines"},
     "flows": {
         "copies",
         "photos",
@@ -54,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "review",
         "evaluation",
         "actions",
+        "engines",
     },
     "library": {"library_acting", "library_decisions", "flows", "store", "matching", "descriptors"},
     "library_decisions": {"flows", "store"},
@@ -75,6 +77,9 @@ HOMES: dict[str, set[str]] = {
     "uvicorn": {"review"},
     "torch": {"descriptors", "training"},
     "send2trash": {"actions"},
+    "ray": {"engines"},
+    "pyarrow": {"engines"},
+    "fsspec": {"engines"},
 }
 
 

@@ -16,6 +16,7 @@ from dupfind.training.config import (
     TrainingConfig,
     ViewOptions,
 )
+from dupfind.training.worth import FEWEST_STEPS
 
 # What `--init scratch` trains and the package ships: measured best per minute of a CPU.
 SCRATCH_SPEC = ModelSpec(
@@ -39,6 +40,7 @@ TUNING_MIX = (
     0.6  # finds as much on the album, and forgets half as much of other photos (EXPERIMENTS.md)
 )
 TUNING_VIEWS = 60_000  # photos shown in a run that starts from trained weights
+TUNING_BATCH = 32  # on a CPU: steps move more than photos (EXPERIMENTS.md)
 
 
 def prototypes_for(photos: int) -> int:
@@ -53,15 +55,15 @@ def teacher_temperature_for(photos: int) -> float:
 
 
 def epochs_for(photos: int, *, from_scratch: bool) -> int:
-    """Return the epochs of a run without a budget of minutes; few for trained weights."""
+    """Return the epochs of a run without a budget of minutes; fewer for trained weights."""
     shown = SCRATCH_VIEWS if from_scratch else TUNING_VIEWS
-    most, least = (400, 10) if from_scratch else (20, 3)
+    most, least = (400, 10) if from_scratch else (200, 3)
     return min(most, max(least, math.ceil(shown / max(photos, 1))))
 
 
-def batch_size_for(photos: int, *, on_gpu: bool) -> int:
+def batch_size_for(photos: int, *, on_gpu: bool, from_scratch: bool) -> int:
     """Return a batch that gives at least eight steps an epoch where the collection allows it."""
-    most = 512 if on_gpu else 128
+    most = 512 if on_gpu else 128 if from_scratch else TUNING_BATCH
     return max(2, min(most, 1 << (max(photos // 8, 2).bit_length() - 1)))
 
 
@@ -84,7 +86,11 @@ def default_config(
     ``patch_px`` is the side of the model's patches; ``batch_size`` that of the run (None: chosen).
     """
     temperature = teacher_temperature_for(photos)
-    batch_size = batch_size or batch_size_for(photos, on_gpu=on_gpu)
+    batch_size = batch_size or batch_size_for(photos, on_gpu=on_gpu, from_scratch=from_scratch)
+    epochs = epochs_for(photos, from_scratch=from_scratch)
+    if not from_scratch:  # large batches make few steps, and too few move nothing
+        trained_on = max(1, photos - held_out_for(photos))
+        epochs = max(epochs, math.ceil(2 * FEWEST_STEPS / max(1, trained_on // batch_size)))
     return TrainingConfig(
         spec=spec,
         views=_views(spec, patch_px, from_scratch=from_scratch, on_gpu=on_gpu),
@@ -94,7 +100,7 @@ def default_config(
         ),
         optimiser=_optimiser(batch_size, from_scratch=from_scratch, on_gpu=on_gpu),
         batch_size=batch_size,
-        epochs=epochs_for(photos, from_scratch=from_scratch),
+        epochs=epochs,
         held_out=held_out_for(photos),
         monitor_minutes=LOOK_MINUTES,
         patience=0.0 if from_scratch else TUNING_PATIENCE,

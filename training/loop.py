@@ -36,6 +36,7 @@ from dupfind.training.monitor import (
 from dupfind.training.split import Collection
 from dupfind.training.step import NOT_FINITE, Learner, StepResult
 from dupfind.training.views.maker import ViewMaker
+from dupfind.training.worth import PROBE_STEPS, WARM_UP_STEPS, check_steps
 
 PACE_STEPS = 50
 LOOKS_AT_THE_END = 2.5  # teacher, student, and writing the model
@@ -69,7 +70,8 @@ class Trainer:
     """One training run in ``folder``: checkpoints, metrics and the model lie there.
 
     ``backbone`` gives the first weights (None: random). ``reserve_s`` is the part of a budget of
-    minutes that the caller needs before and after the run.
+    minutes that the caller needs before and after the run. With ``must_be_worth`` a run that is too
+    short to move its first weights ends as soon as that is known.
 
     Raises:
         TrainingError: The photos do not fill a batch.
@@ -85,6 +87,7 @@ class Trainer:
         backbone: nn.Module | None = None,
         reserve_s: float = 0.0,
         listener: Listener | None = None,
+        must_be_worth: bool = False,
     ) -> None:
         began = time.monotonic()
         torch.manual_seed(config.seed)
@@ -94,6 +97,7 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.device = device
         self.listener = listener or Listener()
+        self.must_be_worth = must_be_worth
         self.maker = ViewMaker(device=device, mean=config.spec.mean, std=config.spec.std)
         self.feed = Feed(config, photos, self.maker)
         self.learner = Learner(config, device, backbone)
@@ -153,8 +157,10 @@ class Trainer:
 
         Raises:
             CollapseError: The features collapsed; the last good checkpoint stays.
+            TrainingError: The run is too short to be worth its time.
         """
         clock = _Clock(self.elapsed_s)
+        self._check_steps(clock)
         if self.step_number == 0 and rank() == 0:
             self.best_look.forget()
             if self.start is not None:
@@ -166,6 +172,7 @@ class Trainer:
                 self.epoch, self.next_batch = batch.after
                 self.elapsed_s = agree(clock.elapsed_s())
                 clock.count(len(batch.rows) * world_size())
+                self._check_steps(clock)
                 self._report(result, clock)
                 self.is_over = self.progress() >= 1
                 is_due = batch.ends_epoch and clock.is_due("look", self.config.monitor_minutes)
@@ -178,6 +185,18 @@ class Trainer:
                 if self.is_over:
                     break
         return self.folder / "model"
+
+    def _check_steps(self, clock: "_Clock") -> None:
+        """Refuse a run that is too short: before the first step, or once a budget's pace is known."""
+        if not self.must_be_worth:
+            return
+        if self.config.minutes is None:
+            if self.step_number == 0:
+                check_steps(self.config, self.steps_per_epoch() * self.config.epochs)
+        elif self.step_number == PROBE_STEPS:
+            pace = agree(clock.first_pace())
+            left_s = 60 * self.config.minutes - self.reserve_s - self.elapsed_s
+            check_steps(self.config, PROBE_STEPS + left_s / pace, seconds_per_step=pace)
 
     def _save_every(self, batch: Batch) -> float:
         """Minutes between saves: at each epoch's end too, unless epochs pass in no time."""
@@ -347,6 +366,11 @@ class _Clock:
         if len(self._steps) < PACE_STEPS:
             return None
         return (self._steps[-1] - self._steps[0]) / (PACE_STEPS - 1)
+
+    def first_pace(self) -> float:
+        """Return the seconds a step takes at the start of a run, but for the first few."""
+        steps = list(self._steps)[WARM_UP_STEPS:]
+        return max(1e-6, (steps[-1] - steps[0]) / (len(steps) - 1))
 
     def photos_per_s(self) -> float:
         return self._photos / max(1e-9, time.monotonic() - self._marks["look"])

@@ -38,7 +38,8 @@ class RunOptions:
     ``start`` gives the first weights (None: random). ``resume`` goes on from the newest checkpoint
     of ``folder`` with that run's own options. ``changes`` are ``name=value`` as in
     ``views.global_px=96``. ``threads`` is the number of CPU threads of each process (None: torch's choice).
-    ``families`` is a CSV of look-alikes that are no copies (``alike.read_families``).
+    ``families`` is a CSV of look-alikes that are no copies (``alike.read_families``). ``anyway`` tunes a
+    model even in too few steps to move it (``worth``).
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class RunOptions:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threads: int | None = None
     families: Path | None = None
+    anyway: bool = True
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ def fit(
     """Train as prepared; ``reserve_s`` of a budget of minutes are the caller's.
 
     Raises:
-        TrainingError: The budget leaves no time to train, or a checkpoint does not fit this run.
+        TrainingError: The budget leaves no time to train, or too little to be worth it, or a
+            checkpoint does not fit this run.
         CollapseError: The features collapsed; the last good checkpoint stays.
     """
     config, options = prepared.config, prepared.options
@@ -154,6 +157,7 @@ def fit(
         backbone=options.start.module if options.start else None,
         reserve_s=agree(reserve_s),
         listener=listener,
+        must_be_worth=not (options.anyway or options.resume) and options.start is not None,
     )
     _check_budget(config, trainer.reserve_s)
     if options.resume:

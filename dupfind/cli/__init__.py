@@ -25,6 +25,7 @@ from dupfind.reports.words import safe_name
 COMMANDS: dict[str, str] = {
     "find": "dupfind.cli.find:find",
     "index": "dupfind.cli.index:index",
+    "shard": "dupfind.cli.shard:shard",
     "query": "dupfind.cli.query:query",
     "cluster": "dupfind.cli.cluster:cluster",
     "report": "dupfind.cli.report:report",
@@ -47,6 +48,7 @@ COMMANDS: dict[str, str] = {
 SUMMARIES: dict[str, str] = {
     "find": "Find the copies among the photos in folders and show them.",
     "index": "Bring the library up to date with the photos in folders.",
+    "shard": "Describe one shard of photos, as a line of a job array.",
     "query": "List the photos of the library that are nearest to an image.",
     "cluster": "Find and record the groups of copies.",
     "report": "Show the groups of copies that the last cluster found.",

@@ -4,10 +4,18 @@ from pathlib import Path
 
 import click
 
-from dupfind.options import ClusterOptions, IndexKind, ReportFormat, ReportOptions
+from dupfind.options import (
+    ClusterOptions,
+    EngineKind,
+    IndexKind,
+    IndexOptions,
+    ReportFormat,
+    ReportOptions,
+)
 from dupfind.records import Level
 
 _CLUSTER = ClusterOptions()
+_INDEX = IndexOptions()
 _REPORT = ReportOptions()
 
 exclude_option = click.option(
@@ -52,6 +60,35 @@ index_kind_option = click.option(
     show_default=True,
     help="How descriptors are compared. exact: all with all. lists: each with the lists nearest to it, "
     "which is faster and finds nearly all. auto: lists from 50,000 photos on.",
+)
+index_engine_option = click.option(
+    "--engine",
+    type=click.Choice([str(kind) for kind in EngineKind]),
+    default=str(_INDEX.engine),
+    show_default=True,
+    help="Where photos are described. local: here. processes: in processes of this machine. ray: on the "
+    "cluster that RAY_ADDRESS names, else on one started here. array: by `dupfind shard` commands that you "
+    "start (Slurm); this one writes their plan, and takes in what they made.",
+)
+shards_option = click.option(
+    "--shards",
+    metavar="PLACE",
+    help="Where the described shards go as Parquet files, and stay: a folder that all machines reach, or "
+    "an address such as s3://bucket/folder [default: the library's cache, until they are taken in].",
+)
+shard_photos_option = click.option(
+    "--shard-photos",
+    type=click.IntRange(min=1),
+    default=_INDEX.shard_photos,
+    show_default=True,
+    help="Photos in a shard: what a lost machine costs at most.",
+)
+cluster_engine_option = click.option(
+    "--engine",
+    type=click.Choice([str(kind) for kind in EngineKind if kind is not EngineKind.ARRAY]),
+    default=str(_CLUSTER.engine),
+    show_default=True,
+    help="Where lists are joined, and pairs proven and looked at: as for `dupfind index`.",
 )
 format_option = click.option(
     "--format",

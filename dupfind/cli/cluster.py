@@ -5,9 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dupfind.cli.choices import index_kind_option, keep_option, level_option, precision_option
+from dupfind.cli.choices import (
+    cluster_engine_option,
+    index_kind_option,
+    keep_option,
+    level_option,
+    precision_option,
+)
 from dupfind.cli.common import Common, common_options, json_option, print_json
-from dupfind.options import ClusterOptions, IndexKind
+from dupfind.options import ClusterOptions, EngineKind, IndexKind
 from dupfind.records import Level
 from dupfind.reports.words import count, reclaim_words, safe_name
 
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 @level_option
 @keep_option
 @index_kind_option
+@cluster_engine_option
 @json_option
 @common_options
 def cluster(
@@ -34,6 +41,7 @@ def cluster(
     level: str,
     keep: str,
     index_kind: str,
+    engine: str,
     as_json: bool,
 ) -> None:
     """Find and record the groups of copies.
@@ -47,7 +55,12 @@ def cluster(
     from dupfind.cli.time_left import CLUSTER
 
     options = ClusterOptions(
-        precision, threshold, Level(level), keep, index_kind=IndexKind(index_kind)
+        precision,
+        threshold,
+        Level(level),
+        keep,
+        index_kind=IndexKind(index_kind),
+        engine=EngineKind(engine),
     )
     library = common.library()
     with ProgressDisplay(quiet=common.quiet or as_json, phases=CLUSTER) as display:

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dupfind.cli.choices import exclude_option, reference_option
+from dupfind.cli.choices import (
+    exclude_option,
+    index_engine_option,
+    reference_option,
+    shard_photos_option,
+    shards_option,
+)
 from dupfind.cli.common import Common, common_options, json_option, print_json
-from dupfind.options import IndexOptions
+from dupfind.options import EngineKind, IndexOptions
 from dupfind.reports.words import count, safe_name
 
 if TYPE_CHECKING:
@@ -47,6 +53,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Describe only, for queries by descriptor; `cluster` finds the local features then.",
 )
+@index_engine_option
+@shards_option
+@shard_photos_option
 @json_option
 @common_options
 def index(
@@ -59,6 +68,9 @@ def index(
     batch_size: int | None,
     forget: bool,
     no_features: bool,
+    engine: str,
+    shards: str | None,
+    shard_photos: int,
     as_json: bool,
 ) -> None:
     """Bring the library up to date with the photos in folders.
@@ -69,7 +81,7 @@ def index(
     Example: dupfind index ~/Pictures --exclude '*.gif'
     """
     from dupfind.cli.progress import ProgressDisplay
-    from dupfind.cli.time_left import INDEX
+    from dupfind.cli.time_left import INDEX, INDEX_IN_SHARDS
 
     options = IndexOptions(
         model=model,
@@ -79,9 +91,13 @@ def index(
         batch_size=batch_size,
         forget=forget,
         features=not no_features,
+        engine=EngineKind(engine),
+        shards=shards,
+        shard_photos=shard_photos,
     )
     library = common.library()
-    with ProgressDisplay(quiet=common.quiet or as_json, phases=INDEX) as display:
+    phases = INDEX if options.engine is EngineKind.LOCAL else INDEX_IN_SHARDS
+    with ProgressDisplay(quiet=common.quiet or as_json, phases=phases) as display:
         summary = library.index(photos, options, on_progress=display)
     if as_json:
         print_json({"library": str(library.paths.root), **asdict(summary)})

@@ -26,6 +26,7 @@ class Phase:
 
 PHASES: dict[str, Phase] = {
     "scan": Phase("Scanning", "files", 0.1),
+    "shards": Phase("Describing in shards", "photos", 15),
     "describe": Phase("Describing", "photos", 15),
     "features": Phase("Reading parts", "photos", 0.3),
     "votes": Phase("Comparing parts", "photos", 5),
@@ -39,6 +40,7 @@ PHASES: dict[str, Phase] = {
     "pictures": Phase("Making the pictures", "pictures"),
 }
 INDEX = ("scan", "describe")
+INDEX_IN_SHARDS = ("scan", "shards", "describe")
 CLUSTER = ("features", "votes", "near", "prove", "look", "more", "look_more", "group")
 CALIBRATE = ("calibrate",)
 

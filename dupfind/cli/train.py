@@ -55,6 +55,9 @@ _DEFAULTS = TrainOptions()
     help="Any other option of training by name, such as losses.koleo=0 (docs/training.md lists them). "
     "Repeatable.",
 )
+@click.option(
+    "--anyway", is_flag=True, help="Train even where it is known beforehand that it will not help."
+)
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave out files. Repeatable.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each process.")
 @click.option("--seed", type=click.IntRange(min=0), help="Another one gives another run.")

@@ -1,22 +1,28 @@
 """Find the pairs of a library that are worth a proof: by descriptors, and by votes of keypoints."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.local_index import LocalIndex
-from dupfind.index import join
+from dupfind.engines import Engine, Part, run_all
+from dupfind.index import BlockTask, Join, Tables, join, join_block, one_thread_each
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
-from dupfind.matching.voting import Votes, compare_sketches
+from dupfind.matching.sketch import SKETCH_KEYPOINTS
+from dupfind.matching.voting import SketchTable, Votes, compare_sketches
 from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
 from dupfind.options import IndexKind
 from dupfind.progress import OnDone
 from dupfind.records import JoinFacts
 
 SURE = 3.0  # first log odds from which on a pair is proven without a second score
+NEAR_CUT = 1.5  # second log odds above the cut, below which a photo has one try
 FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
+BESIDE_PAIRS = 512  # matched by one core at a time
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
 
 
@@ -35,11 +41,35 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Joining:
-    """How to compare descriptors: ``index.join`` says what each means."""
+    """How to compare descriptors: ``index.join`` says what each means; ``engine``: who joins lists."""
 
     kind: IndexKind = IndexKind.AUTO
     folder: Path | None = None
     on_done: OnDone | None = None
+    engine: Engine | None = None
+
+    def join(self, vectors: NDArray[np.float16], k: int) -> Join:
+        """Join a collection of at least two photos.
+
+        Raises:
+            EngineError: Some blocks could not be done; the others are kept.
+        """
+        most = min(k, len(vectors) - 1)
+        return join(
+            vectors,
+            most,
+            kind=self.kind,
+            folder=self.folder,
+            on_done=self.on_done,
+            elsewhere=self._blocks if self.engine else None,
+        )
+
+    def _blocks(
+        self, tasks: Sequence[BlockTask], take: Callable[[BlockTask, Tables], None]
+    ) -> None:
+        if self.engine is not None:
+            parts = [Part(join_block, task) for task in tasks]
+            run_all(self.engine, parts, lambda place, found: take(tasks[place], found))
 
 
 def find_candidates(
@@ -66,39 +96,93 @@ def find_candidates(
         return Candidates(none, none)
     votes = local.votes(on_done)
     how = joining or Joining()
-    joined = join(
-        vectors, min(k, photos - 1), kind=how.kind, folder=how.folder, on_done=how.on_done
-    )
+    joined = how.join(vectors, k)
     near = joined.neighbour
-    nearest = _nearest(votes, near, k)
     if photos < FEW:
-        return Candidates(nearest, none, joined.facts)
-    pairs = pairs_of(votes, near, photos)
-    kept, scores = _worth_a_proof(pairs, votes, local, vectors)
+        return Candidates(_nearest(votes, near, k), none, joined.facts)
+    return replace(choose(votes, near, local.table, vectors, k=k), join=joined.facts)
+
+
+def choose(
+    votes: Votes,
+    near: NDArray[np.int64],
+    table: SketchTable,
+    vectors: NDArray[np.float16],
+    *,
+    k: int,
+    new: NDArray[np.bool_] | None = None,
+) -> Candidates:
+    """Choose among the pairs that votes and descriptors name.
+
+    Args:
+        votes: Of all photos, or of the new ones.
+        near: (photos, any) rows of the nearest by descriptor, -1 where there are fewer.
+        table: The sketches of all photos that stand in such a pair.
+        vectors: (photos, dimensions).
+        k: See ``find_candidates``.
+        new: Where given, only pairs with one of these photos (photos,) are looked at.
+    """
+    photos = len(vectors)
+    pairs = _with_new(pairs_of(votes, near, photos), new)
+    kept, scores = _worth_a_proof(pairs, votes, table, vectors)
     best = unique_pairs(strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k))
     # Among many look-alikes the nearest by either source alone may be the copy.
+    nearest = _with_new(_nearest(votes, near, k), new)
     hopeless = _without(nearest, kept, photos)
     promising = np.unique(np.concatenate([best, _without(nearest, hopeless, photos)]), axis=0)
-    return Candidates(promising, hopeless, joined.facts)
+    return Candidates(promising, hopeless)
+
+
+def named_rows(votes: Votes, near: NDArray[np.int64], new: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the photos that stand in a named pair with a new one, ascending."""
+    return np.unique(_with_new(pairs_of(votes, near, len(new)), new))
+
+
+def _with_new(pairs: NDArray[np.int64], new: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    return pairs if new is None else pairs[new[pairs].any(axis=1)]
 
 
 def _worth_a_proof(
-    pairs: NDArray[np.int64], votes: Votes, local: LocalIndex, vectors: NDArray[np.float16]
+    pairs: NDArray[np.int64], votes: Votes, table: SketchTable, vectors: NDArray[np.float16]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the pairs that pass both scores, and the first score of each.
 
     The surest need no second score, and soft pictures can have none: their keypoints are too few to agree.
     """
     worth = shipped_worth()
-    signals = worth_signals(pairs, votes, local.table.thumbs, vectors)
+    signals = worth_signals(pairs, votes, table.thumbs, vectors)
     odds = worth.first.log_odds(signals)
     keep = odds >= worth.first.cut
-    keypoints = np.diff(local.table.start)[pairs].min(axis=1)
+    keypoints = np.diff(table.start)[pairs].min(axis=1, initial=SKETCH_KEYPOINTS)
     unsure = np.flatnonzero(keep & (odds < SURE) & (keypoints >= FEWEST_KEYPOINTS))
-    beside = beside_signals(compare_sketches(local.table, pairs[unsure]))
+    beside = _beside(table, pairs[unsure])
     second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
-    keep[unsure] = second >= worth.second.cut
+    keep[unsure] = _passing(pairs[unsure], second - worth.second.cut, len(vectors))
     return pairs[keep], odds[keep].astype(np.float32)
+
+
+def _passing(
+    pairs: NDArray[np.int64], above: NDArray[np.float64], photos: int
+) -> NDArray[np.bool_]:
+    """Return which pairs pass, by how far their second log odds lie ``above`` the cut.
+
+    The more photos, the more pairs come near to it by chance: of those only the best of each photo pass.
+    """
+    near = (above >= 0) & (above < NEAR_CUT)
+    best = np.full(photos, np.inf)
+    best[pairs[near]] = -np.inf
+    for side in (0, 1):
+        np.maximum.at(best, pairs[near, side], above[near])
+    is_best = (above[:, None] >= best[pairs]).any(axis=1)
+    return (above >= NEAR_CUT) | (near & is_best)
+
+
+def _beside(table: SketchTable, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Match the sketches of pairs with each other, on all cores."""
+    blocks = np.array_split(pairs, 1 + len(pairs) // BESIDE_PAIRS)
+    with one_thread_each() as pool:
+        found = pool.map(partial(compare_sketches, table), blocks)
+        return np.concatenate([beside_signals(agreement) for agreement in found])
 
 
 def nearest_pairs(

@@ -15,7 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from dupfind.copies.sketches import SKETCH_KIND
-from dupfind.index import VectorIndex, build_local, keep_index, kept_index, search_local
+from dupfind.index import (
+    VectorIndex,
+    add_local,
+    build_local,
+    keep_index,
+    kept_index,
+    one_thread_each,
+    search_local,
+)
 from dupfind.matching.sketch import Sketch, View, seen_as
 from dupfind.matching.voting import NEIGHBOURS, SketchTable, Votes, cosines, count_votes
 from dupfind.progress import OnDone
@@ -37,20 +45,21 @@ class LocalIndex:
     table: SketchTable
     index: VectorIndex | None
 
-    def votes(self, on_done: OnDone | None = None) -> Votes:
-        """Let all photos vote for each other."""
+    def votes(self, on_done: OnDone | None = None, *, since: int = 0) -> Votes:
+        """Let the photos from row ``since`` on vote for all others."""
         photos = self.table.photos
-        parts = [
-            part
-            for start in range(0, photos, _VOTING_PHOTOS)
-            for part in self._votes_of(range(start, min(start + _VOTING_PHOTOS, photos)), on_done)
-        ]
+        starts = range(since, photos, _VOTING_PHOTOS)
+        blocks = [range(start, min(start + _VOTING_PHOTOS, photos)) for start in starts]
+        parts: list[Votes] = []
+        with one_thread_each() as pool:
+            for block, found in zip(blocks, pool.map(self._votes_of, blocks), strict=True):
+                parts += found
+                if on_done:
+                    on_done(block.stop - since, photos - since)
         return Votes.join(parts)
 
-    def _votes_of(self, photos: range, on_done: OnDone | None) -> Iterator[Votes]:
-        yield from _ask(self.table, photos, self.index, self.table)
-        if on_done:
-            on_done(photos.stop, self.table.photos)
+    def _votes_of(self, photos: range) -> list[Votes]:
+        return list(_ask(self.table, photos, self.index, self.table))
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,22 @@ class KeptIndex:
     table: SketchTable
     contents: tuple[str, ...]
     index: VectorIndex
+
+    def grown(self, new: SketchTable) -> LocalIndex:
+        """Return the index with the sketches of more photos, whose rows follow; this one changes with it.
+
+        Only the new photos have codes and thumbnails: they alone can vote.
+        """
+        old, rows = self.table, len(self.table.owner)
+        table = SketchTable(
+            np.concatenate([old.start, rows + new.start[1:]]),
+            np.concatenate([old.owner, old.photos + new.owner]).astype(np.int32),
+            np.concatenate([old.places, new.places]),
+            np.zeros((rows + len(new.codes), new.codes.shape[1]), np.int8),
+            np.zeros((0, *new.thumbs.shape[1:]), np.uint8),
+        )
+        table.codes[rows:] = new.codes
+        return LocalIndex(table, add_local(self.index, new.codes))
 
     def vote(self, sketch: Sketch, *, k: int) -> list[str]:
         """Return the contents that a photo's keypoints vote for: at most k, the best supported first."""

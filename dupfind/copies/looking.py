@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ from dupfind.matching.settle import Looked, Settling
 from dupfind.photos.decode import read_known
 from dupfind.progress import OnDone
 from dupfind.records import Photo
+
+if TYPE_CHECKING:
+    from dupfind.copies.elsewhere import Elsewhere
 
 NEEDED_PX = 450  # half the shorter side at least: a frame of 800 px and a little more
 SMALL_PART, NEEDED_FOR_PARTS_PX = 0.3, 900  # a part of so little is looked at in more detail
@@ -57,13 +61,22 @@ class Judged:
 
 
 class Looker:
-    """Looks closer at pairs of photos given by row; what ``kept`` knows is not looked at again."""
+    """Looks closer at pairs of photos given by row; what ``kept`` knows is not looked at again.
+
+    ``elsewhere`` has other processes do it.
+    """
 
     def __init__(
-        self, photos: Sequence[Photo], *, kept: Kept | None = None, workers: int = 2
+        self,
+        photos: Sequence[Photo],
+        *,
+        kept: Kept | None = None,
+        elsewhere: "Elsewhere | None" = None,
+        workers: int = 2,
     ) -> None:
         self.photos = photos
         self.kept = kept
+        self.elsewhere = elsewhere
         self._limits = threadpool_limits(1)
         self._pool = ThreadPoolExecutor(workers, "look", initializer=use_one_thread)
         self._held: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
@@ -112,7 +125,7 @@ class Looker:
             settling.in_series(),
             settling.may_lead(),
             self._looks,
-            frozenset(self._unreadable),
+            self.unreadable,
         )
 
     def _look(
@@ -121,22 +134,34 @@ class Looker:
         looks = self.kept.looks(pairs) if self.kept else {}
         # Those of the same photos one after the other: each is decoded once.
         todo = sorted(set(range(len(pairs))) - looks.keys(), key=lambda p: (pairs[p].a, pairs[p].b))
-        for start in range(0, len(todo), _CHUNK):
-            looks |= self._look_anew(
-                {place: pairs[place] for place in todo[start : start + _CHUNK]}
-            )
-            tell(len(pairs) - len(todo[start + _CHUNK :]))
+        size = self.elsewhere.chunk if self.elsewhere else _CHUNK
+        for start in range(0, len(todo), size):
+            looks |= self._look_anew({place: pairs[place] for place in todo[start : start + size]})
+            tell(len(pairs) - len(todo[start + size :]))
         return [looks.get(place) for place in range(len(pairs))]
 
     def _look_anew(self, pairs: Mapping[int, Proven]) -> dict[int, CloserLook | None]:
         """Look at pairs by place and keep what is found; without those that cannot be read."""
-        found = zip(pairs, self._pool.map(self._try, pairs.values()), strict=True)
+        found = zip(pairs, self._attempts(list(pairs.values())), strict=True)
         looks = {place: look for place, (is_read, look) in found if is_read}
         if self.kept:
             self.kept.keep_looks([(pairs[place], look) for place, look in looks.items()])
         return looks
 
-    def _try(self, pair: Proven) -> tuple[bool, CloserLook | None]:
+    def _attempts(self, pairs: Sequence[Proven]) -> list[tuple[bool, CloserLook | None]]:
+        if self.elsewhere is None:
+            return list(self._pool.map(self.attempt, pairs))
+        looks = self.elsewhere.look(self.photos, pairs)
+        self._unreadable |= looks.unreadable
+        return looks.found
+
+    @property
+    def unreadable(self) -> frozenset[int]:
+        """The rows of photos whose files cannot be read, or hold other bytes by now."""
+        return frozenset(self._unreadable)
+
+    def attempt(self, pair: Proven) -> tuple[bool, CloserLook | None]:
+        """Look at one pair; say whether both photos could be read, and what was seen."""
         try:
             return True, self._look_at(pair)
         except PhotoError:  # it cannot be read any more, or is another: nothing is known

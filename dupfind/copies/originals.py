@@ -12,6 +12,7 @@ from dupfind.copies.kept import Kept
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.matching.clues import Verdict
+from dupfind.matching.enlarged import after_sources
 from dupfind.matching.extent import CORNERS, project, whole_turn
 from dupfind.matching.family import lay_out
 from dupfind.matching.features import use_one_thread
@@ -50,7 +51,7 @@ class Looks:
     known: dict[int, Look | None] = field(default_factory=dict)
 
     def __getitem__(self, row: int) -> Look | None:
-        look = self.known.pop(row) if row in self.known else _look(self.photos[row])
+        look = self.known.pop(row) if row in self.known else look_of(self.photos[row])
         self.known[row] = look
         if len(self.known) > HELD:
             del self.known[next(iter(self.known))]
@@ -216,7 +217,9 @@ def _lineage(laid: Laid, looks: Looks) -> Lineage:
     compared = compare(laid, looks)
     if len(compared.rows) < 2:
         return Lineage(dict.fromkeys(compared.rows, 0))
+    pictures = [look for row in compared.rows if (look := looks[row]) is not None]
     odds = shipped_origin().log_odds(compared.traced)
+    odds = after_sources(odds, compared.traced, pictures)
     last_rows = {laid.rows[place] for place in laid.last}
     last = [place for place, row in enumerate(compared.rows) if row in last_rows]
     return Lineage(dict(zip(compared.rows, tiers(odds, last=last), strict=True)))
@@ -338,7 +341,8 @@ def _holds_most(place: int, holds: Mapping[tuple[int, int], int]) -> bool:
     return bool(mine) and sum(sign > 0 for sign in mine) > MOSTLY * len(mine)
 
 
-def _look(photo: Photo) -> Look | None:
+def look_of(photo: Photo) -> Look | None:
+    """Look at a photo; None where its file cannot be read any more, or is another."""
     try:
         details = read_details(
             photo.path, width=photo.width, height=photo.height, sha256=photo.sha256

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,18 @@ from dupfind.records import Photo, Relation
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
+if TYPE_CHECKING:
+    from dupfind.copies.elsewhere import Elsewhere
+
 CLEAR = 0.8  # agreement of a proof that needs no way through a third photo
 _CHUNK = 64
 
 
 class Prover:
-    """Proves pairs of photos given by row; what ``kept`` knows is not proven again."""
+    """Proves pairs of photos given by row; what ``kept`` knows is not proven again.
+
+    ``elsewhere`` has other processes do it.
+    """
 
     def __init__(
         self,
@@ -34,11 +41,13 @@ class Prover:
         source: FeatureSource,
         *,
         kept: Kept | None = None,
+        elsewhere: "Elsewhere | None" = None,
         workers: int = 2,
     ) -> None:
         self.photos = photos
         self.source = source
         self.kept = kept
+        self.elsewhere = elsewhere
         # Each pair has a core to itself: BLAS and OpenCV must not start threads of their own.
         self._limits = threadpool_limits(1)
         self._pool = ThreadPoolExecutor(workers, "prove", initializer=use_one_thread)
@@ -64,7 +73,8 @@ class Prover:
         on_done: OnDone | None,
     ) -> Iterator[Proven]:
         waiting, done = iter(jobs), 0
-        while chunk := list(islice(waiting, _CHUNK)):
+        size = self.elsewhere.chunk if self.elsewhere else _CHUNK
+        while chunk := list(islice(waiting, size)):
             known = self.kept.proofs(chunk) if self.kept else [None] * len(chunk)
             todo = [job for job, found in zip(chunk, known, strict=True) if found is None]
             fresh = iter(self._prove(todo))
@@ -75,15 +85,23 @@ class Prover:
                 on_done(done, total)
 
     def _prove(self, jobs: list[Job]) -> list[Proven]:
-        rows = sorted({row for a, b, via in jobs for row in (a, b, *(via[:1] if via else ()))})
-        held = dict(zip(rows, self.source.load(rows), strict=True))
-        outcomes = list(self._pool.map(lambda job: self._prove_one(held, *job), jobs))
+        if self.elsewhere:
+            found = self.elsewhere.prove(self.photos, jobs)
+            self.source.unreadable |= found.unreadable
+            outcomes = found.proven
+        else:
+            outcomes = self._prove_here(jobs)
         if self.kept:
             done = zip(jobs, outcomes, strict=True)
             self.kept.keep_proofs(
                 [(job, pair) for job, pair in done if self._were_read(job)],
             )
         return outcomes
+
+    def _prove_here(self, jobs: list[Job]) -> list[Proven]:
+        rows = sorted({row for a, b, via in jobs for row in (a, b, *(via[:1] if via else ()))})
+        held = dict(zip(rows, self.source.load(rows), strict=True))
+        return list(self._pool.map(lambda job: self._prove_one(held, *job), jobs))
 
     def _were_read(self, job: Job) -> bool:
         a, b, via = job
@@ -116,13 +134,18 @@ class Prover:
 
 @contextmanager
 def open_prover(
-    store: Store, photos: list[Photo], *, kept: Kept, workers: int = 0
+    store: Store,
+    photos: list[Photo],
+    *,
+    kept: Kept,
+    elsewhere: "Elsewhere | None" = None,
+    workers: int = 0,
 ) -> Iterator[Prover]:
     """Open the feature cache of a library and a prover of these photos; ``workers`` 0: one a core."""
     workers = workers or usable_cores()
     with (
         store.features() as cache,
         closing(FeatureSource(photos, cache, workers=workers)) as source,
-        closing(Prover(photos, source, kept=kept, workers=workers)) as prover,
+        closing(Prover(photos, source, kept=kept, elsewhere=elsewhere, workers=workers)) as prover,
     ):
         yield prover

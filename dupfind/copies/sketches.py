@@ -45,13 +45,19 @@ class Sketches:
 
 
 def load_sketches(
-    photos: Sequence[Photo], cache: BlobCache, *, workers: int = 2, on_done: OnDone | None = None
+    photos: Sequence[Photo],
+    cache: BlobCache,
+    *,
+    of: int | None = None,
+    workers: int = 2,
+    on_done: OnDone | None = None,
 ) -> Sketches:
     """Return the sketches of photos, by row; those that are not in the cache are drawn now, in threads.
 
-    A photo that cannot be read any more has an empty one: it votes for nothing.
+    A photo that cannot be read any more has an empty one: it votes for nothing. ``of`` is how many
+    photos share the budget, where these are not all.
     """
-    most = keypoints_per_photo(len(photos))
+    most = keypoints_per_photo(len(photos) if of is None else of)
     table = SketchTable.empty(len(photos), len(photos) * most)
     unreadable = 0
     with ThreadPoolExecutor(workers, "sketch", initializer=use_one_thread) as pool:

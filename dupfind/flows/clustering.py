@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.calibration import find_calibration
-from dupfind.copies.candidates import Candidates, Joining, find_candidates
+from dupfind.copies.candidates import Candidates
 from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
+from dupfind.copies.elsewhere import Elsewhere
+from dupfind.copies.finding import Finder
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.kept import open_kept
-from dupfind.copies.kept_candidates import keep_candidates, kept_candidates
-from dupfind.copies.local_index import index_local, keep_local
 from dupfind.copies.looking import Judged, Looker
 from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
-from dupfind.copies.sketches import load_sketches
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
 from dupfind.decisions import GroupState
+from dupfind.engines import open_engine
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
@@ -37,7 +37,6 @@ from dupfind.system import usable_cores
 
 BURST_SECONDS = 10.0
 PRECISIONS = (0.9, 0.99, 0.999)
-JOIN_FOLDER = "join"  # in the folder of the index
 NAMED = 3  # photos that a warning names
 MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
 
@@ -93,15 +92,23 @@ def cluster_photos(
     Raises:
         LibraryError: Nothing is indexed yet, or the database cannot be written.
         DupfindError: A keep rule does not exist.
+        EngineError: Ray is missing, or parts could not be done; what is done is kept.
     """
     options = options or ClusterOptions()
     rules = parse_rules(options.keep)
     contents, lost = without_lost(load_contents(store))
     recorded = asdict(options) | {"level": str(options.level)}
     with (
+        open_engine(options.engine, workers=options.workers) as engine,
         store.run("cluster", recorded, model_id=contents.model.id) as run,
         open_kept(store, contents.first) as kept,
-        open_prover(store, contents.first, kept=kept, workers=options.workers) as prover,
+        open_prover(
+            store,
+            contents.first,
+            kept=kept,
+            elsewhere=None if engine is None else Elsewhere(engine, store.features_file),
+            workers=options.workers,
+        ) as prover,
     ):
         found = _Search(store, contents, prover, options, on_progress)
         scored = found.run()
@@ -165,7 +172,10 @@ class _Search:
         """Return the scored pairs of distinct pictures."""
         workers = self.options.workers or usable_cores()
         kept = self.prover.kept
-        with closing(Looker(self.contents.first, kept=kept, workers=workers)) as looker:
+        elsewhere = self.prover.elsewhere
+        with closing(
+            Looker(self.contents.first, kept=kept, elsewhere=elsewhere, workers=workers)
+        ) as looker:
             proven, judged = self._proven(looker)
         similarity = _similarities(self.contents.vectors, proven)
         self.verdicts = reach_verdicts(proven, similarity, self.calibration, judged)
@@ -217,35 +227,18 @@ class _Search:
         return proven + more, judged
 
     def _candidates(self) -> Candidates:
-        """Return the candidate pairs: those of the last run where nothing changed."""
-        folder = self.store.paths.index
-        contents = [photo.sha256 for photo in self.contents.first]
-        how = (str(self.options.candidates), str(self.options.index_kind))
-        made_of = (self.contents.model.fingerprint, *how, *contents)
-        kept = kept_candidates(folder, made_of)
-        if kept is not None:
-            return kept
-        with self.store.features() as cache:
-            sketches = load_sketches(
-                self.contents.first,
-                cache,
-                workers=self.options.workers or usable_cores(),
-                on_done=stage(self.on_progress, "features"),
-            )
-        local = index_local(sketches.table)
-        keep_local(folder, local, contents)
-        found = find_candidates(
-            self.contents.vectors,
-            local,
-            k=self.options.candidates,
-            joining=Joining(
-                self.options.index_kind, folder / JOIN_FOLDER, stage(self.on_progress, "near")
-            ),
-            on_done=stage(self.on_progress, "votes"),
+        """Return the candidate pairs: where little changed, those of the last run and what is new."""
+        finder = Finder(
+            self.store.paths.index,
+            self.contents.model.fingerprint,
+            self.options.candidates,
+            self.options.index_kind,
+            self.options.workers or usable_cores(),
+            self.on_progress,
+            self.prover.elsewhere.engine if self.prover.elsewhere else None,
         )
-        if not sketches.unreadable:
-            keep_candidates(folder, found, made_of)
-        return found
+        with self.store.features() as cache:
+            return finder.find(self.contents.first, self.contents.vectors, cache)
 
     def _calibrate(self) -> None:
         """Use the library's calibration of proofs, or the shipped one where there is none."""

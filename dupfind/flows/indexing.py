@@ -20,7 +20,7 @@ from dupfind.flows.indexing_state import IndexRun, IndexSummary
 from dupfind.flows.known import as_known, names_of
 from dupfind.flows.models import identify_model, model_to_index, open_model, take_over
 from dupfind.flows.reading import Reading, is_same
-from dupfind.options import IndexOptions
+from dupfind.options import EngineKind, IndexOptions
 from dupfind.photos.scan import ScanOptions, scan
 from dupfind.progress import OnProgress, Step
 from dupfind.records import FileError, ScannedFile
@@ -55,6 +55,7 @@ def index_photos(
     Raises:
         LibraryError: A folder does not exist, or the library cannot be written.
         ModelError: The model cannot be loaded.
+        EngineError: Some shards could not be described; the others are kept.
     """
     options = options or IndexOptions()
     roots = [_existing(folder) for folder in (*folders, *options.reference)]
@@ -66,7 +67,7 @@ def index_photos(
     with store.run("index", what, model_id=run.model_id) as recorded:
         try:
             _compare(run, roots)
-            Reading(run).go()
+            _read(run)
             _settle_unseen(run, roots)
             store.refresh_verdicts()
             run.summary.came_back = len(store.came_back(since=store.started_at(recorded.id)))
@@ -100,6 +101,15 @@ def _begin(store: Store, options: IndexOptions, on_progress: OnProgress | None) 
         summary=IndexSummary(model=model.name),
         started=started,
     )
+
+
+def _read(run: IndexRun) -> None:
+    if run.options.engine is EngineKind.LOCAL and run.options.shards is None:
+        Reading(run).go()
+        return
+    from dupfind.flows.sharding import read_in_shards
+
+    read_in_shards(run)
 
 
 def _embedder(store: Store, name: str, options: IndexOptions) -> "Embedder":

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import PhotoError
+from dupfind.flows.describing import content_of, needed_px
 from dupfind.flows.indexing_state import IndexRun
 from dupfind.flows.known import same_file_among
-from dupfind.photos.decode import decode, pixels_sha256
-from dupfind.photos.extras import extras_of
 from dupfind.photos.identity import scanned_file
 from dupfind.photos.opening import open_photo
 from dupfind.photos.scan import file_sha256
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
     """A file that was looked into: its hash, or why not. Neither: it is no photo."""
 
     file: ScannedFile
@@ -49,7 +48,7 @@ class _Read:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """A photo whose content is yet to come. ``kind`` names the count of the summary it adds to."""
 
     file: ScannedFile
@@ -59,7 +58,7 @@ class _Work:
 
 
 @dataclass(frozen=True, slots=True)
-class _Decoded:
+class DecodedFile:
     """What was found in a file, and what the system said of it when those bytes were read.
 
     ``sketch`` is for the cache of local features; empty where none was asked for.
@@ -70,7 +69,7 @@ class _Decoded:
     sketch: bytes = b""
 
 
-class _OtherBytesError(PhotoError):
+class OtherBytesError(PhotoError):
     """The file cannot be opened any more, or holds other bytes than when it was hashed."""
 
 
@@ -89,10 +88,10 @@ class Reading:
         # Contents described in the batch that is not committed yet, and those in the workers'
         # hands with the further files that hold the same bytes.
         self._fresh: dict[str, Content] = {}
-        self._waiting: dict[str, list[_Work]] = {}
+        self._waiting: dict[str, list[Work]] = {}
         self._claimed: set[int] = set()
         # Photos whose bytes should have come from another file, which changed meanwhile.
-        self._again: list[_Work] = []
+        self._again: list[Work] = []
         self._committed = time.monotonic()
 
     def go(self) -> None:
@@ -112,26 +111,26 @@ class Reading:
         self._commit()
         self.run.report("describe", self.done, self.total)
 
-    def _take_all(self, works: Iterator[_Work]) -> None:
+    def _take_all(self, works: Iterator[Work]) -> None:
         for result in self._described(works):
             self._take(result)
             self._commit_when_due()
 
-    def _described(self, works: Iterator[_Work]) -> "Iterator[Described[_Work, _Decoded]]":
+    def _described(self, works: Iterator[Work]) -> "Iterator[Described[Work, DecodedFile]]":
         first = next(works, None)
         if first is None:
             return  # nothing to describe: torch need not load
         from dupfind.descriptors.embed import describe_stream
         from dupfind.descriptors.views import make_view
         from dupfind.matching.features import use_one_thread
-        from dupfind.matching.sketch import NEEDED_PX, draw_sketch
+        from dupfind.matching.sketch import draw_sketch
 
         embedder = self.run.load_embedder()
-        needed_px = max(embedder.view_px, NEEDED_PX)
+        size_px = needed_px(embedder)
         use_one_thread()
 
-        def load(work: _Work) -> "tuple[_Decoded, NDArray[np.uint8]]":
-            decoded, pixels = self._decode(work, needed_px)
+        def load(work: Work) -> "tuple[DecodedFile, NDArray[np.uint8]]":
+            decoded, pixels = self._decode(work, size_px)
             if self.run.options.features:
                 decoded = replace(decoded, sketch=draw_sketch(pixels).to_bytes())
             return decoded, make_view(pixels, embedder.view_px)
@@ -140,19 +139,28 @@ class Reading:
             embedder, chain([first], works), load, workers=self.run.options.workers
         )
 
-    def _to_decode(self) -> Iterator[_Work]:
+    def _to_decode(self) -> Iterator[Work]:
         """Yield the photos whose content is new; settle all other files on the way."""
         with ThreadPoolExecutor(_HASHING_THREADS, "hash") as pool:
             for files in self.store.todo():
                 known = self.store.known_files([file.path for file in files])
                 entries = [known.get(file.path) for file in files]
-                for read in pool.map(_look_into, files, entries):
+                for read in self._look(pool, files, entries):
                     work = self._settle(read)
                     if work is not None:
                         yield work
                     self._commit_when_due()
 
-    def _settle(self, read: _Read) -> _Work | None:
+    def _look(
+        self,
+        pool: ThreadPoolExecutor,
+        files: Sequence[ScannedFile],
+        known: Sequence[KnownFile | None],
+    ) -> Iterator[Read]:
+        """Look into files, in their order."""
+        return pool.map(look_into, files, known)
+
+    def _settle(self, read: Read) -> Work | None:
         """Write what needs no decoding; return what does."""
         if read.error:
             self._fail(read.file, read.error)
@@ -162,7 +170,7 @@ class Reading:
             return self._photo(read)
         return None
 
-    def _photo(self, read: _Read) -> _Work | None:
+    def _photo(self, read: Read) -> Work | None:
         copies = self.store.all_of_content(read.sha256)
         known = _content_of(copies)
         work = self._work(read, copies)
@@ -177,16 +185,16 @@ class Reading:
             return work
         return None
 
-    def _work(self, read: _Read, copies: Sequence[Photo]) -> _Work:
+    def _work(self, read: Read, copies: Sequence[Photo]) -> Work:
         """Return what is to be done for a file, given the photos with the same bytes."""
         if read.known is None or read.known.photo_id is None:
             photo = same_file_among(read.file, copies)
             if photo is not None:  # by another path
-                return _Work(replace(read.file, path=photo.path), read.sha256, "unchanged", None)
+                return Work(replace(read.file, path=photo.path), read.sha256, "unchanged", None)
             moved_from = self._moved_from(copies)
             if moved_from is not None:
-                return _Work(read.file, read.sha256, "moved", moved_from)
-        return _Work(read.file, read.sha256, _kind(read), None)
+                return Work(read.file, read.sha256, "moved", moved_from)
+        return Work(read.file, read.sha256, _kind(read), None)
 
     def _moved_from(self, copies: Sequence[Photo]) -> int | None:
         """Return the id of a photo with these bytes whose file is no longer where it was."""
@@ -196,7 +204,7 @@ class Reading:
                 return photo.id
         return None
 
-    def _decode(self, work: _Work, needed_px: int) -> tuple[_Decoded, NDArray[np.uint8]]:
+    def _decode(self, work: Work, size_px: int) -> tuple[DecodedFile, NDArray[np.uint8]]:
         """Decode a photo large enough for the model's view and for a sketch; runs in the workers.
 
         What is described are the bytes that are hashed here: those of ``work`` are a moment older.
@@ -205,35 +213,22 @@ class Reading:
         try:
             with open_photo(work.file.path) as opened:
                 as_hashed = opened.sha256 == work.sha256
-                picture = decode(
-                    opened, needed_px=needed_px, max_pixels=self.run.options.max_pixels
+                content, pixels = content_of(
+                    opened, needed_px=size_px, max_pixels=self.run.options.max_pixels
                 )
-                extras = extras_of(opened.file, picture.format, picture.frames)
         except PhotoError as error:
             if as_hashed:
                 raise
-            raise _OtherBytesError(str(error)) from error
-        content = Content(
-            opened.sha256,
-            picture.width,
-            picture.height,
-            picture.format,
-            picture.taken_at,
-            picture.exif_tags,
-            pixels_sha256(picture.pixels),
-            picture.frames,
-            picture.has_alpha,
-            extras,
-        )
+            raise OtherBytesError(str(error)) from error
         file = scanned_file(work.file.path, opened.properties)
-        return _Decoded(file, content), picture.pixels
+        return DecodedFile(file, content), pixels
 
-    def _take(self, result: "Described[_Work, _Decoded]") -> None:
+    def _take(self, result: "Described[Work, DecodedFile]") -> None:
         """Put a described photo, and those with the same bytes, into the batch."""
         work, others = result.item, self._waiting.pop(result.item.sha256, [])
         if result.payload is None or result.vector is None:
             self._fail(work.file, str(result.error))
-            if isinstance(result.error, _OtherBytesError):
+            if isinstance(result.error, OtherBytesError):
                 self._try_again(others)
             else:
                 for other in others:
@@ -252,16 +247,16 @@ class Reading:
         else:
             # It was replaced after it was hashed: it is no known photo, and no copy of the others.
             kind = "new" if work.kind in ("moved", "returned") else work.kind
-            self._accept(_Work(file, content.sha256, kind, None), content)
+            self._accept(Work(file, content.sha256, kind, None), content)
             self._try_again(others)
 
-    def _try_again(self, others: Sequence[_Work]) -> None:
+    def _try_again(self, others: Sequence[Work]) -> None:
         """Let the next file with the same bytes stand for them."""
         if others:
             self._waiting[others[0].sha256] = list(others[1:])
             self._again.append(others[0])
 
-    def _accept(self, work: _Work, content: Content) -> None:
+    def _accept(self, work: Work, content: Content) -> None:
         summary = self.run.summary
         summary.found += 1
         setattr(summary, work.kind, getattr(summary, work.kind) + 1)
@@ -315,18 +310,19 @@ def is_same(file: ScannedFile, known: KnownFile) -> bool:
     return (file.size_bytes, file.mtime_ns) == (known.size_bytes, known.mtime_ns)
 
 
-def _look_into(file: ScannedFile, known: KnownFile | None) -> _Read:
+def look_into(file: ScannedFile, known: KnownFile | None) -> Read:
+    """Hash a file that is not as the library knows it, if it is a photo at all."""
     if known is not None and known.sha256 and is_same(file, known):
-        return _Read(file, known, known.sha256)
+        return Read(file, known, known.sha256)
     try:
         if classify(file.path) is None:
-            return _Read(file, known)
-        return _Read(file, known, file_sha256(file.path))
+            return Read(file, known)
+        return Read(file, known, file_sha256(file.path))
     except PhotoError as error:
-        return _Read(file, known, error=str(error))
+        return Read(file, known, error=str(error))
 
 
-def _kind(read: _Read) -> str:
+def _kind(read: Read) -> str:
     known = read.known
     if known is None or known.photo_id is None:
         return "new"

@@ -32,6 +32,7 @@ from dupfind.training.loop import Progress as TrainProgress
 from dupfind.training.monitor import EpochMetrics
 from dupfind.training.overrides import as_changes
 from dupfind.training.run import Prepared, RunOptions, RunResult, fit, prepare
+from dupfind.training.worth import check_room
 
 __all__ = [
     "EpochMetrics",
@@ -94,7 +95,8 @@ def train_model(
     """Train on the photos of folders; None in all but the first of torchrun's processes.
 
     Raises:
-        TrainingError: There are too few photos, the name is taken, or nothing can be resumed.
+        TrainingError: There are too few photos, the name is taken, nothing can be resumed, or it is
+            known before the time is spent that training will not help.
         CollapseError: The features collapsed; the last good checkpoint stays.
         ModelError: The model to start from cannot be loaded.
         LibraryLockedError: Another process is writing to the library.
@@ -119,6 +121,8 @@ def train_model(
         in_time = _in_time(options.minutes, started, calls.on_decoded)
         prepared = prepare(images, run_options, on_decoded=in_time)
         rivals = _Rivals(store, prepared, start, options) if store else None
+        if rivals and start and not (options.anyway or options.resume):
+            check_room(rivals.sides[0].found.retrieval(), rivals.exam.copies)
         wait_for_all()
         reserve_s = time.monotonic() - started + (rivals.last_s * SLACK if rivals else 0.0)
         result = fit(prepared, reserve_s=reserve_s, listener=listener)
@@ -196,6 +200,7 @@ def _run_options(
         changes=(*as_changes(short), *options.changes),
         device=pick_device(options.device),
         threads=options.threads,
+        anyway=options.anyway,
     )
 
 

@@ -21,6 +21,7 @@ PAPER_TONE = 8  # grey levels that paper may vary by
 PAPER_LIGHT = 160  # grey level from which on a background is taken for paper
 PHOTO_BELOW, PAPER_RAMP = 0.35, 0.25  # from these shares of background on, paper by degrees
 INK_WEIGHT = 16.0
+TONE_LEVELS, TONE_LEVEL_PIXELS = 17, 20  # of a tone curve; pixels that one of them needs
 TONE_PIXELS, TONE_CURVE_PIXELS = 16_000, 32_000  # looked at for the fits of tone
 SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
 FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
@@ -223,19 +224,27 @@ def toned(
     grey_a: NDArray[np.float32], grey_b: NDArray[np.float32], mask: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Return picture a with the tone of b: the median of b at each level of a, interpolated."""
-    levels = np.linspace(0, 255, 18)
     values_a, values_b = (_some(grey[mask], TONE_CURVE_PIXELS) for grey in (grey_a, grey_b))
-    place = np.digitize(values_a, levels[1:-1])
-    known, medians = [], []
-    for level in range(len(levels) - 1):
-        members = values_b[place == level]
-        if len(members) >= 20:
-            known.append(float(values_a[place == level].mean()))
-            medians.append(float(np.median(members)))
+    known, medians = _tone_curve(values_a, values_b)
     if len(known) < 2:
         gain, offset = fit_tone(values_a, values_b)
         return np.asarray(gain * grey_a + offset, np.float32)
     return np.interp(grey_a, known, medians).astype(np.float32)
+
+
+def _tone_curve(
+    values_a: NDArray[np.float32], values_b: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean of a in each of its levels that has enough pixels, and the median of b there."""
+    place = np.digitize(values_a, np.linspace(0, 255, TONE_LEVELS + 1)[1:-1])
+    count = np.bincount(place, minlength=TONE_LEVELS)
+    known = np.flatnonzero(count >= TONE_LEVEL_PIXELS)
+    means = np.bincount(place, values_a, minlength=TONE_LEVELS)[known] / count[known]
+    # Sorted by level and then by b in one go: levels lie further apart than grey values.
+    ordered = np.sort(place * 1024.0 + values_b)
+    first = (np.cumsum(count) - count)[known]
+    low, high = first + (count[known] - 1) // 2, first + count[known] // 2
+    return means, (ordered[low] + ordered[high]) / 2 - known * 1024.0
 
 
 def soften(values: NDArray[np.float32]) -> NDArray[np.float32]:

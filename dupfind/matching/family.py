@@ -107,6 +107,24 @@ def lay_out(looks: Sequence[Look], to_frame: Sequence[Matrix], frame: int) -> Fa
     )
 
 
+def drawn_alike(family: Family, long_px: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the pictures in the frame at another size, and where each shows something.
+
+    Args:
+        family: The pictures.
+        long_px: Long side of the frame.
+
+    Returns:
+        (pictures, height, width, 3) uint8 and (pictures, height, width) bool.
+    """
+    size = _size(family.looks[family.frame], long_px)
+    laid = [
+        _drawn(look.colour, matrix if turn is None else turn, size)
+        for look, matrix, turn in zip(family.looks, family.to_frame, family.turns, strict=True)
+    ]
+    return np.stack([picture for picture, _ in laid]), np.stack([seen for _, seen in laid])
+
+
 def _size(look: Look, long_px: int) -> tuple[int, int]:
     scale = min(1.0, long_px / max(look.width, look.height))
     return max(8, round(look.width * scale)), max(8, round(look.height * scale))

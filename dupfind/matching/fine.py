@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 FINE_PX = (1.0, 2.0, 4.0, 8.0)  # borders of the bands whose pixels are correlated
 MIN_PIXELS = 400
+MOST_PIXELS = 60_000  # of each band, spread over the picture: more change the third digit
 CALM_PIXELS = 2000  # without structure, to compare the grain in
 CALM = 1.5  # times the median structure, up to which a place is calm
 GRAIN_LEAST = 0.2  # grey levels in the second band, from which on there is grain to compare
@@ -62,19 +63,28 @@ def compare_fine(
     one, other = ([wide - soft for wide, soft in pairwise(steps)] for steps in levels)
     structure = [np.abs(steps[2] - steps[4])[mask] for steps in levels]
     return Fine(
-        bands=_bands(one, other, mask),
-        sound=_bands(one, other, sound),
+        bands=_bands(one, other, _places(mask)),
+        sound=_bands(one, other, _places(sound)),
         grain=_grain((one[1][mask], other[1][mask]), structure),
     )
 
 
+def _places(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return places of pixels within a mask, spread over all of it, ``MOST_PIXELS`` or a few more.
+
+    Every so many, an odd number: even ones would meet the same column of each block of a JPEG.
+    """
+    found = np.flatnonzero(mask)
+    return found[:: len(found) // MOST_PIXELS | 1]
+
+
 def _bands(
-    one: list[NDArray[np.float32]], other: list[NDArray[np.float32]], where: NDArray[np.bool_]
+    one: list[NDArray[np.float32]], other: list[NDArray[np.float32]], seen: NDArray[np.int64]
 ) -> Bands:
-    if int(where.sum()) < MIN_PIXELS:
+    if len(seen) < MIN_PIXELS:
         return (0.0, 0.0, 0.0, 0.0)
     a, b, c, d = (
-        correlation(_limited(band[where]), _limited(beside[where]))
+        correlation(_limited(band.ravel()[seen]), _limited(beside.ravel()[seen]))
         for band, beside in zip(one, other, strict=True)
     )
     return a, b, c, d

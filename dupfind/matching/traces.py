@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dupfind.matching.explained import Colours
 from dupfind.matching.extent import CORNERS, NOTHING_MORE, extent_of, project
 from dupfind.matching.family import BANDS, Family
+from dupfind.matching.overlaid import overlaid
 from dupfind.matching.quality import Look, carries, off_line
 from dupfind.matching.turning import turned
 
@@ -57,6 +58,7 @@ class Traced:
             one that all were made from.
         differing: (pictures,) median of the mean difference of its colours from the others'.
         pixels: (pictures,) natural logarithm of their pixels in the file.
+        overlaid: (pictures,) how much each alone has in one place (``overlaid``).
     """
 
     pairs: Mapping[tuple[int, int], NDArray[np.float32]]
@@ -64,10 +66,11 @@ class Traced:
     astray: Floats
     differing: Floats
     pixels: Floats
+    overlaid: Floats
 
 
 _NONE = np.zeros(0, np.float32)
-NOTHING_TRACED = Traced({}, _NONE, np.zeros((0, 3), np.float32), _NONE, _NONE)
+NOTHING_TRACED = Traced({}, _NONE, np.zeros((0, 3), np.float32), _NONE, _NONE, _NONE)
 
 
 def reversed_traces(row: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -121,12 +124,14 @@ def trace(
             for name in OWN:
                 values[f"{name}_a"], values[f"{name}_b"] = own[a][name], own[b][name]
             pairs[a, b] = np.array([values.get(name, _NAN) for name in TRACES], np.float32)
+    differing = _median(difference)
     return Traced(
         pairs,
         _deviating(changed, seen_by, family.shown),
         _astray(family),
-        _median(difference),
+        differing,
         np.log([look.native_pixels for look in family.looks]).astype(np.float32),
+        overlaid(family, int(np.nan_to_num(differing, nan=np.inf).argmin())),
     )
 
 

@@ -93,6 +93,15 @@ class SketchTable:
             self.codes[:rows],
         )
 
+    def among(self, rows: NDArray[np.int64], photos: int) -> "SketchTable":
+        """Return the same sketches as those of ``rows`` (ascending) of so many photos; the others have none."""
+        start = np.zeros(photos + 1, np.int64)
+        start[rows + 1] = np.diff(self.start)
+        thumbs = np.zeros((photos, THUMB_PX, THUMB_PX), np.uint8)
+        thumbs[rows] = self.thumbs
+        owner = rows[self.owner].astype(np.int32)
+        return SketchTable(start.cumsum(), owner, self.places, self.codes, thumbs)
+
     def rows_of(self, photos: range, most: int | None = None) -> NDArray[np.int64]:
         """Return the rows of some photos, of each the ``most`` first at most."""
         rows = np.arange(self.start[photos.start], self.start[photos.stop])
@@ -131,6 +140,13 @@ class Votes:
                 for field in fields(cls)
             )
         )
+
+    def moved(self, place: NDArray[np.int64]) -> "Votes":
+        """Return the votes with rows renamed; those of or for a photo without a ``place`` (-1) are dropped."""
+        voter, target = place[self.voter], place[self.target]
+        keep = (voter >= 0) & (target >= 0)
+        rest = (getattr(self, field.name)[keep] for field in fields(self)[2:])
+        return Votes(voter[keep], target[keep], *rest)
 
 
 @dataclass(frozen=True)
@@ -307,8 +323,9 @@ def compare_sketches(table: SketchTable, pairs: NDArray[np.int64]) -> Agreement:
     )
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         block = pairs[start : start + _PAIRS_AT_ONCE]
+        sides = _padded(table, block[:, 0]), _padded(table, block[:, 1])
         for view in View:
-            support, agreeing, closeness, _ = _compare_as(table, block, view)
+            support, agreeing, closeness, _ = _compare_as(table, *sides, view)
             better = np.flatnonzero(support > found.support[start : start + len(block)])
             found.support[start + better] = support[better]
             found.agreeing[start + better] = agreeing[better]
@@ -316,45 +333,61 @@ def compare_sketches(table: SketchTable, pairs: NDArray[np.int64]) -> Agreement:
     return found
 
 
+@dataclass(frozen=True)
+class _Padded:
+    """The keypoints of some photos, as many for each.
+
+    Attributes:
+        rows: (photos, keypoints) rows of the table.
+        codes: (photos, keypoints, DIMENSIONS) float32, of length 1.
+        missing: (photos, keypoints) which are none of its own.
+    """
+
+    rows: NDArray[np.int64]
+    codes: NDArray[np.float32]
+    missing: NDArray[np.bool_]
+
+
 def _compare_as(
-    table: SketchTable, pairs: NDArray[np.int64], view: View
+    table: SketchTable, a: _Padded, b: _Padded, view: View
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Return the agreement of pairs of which the first photo is looked at in a view."""
-    rows_a, codes_a, none_a = _padded(table, pairs[:, 0])
-    rows_b, codes_b, none_b = _padded(table, pairs[:, 1])
-    product = codes_a * shipped_basis().signs[view] @ codes_b.transpose(0, 2, 1)
-    cosine = cosines(product)
-    cosine[none_a[:, :, None] | none_b[:, None, :]] = -1
-    ahead, there = _distinctive(cosine)
-    back, here = _distinctive(cosine.transpose(0, 2, 1))
-    one = np.concatenate([rows_a, np.take_along_axis(rows_a, here, axis=1)], axis=1)
-    other = np.concatenate([np.take_along_axis(rows_b, there, axis=1), rows_b], axis=1)
-    near = np.concatenate([cosine.max(axis=2), cosine.max(axis=1)], axis=1)
+    cosine = a.codes * shipped_basis().signs[view] @ b.codes.transpose(0, 2, 1)
+    cosine[a.missing[:, :, None] | b.missing[:, None, :]] = -1
+    ahead, there, near_ahead = _distinctive(cosine, 2)
+    back, here, near_back = _distinctive(cosine, 1)
+    one = np.concatenate([a.rows, np.take_along_axis(a.rows, here, axis=1)], axis=1)
+    other = np.concatenate([np.take_along_axis(b.rows, there, axis=1), b.rows], axis=1)
+    near = np.concatenate([near_ahead, near_back], axis=1)
     weight = np.concatenate([ahead, back], axis=1)
     best = np.argsort(-weight, axis=1, kind="stable")[:, :MOST_MATCHES]
     flat = [np.take_along_axis(values, best, axis=1) for values in (one, other, weight, near)]
     matches = _Matches(
-        np.repeat(np.arange(len(pairs)), best.shape[1]), *(values.reshape(-1) for values in flat)
+        np.repeat(np.arange(len(best)), best.shape[1]), *(values.reshape(-1) for values in flat)
     )
     places = np.arange(best.size).reshape(best.shape)
     return _agreement(table, table, matches, places, flat[2] > LEAST_RATIO, view)
 
 
-def _padded(
-    table: SketchTable, photos: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
-    """Return rows and codes of photos, as many for each, and which are none of its own."""
+def _padded(table: SketchTable, photos: NDArray[np.int64]) -> _Padded:
+    """Return the keypoints of photos, as many for each."""
     first, count = table.start[photos], np.diff(table.start)[photos]
     offset = np.arange(max(1, int(count.max(initial=0))))
     missing = offset >= count[:, None]
     rows = np.where(missing, 0, first[:, None] + offset)
-    return rows, table.codes[rows].astype(np.float32), missing
+    return _Padded(rows, table.codes[rows].astype(np.float32) / np.float32(UNIT), missing)
 
 
-def _distinctive(cosine: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return how much nearer the nearest of each row is than the next, in [0, 1], and which it is."""
-    nearest = cosine.argmax(axis=2)
-    top = np.partition(cosine, -2, axis=2)[:, :, -2:] if cosine.shape[2] > 1 else cosine
-    first, second = top.max(axis=2), top.min(axis=2)
+def _distinctive(
+    cosine: NDArray[np.float32], axis: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    """Return how much nearer the nearest along an axis is than the next, in [0, 1], which, and its cosine."""
+    nearest = np.expand_dims(cosine.argmax(axis=axis), axis)
+    first = np.take_along_axis(cosine, nearest, axis)
+    second = first
+    if cosine.shape[axis] > 1:
+        np.put_along_axis(cosine, nearest, -np.inf, axis)
+        second = cosine.max(axis=axis, keepdims=True)
+        np.put_along_axis(cosine, nearest, first, axis)
     weight = 1 - (1 - first) / np.maximum(1 - second, 1e-6)
-    return np.asarray(weight, np.float32), nearest
+    return weight.squeeze(axis).astype(np.float32), nearest.squeeze(axis), first.squeeze(axis)

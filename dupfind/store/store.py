@@ -142,7 +142,12 @@ class Store(
 
     def features(self) -> BlobCache:
         """Open the cache of local features."""
-        return BlobCache(self.paths.cache / "features.db")
+        return BlobCache(self.features_file)
+
+    @property
+    def features_file(self) -> Path:
+        """The file of the cache of local features."""
+        return self.paths.cache / "features.db"
 
     def proofs(self) -> PairCache:
         """Open the cache of what is proven of pairs."""
