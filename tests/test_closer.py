@@ -11,8 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.stats import beta
 
 from dupfind.errors import CalibrationError
-from dupfind.evidence import Evidence
-from dupfind.matching.calibrate import CONFIDENCE, shipped_calibration
+from dupfind.matching.calibrate import CONFIDENCE
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.cluster import Edges, group
 from dupfind.matching.features import extract
@@ -20,13 +19,11 @@ from dupfind.matching.frame import make_frame
 from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals, shipped_judge
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
-from dupfind.matching.proven import Proven, follow_ups
-from dupfind.matching.settle import Looked, Settling
+from dupfind.matching.settle import SERIES, Looked, Settling
 from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
 from dupfind.matching.verify import verify
 from dupfind.photos.edits import apply_edit
 from dupfind.photos.lookalikes import make_pair
-from dupfind.records import Relation
 
 Pixels = NDArray[np.uint8]
 COPIES = ("jpeg_medium", "shrink_half", "crop_70", "brighter", "text", "grey", "rotate_90", "blur")
@@ -190,12 +187,11 @@ def look_at_all(settling: Settling, score_of: Callable[[int], float]) -> list[in
 def test_a_burst_costs_a_few_looks_a_frame_not_the_square(proof: float) -> None:
     settling = Settling(burst(40, proof))
     seen = look_at_all(settling, lambda _: -3.0)
-    assert len(seen) <= 2 * 40
+    assert len(seen) <= SERIES * 40
     assert len(set(seen)) == len(seen)
     assert settling.waiting == 0
     assert (settling.scores == -3.0).all()
     assert settling.in_series().all()
-    assert not settling.may_lead().any()
 
 
 def test_a_collage_of_two_frames_of_a_series_is_looked_at_all_the_same() -> None:
@@ -208,28 +204,6 @@ def test_a_collage_of_two_frames_of_a_series_is_looked_at_all_the_same() -> None
     assert collage in seen
     assert settling.waiting == 0
     assert settling.scores[collage] == 4.0
-
-
-def test_of_the_photos_of_a_series_only_sure_copies_lead_on() -> None:
-    pairs = burst(10).joined(looked_pairs([(3, 10), (4, 11), (5, 12), (13, 14)]))
-    settling = Settling(pairs)
-    look_at_all(settling, lambda place: {45: 4.0, 46: 1.0, 47: -1.0, 48: 1.0}.get(place, -3.0))
-    # A sure copy of a frame; not what may be one; and what has nothing to do with the series.
-    assert np.flatnonzero(settling.may_lead()).tolist() == [45, 48]
-
-
-def test_what_may_not_lead_brings_no_further_pairs() -> None:
-    calibration = shipped_calibration()
-    surest = 9 * np.sign(calibration.weights)
-    proven = [
-        Proven(0, row, Relation.RESIZED, Evidence("homography"), surest, matrix=np.eye(3))
-        for row in (1, 2, 3)
-    ]
-    tried = {(pair.a, pair.b) for pair in proven}
-    led = [job[:2] for job in follow_ups(proven, calibration, tried)]
-    assert led == [(1, 2), (1, 3), (2, 3)]
-    some = np.array([True, False, True])
-    assert [job[:2] for job in follow_ups(proven, calibration, tried, some)] == [(1, 3)]
 
 
 def test_a_copy_of_one_frame_is_found_among_all_others() -> None:

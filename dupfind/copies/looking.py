@@ -47,7 +47,6 @@ class Judged:
         scores: Log odds of a copy against a look-alike; NaN where there was no look.
         is_looked: Whether the pair itself was looked at; the others follow from their hub or series.
         in_series: Whether it was told apart, by a look or without, as two frames of a series.
-        may_lead: Whether it may lead to the pairs beside it.
         looks: What was found, by place.
         unreadable: Rows of the photos whose files cannot be read, or hold other bytes by now.
     """
@@ -55,7 +54,6 @@ class Judged:
     scores: NDArray[np.float64]
     is_looked: NDArray[np.bool_]
     in_series: NDArray[np.bool_]
-    may_lead: NDArray[np.bool_]
     looks: dict[int, CloserLook]
     unreadable: frozenset[int] = frozenset()
 
@@ -123,7 +121,6 @@ class Looker:
             settling.scores,
             settling.is_looked,
             settling.in_series(),
-            settling.may_lead(),
             self._looks,
             self.unreadable,
         )

@@ -77,7 +77,7 @@ def follow_ups(
     proven: Sequence[Proven],
     calibration: Calibration,
     tried: set[tuple[int, int]],
-    may_lead: NDArray[np.bool_] | None = None,
+    in_series: NDArray[np.bool_] | None = None,
 ) -> list[Job]:
     """Return the pairs that share a proven partner and were no candidates themselves.
 
@@ -88,12 +88,12 @@ def follow_ups(
         proven: Pairs.
         calibration: Of the proofs.
         tried: Rows (a, b) of the pairs that were proven.
-        may_lead: (pairs,) which may lead to others; all that are likely without it.
+        in_series: (pairs,) which were told apart as frames of a series.
     """
     signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
     leads = calibration.probability(signals) >= FOLLOW_UP
-    if may_lead is not None:
-        leads &= may_lead
+    if in_series is not None:
+        leads &= ~in_series
     partners: dict[int, dict[int, Proof]] = defaultdict(dict)
     for pair, is_led in zip(proven, leads.tolist(), strict=True):
         if is_led:

@@ -13,7 +13,7 @@ several of these were told apart, for both photos of a pair, the pair follows fr
 many looks as it has photos, times a few.
 """
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,21 +69,15 @@ class _Series:
         self._proofs: dict[int, list[float]] = defaultdict(list)  # the best proof last
         self._scores: dict[int, list[float]] = defaultdict(list)
 
-    def add(self, a: int, b: int, proof: float, score: float) -> None:
-        """Take in a pair that was told apart: the probability of its proof, and its score."""
-        for row in (a, b):
-            insort(self._proofs[row], proof)
-            self._scores[row].append(score)
+    def add(self, row: int, proof: float, score: float) -> None:
+        """Take in a pair of a photo that was told apart: the probability of its proof, and its score."""
+        insort(self._proofs[row], proof)
+        self._scores[row].append(score)
 
     def bar(self, row: int) -> float:
         """Return the proof below which a pair of this photo is one of its series; -inf without a series."""
         proofs = self._proofs.get(row, ())
         return proofs[-SERIES] if len(proofs) >= SERIES else -np.inf
-
-    def better(self, row: int, proof: float) -> int:
-        """Return how many pairs of a photo with better proofs were told apart."""
-        proofs = self._proofs.get(row, [])
-        return len(proofs) - bisect_right(proofs, proof)
 
     def bar_of(self, a: int, b: int) -> float:
         """Return the proof below which a pair of these two is one of both their series."""
@@ -144,17 +138,6 @@ class Settling:
             found[place] = self._series.bar_of(a, b) > -np.inf
         return found
 
-    def may_lead(self) -> NDArray[np.bool_]:
-        """Return which pairs may lead to those beside them, (pairs,).
-
-        Of the photos of a series only the sure copies: whatever else they are like is a frame too, or a copy of
-        one, and would lead to all others.
-        """
-        rows = self.pairs.rows.tolist()
-        beside = [self._series.bar(a) > -np.inf or self._series.bar(b) > -np.inf for a, b in rows]
-        is_sure = self.scores >= SURE_LOG_ODDS
-        return np.asarray(is_sure | ~(self._are_frames & np.array(beside, bool)))
-
     def next_batch(self) -> list[int]:
         """Return the places of the pairs to look at next; none when all is settled.
 
@@ -190,14 +173,7 @@ class Settling:
             if self.pairs.proof[place] >= bar or not self._are_frames[place]
         ]
         places.sort(key=lambda place: (-self.pairs.proof[place], place))
-        count = max(SERIES, self._looks[hub])
-        # Those that were told apart by better proofs count among them.
-        chosen = [
-            place
-            for number, place in enumerate(places[:count])
-            if number + self._series.better(hub, self.pairs.proof[place]) < count
-        ]
-        return chosen or places[:1]
+        return places[: max(SERIES, self._looks[hub])]
 
     def record(self, places: Sequence[int], scores: Sequence[float]) -> None:
         """Take in the scores of the pairs looked at (NaN: nothing could be seen); settle others."""
@@ -206,10 +182,10 @@ class Settling:
             self.scores[place], self.is_looked[place] = score, True
             self._pending[place] = False
             a, b = self.pairs.rows[place].tolist()
-            self._looks[a] += 1
-            self._looks[b] += 1
-            if score < UNLIKE and self._are_frames[place]:
-                self._series.add(a, b, float(self.pairs.proof[place]), score)
+            for row in (a, b):
+                self._looks[row] += 1
+                if score < UNLIKE and self._are_frames[place]:
+                    self._series.add(row, float(self.pairs.proof[place]), score)
             if score >= SURE_LOG_ODDS:
                 for one, hub, share in zip((a, b), (b, a), self.pairs.covered[place], strict=True):
                     if share >= COVERED:
