@@ -10,6 +10,7 @@ when the package pdqhash is installed, which is built from its source.
 
 import argparse
 import csv
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -118,6 +119,8 @@ def read_labels(library: Library, labels: Path, root: Path) -> Labelled:
         with labels.open(newline="", encoding="utf-8") as file:
             known = {row["path"]: row["group_id"] for row in csv.DictReader(file)}
     photos = sorted(library.photos(), key=lambda photo: photo.path)
+    if not photos:
+        sys.exit(f"{root} holds no photos that can be read")
     short = [photo.path.relative_to(root).as_posix() for photo in photos]
     groups = [
         (known.get(name) or name) if known else Path(name).stem.split("__")[0] for name in short

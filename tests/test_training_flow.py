@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from training_samples import TINY
 
 from dupfind import Library
 from dupfind.cli import cli
-from dupfind.descriptors.backbone import load_model
+from dupfind.descriptors.backbone import create_backbone, load_model, save_model
 from dupfind.errors import TrainingError
-from dupfind.flows.training import SLACK, TrainCallbacks
+from dupfind.flows.models import FORMER_FOLDER
+from dupfind.flows.training import SLACK, TrainCallbacks, _install
 from dupfind.options import IndexOptions, TrainOptions
 from dupfind.training.comparison import Comparison
 from dupfind.training.heldout import Retrieval
@@ -185,6 +187,30 @@ def test_a_worse_model_leaves_the_one_of_its_name_as_it_is(
     assert {name: (folder / name).read_bytes() for name in kept} == kept
     library.index([photos])
     assert library.query(photos / "00.png", k=1)
+
+
+def test_a_model_is_put_in_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
+    spec, found = replace(TINY, view_px=32), Retrieval(0.8, 0.9, 0.7)
+    comparison = Comparison(found, found, 8, 32, 20, gain=0.1, least_gain=0.1)
+    place, trained = tmp_path / "mine", tmp_path / "training" / "model"
+    for folder in (place, trained):
+        save_model(folder, spec=spec, module=create_backbone(spec), details={})
+    kept = {path.name: path.read_bytes() for path in place.iterdir()}
+    (trained / "weights.safetensors").rename(trained / "gone")
+    with pytest.raises(FileNotFoundError):
+        _install(trained, place, comparison)
+    assert {name: (place / name).read_bytes() for name in kept} == kept
+    assert sorted(path.name for path in place.iterdir() if path.is_file()) == sorted(kept)
+    (trained / "gone").rename(trained / "weights.safetensors")
+    _install(trained, place, comparison)
+    assert (place / "weights.safetensors").read_bytes() != kept["weights.safetensors"]
+    assert load_model(str(place)).fingerprint == load_model(str(trained)).fingerprint
+    # The photos are still described by the one before: it is kept until they no longer are.
+    former = load_model(str(place / FORMER_FOLDER))
+    assert (place / FORMER_FOLDER / "weights.safetensors").read_bytes() == kept[
+        "weights.safetensors"
+    ]
+    assert former.dimensions == 128
 
 
 def test_the_library_answers_as_before_until_all_is_described_anew(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from training_samples import tiny_config
 
+from dupfind.errors import TrainingError
 from dupfind.training import schedule
 from dupfind.training.network import DinoHead
 from dupfind.training.step import Learner
@@ -139,3 +140,21 @@ def test_only_the_student_leaves_layers_and_patches_out() -> None:
     assert not torch.allclose(*student)
     assert torch.equal(*teacher)
     assert not any(parameter.requires_grad for parameter in learner.teacher.parameters())
+
+
+def test_the_lowest_layers_can_be_kept_as_they_are() -> None:
+    config = tiny_config()
+    config = replace(config, optimiser=replace(config.optimiser, frozen_layers=2))
+    learner = Learner(config, CPU)
+    before = weights(learner.student)
+    for progress in (0.3, 0.4):
+        learner.step(views(), photos=PHOTOS, progress=progress)
+    moved = {
+        name for name, value in weights(learner.student).items() if (value != before[name]).any()
+    }
+    low = ("backbone.patch_embed", "backbone.cls_token", "backbone.blocks.0.")
+    assert moved
+    assert not [name for name in moved if name.startswith(low)]
+    assert any(name.startswith("backbone.blocks.1.") for name in moved)
+    with pytest.raises(TrainingError, match="frozen_layers is 3, which leaves none of 2 blocks"):
+        Learner(replace(config, optimiser=replace(config.optimiser, frozen_layers=3)), CPU)

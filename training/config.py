@@ -68,7 +68,8 @@ class OptimiserOptions:
     ``rate`` is for a batch of 256 and scales linearly with the batch. ``layer_decay`` multiplies
     the rate once for each layer below the top. After the warm-up the rate holds for the share
     ``hold`` of the run before it falls. ``frozen_last_layer`` and ``frozen_backbone`` are
-    the shares of the run in which those do not move. ``patch_drop`` is the share of a view's
+    the shares of the run in which those do not move; ``frozen_layers`` are as many of the lowest layers that
+    never do (1: the embedding of patches, 2: the first block too). ``patch_drop`` is the share of a view's
     patches that the student does not see until ``patch_drop_until``: twice the photos a second at
     one half (FLIP, arXiv 2212.00794).
     """
@@ -85,6 +86,7 @@ class OptimiserOptions:
     patch_drop_until: float = 0.8
     frozen_last_layer: float = 0.01
     frozen_backbone: float = 0.0
+    frozen_layers: int = 0
     momentum: tuple[float, float] = (0.996, 1.0)
 
 

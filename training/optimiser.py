@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dupfind.errors import TrainingError
 from dupfind.training.config import OptimiserOptions
 from dupfind.training.network import Network
 
@@ -33,6 +34,23 @@ def parameter_groups(network: Network, options: OptimiserOptions) -> list[dict[s
 def make_optimiser(network: Network, options: OptimiserOptions) -> torch.optim.AdamW:
     """Make AdamW over the groups; rates and decays are set before each step."""
     return torch.optim.AdamW(parameter_groups(network, options), lr=0.0, fused=True)
+
+
+def freeze_layers(network: Network, count: int) -> None:
+    """Let the ``count`` lowest layers be as they are: no gradient is computed for them.
+
+    Raises:
+        TrainingError: That would be all layers.
+    """
+    depth = len(network.backbone.blocks)  # type: ignore[arg-type]
+    if count > depth:
+        raise TrainingError(
+            f"optimiser.frozen_layers is {count}, which leaves none of {depth} blocks to learn; give at "
+            f"most {depth}"
+        )
+    for name, parameter in network.named_parameters():
+        if _part(name) == "backbone" and _layers_above(name, depth) > depth + 1 - count:
+            parameter.requires_grad_(False)
 
 
 def set_rates(

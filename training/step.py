@@ -20,7 +20,7 @@ from dupfind.training.network import (
     patch_size,
     update_teacher,
 )
-from dupfind.training.optimiser import clip_gradients, make_optimiser, set_rates
+from dupfind.training.optimiser import clip_gradients, freeze_layers, make_optimiser, set_rates
 
 NOT_FINITE = (
     "the loss is not a finite number, which would destroy all weights; lower optimiser.rate, or "
@@ -70,6 +70,7 @@ class Learner:
             student_temperature=config.losses.student_temperature,
             centre_momentum=config.losses.centre_momentum,
         ).to(device)
+        freeze_layers(self.student, options.frozen_layers)
         self.optimiser = make_optimiser(self.student, options)
         self.parallel: nn.Module = self.student
         if world_size() > 1:

@@ -41,14 +41,14 @@ def curve(values_a: Floats, values_b: Floats) -> Floats | None:
     """Return the median of b at each of 256 levels of a, (256,); None where a has one level only."""
     step = max(1, len(values_a) // TONE_PIXELS)
     level = np.clip(values_a[::step], 0, 255).astype(np.int64) // 8
-    order = np.lexsort((values_b[::step], level))
-    sorted_level, sorted_b = level[order], values_b[::step][order]
-    starts = np.searchsorted(sorted_level, np.arange(33))
-    counts = np.diff(starts)
+    # Sorted by level and then by b in one go: levels lie further apart than grey values.
+    ordered = np.sort(level * 1024.0 + values_b[::step])
+    counts = np.bincount(level, minlength=32)
+    starts = np.cumsum(counts) - counts
     known = np.flatnonzero(counts >= 20)
     if len(known) < 2:
         return None
-    middles = sorted_b[starts[:-1][known] + counts[known] // 2]
+    middles = ordered[starts[known] + counts[known] // 2] - known * 1024.0
     return np.asarray(np.interp(np.arange(256), known * 8 + 4, middles), np.float32)
 
 
