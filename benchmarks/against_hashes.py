@@ -4,8 +4,9 @@
     python benchmarks/against_hashes.py alike/truth.csv cases/star-sky cases/sunsets --write docs/accuracy.md
 
 A folder without labels is read by its names: ``NAME__kind`` is a copy of ``NAME``, all else is different.
-A series is the folder of a file. Files with the same bytes under two labels count neither way. PDQ is there
-when the package pdqhash is installed, which is built from its source.
+A series is the folder of a file. Two labels of one file (the same bytes) are one label; pairs that a
+``neutral.csv`` beside the labels lists count neither way. PDQ is there when the package pdqhash is installed,
+which is built from its source.
 """
 
 import argparse
@@ -33,6 +34,7 @@ PRECISIONS = (0.9, 0.99, 0.999)
 PHASH_BITS, PDQ_BITS = 10, 31  # how many bits may differ, as their makers advise
 HASHED_PX = 512
 ALL = "(all)"
+ENDS = ("path_a", "path_b")
 PROMISE = ("asked for", "promised", "precision", "recall", "wrong pairs")
 BEGIN, END = "<!-- look-alikes: begin -->", "<!-- look-alikes: end -->"
 
@@ -41,18 +43,16 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Labelled:
-    """The photos of a library with their labels, by row."""
+    """The photos of a library with their labels, by row, and the pairs that count neither way."""
 
     photos: list[Photo]
     groups: list[str]
     series: list[str]
+    neutral: set[Pair]
 
     def counted(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
-        """Leave out the pairs of same bytes that stand under two labels."""
-        for a, b in pairs:
-            same_bytes = self.photos[a].sha256 == self.photos[b].sha256
-            if self.groups[a] == self.groups[b] or not same_bytes:
-                yield a, b
+        """Leave out what counts neither way."""
+        return (pair for pair in pairs if pair not in self.neutral)
 
     def is_copy(self, pair: Pair) -> bool:
         """Say whether both show one picture."""
@@ -125,7 +125,38 @@ def read_labels(library: Library, labels: Path, root: Path) -> Labelled:
     groups = [
         (known.get(name) or name) if known else Path(name).stem.split("__")[0] for name in short
     ]
-    return Labelled(photos, groups, [Path(name).parent.name or root.name for name in short])
+    row = {name: place for place, name in enumerate(short)}
+    return Labelled(
+        photos,
+        united(groups, [photo.sha256 for photo in photos]),
+        [Path(name).parent.name or root.name for name in short],
+        neutral_pairs(labels, row),
+    )
+
+
+def united(groups: list[str], contents: list[str]) -> list[str]:
+    """Return the labels with those that stand on the same bytes made one."""
+    name = {group: group for group in groups}
+
+    def last(group: str) -> str:
+        while name[group] != group:
+            group = name[group]
+        return group
+
+    first: dict[str, str] = {}
+    for group, content in zip(groups, contents, strict=True):
+        name[last(group)] = last(first.setdefault(content, group))
+    return [last(group) for group in groups]
+
+
+def neutral_pairs(labels: Path, row: dict[str, int]) -> set[Pair]:
+    """Read ``neutral.csv`` (path_a, path_b) beside the labels, if there is one."""
+    file = labels.parent / "neutral.csv"
+    if labels.is_dir() or not file.exists():
+        return set()
+    with file.open(newline="", encoding="utf-8") as lines:
+        found = [sorted(row[line[end]] for end in ENDS) for line in csv.DictReader(lines)]
+    return {(a, b) for a, b in found}
 
 
 def clusterings(

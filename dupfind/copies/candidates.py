@@ -20,6 +20,7 @@ from dupfind.progress import OnDone
 from dupfind.records import JoinFacts
 
 SURE = 3.0  # first log odds from which on a pair is proven without a second score
+NEAR_CUT = 1.5  # second log odds above the cut, below which a photo has one try
 FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
 BESIDE_PAIRS = 512  # matched by one core at a time
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
@@ -156,8 +157,24 @@ def _worth_a_proof(
     unsure = np.flatnonzero(keep & (odds < SURE) & (keypoints >= FEWEST_KEYPOINTS))
     beside = _beside(table, pairs[unsure])
     second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
-    keep[unsure] = second >= worth.second.cut
+    keep[unsure] = _passing(pairs[unsure], second - worth.second.cut, len(vectors))
     return pairs[keep], odds[keep].astype(np.float32)
+
+
+def _passing(
+    pairs: NDArray[np.int64], above: NDArray[np.float64], photos: int
+) -> NDArray[np.bool_]:
+    """Return which pairs pass, by how far their second log odds lie ``above`` the cut.
+
+    The more photos, the more pairs come near to it by chance: of those only the best of each photo pass.
+    """
+    near = (above >= 0) & (above < NEAR_CUT)
+    best = np.full(photos, np.inf)
+    best[pairs[near]] = -np.inf
+    for side in (0, 1):
+        np.maximum.at(best, pairs[near, side], above[near])
+    is_best = (above[:, None] >= best[pairs]).any(axis=1)
+    return (above >= NEAR_CUT) | (near & is_best)
 
 
 def _beside(table: SketchTable, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
