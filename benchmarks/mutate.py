@@ -12,6 +12,7 @@ survive are printed with their lines: each wants an assertion, or is another way
 import argparse
 import ast
 import importlib
+import importlib.util
 import json
 import os
 import random
@@ -29,8 +30,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_S = 900
+NOT_RUN = 70  # the status of a process whose pytest failed
 ASKED_S = 60  # of the tests that run a line, as long as this
-_LIBRARIES = ("cv2", "faiss", "scipy.optimize", "sklearn.decomposition", "torch", "pytest")
+_LIBRARIES = ("cv2", "faiss", "scipy.optimize", "sklearn.decomposition", "timm", "pytest")
 # The tests that know a part, the quickest first.
 TESTS: dict[str, tuple[str, ...]] = {
     "dupfind/store/cache.py": ("test_store", "test_unwritable"),
@@ -195,20 +197,30 @@ def is_found(copy: Path, tests: Sequence[str]) -> bool:
     """Run tests (of files of tests/, or by id) in a copy of the tree, in a process with the libraries."""
     child = os.fork()
     if child == 0:
-        os.setsid()
+        os.setpgid(0, 0)  # to be ended with all that it starts
         os.chdir(copy)
         os.environ["PYTHONPATH"] = str(copy)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
         sys.path[:0] = [str(copy), str(copy / "tests")]
+        sys.dont_write_bytecode = False  # what does not change is compiled once for all mutants
         import pytest
 
-        os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests])))
+        ended = NOT_RUN
+        try:
+            # Plugins that are loaded already are not warned of.
+            options = ["-q", "-x", "-p", "no:cacheprovider"]
+            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+            ended = int(pytest.main([*options, *tests]))
+        finally:
+            os._exit(ended)  # never into what the parent has to do
     deadline = time.monotonic() + LONGEST_S
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
+            if os.waitstatus_to_exitcode(status) == NOT_RUN:
+                raise RuntimeError(f"pytest itself failed on {' '.join(tests)}")
             return status != 0
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
@@ -238,6 +250,8 @@ def main() -> None:
         out = given.out or Path(place) / "out"
         out.mkdir(parents=True, exist_ok=True)
         for module, number, change in sites:
+            if given.only and not module.startswith(tuple(given.only)):
+                continue
             said = out / f"{module.replace('/', '.')}.{number}"
             names = [f"tests/{Path(name).stem}.py" for name in given.tests or ()]
             names = names or tests_of_line(module, change.line, seen) or [*tests_of(module)]
@@ -251,18 +265,25 @@ def _tried(copy: Path, module: str, number: int, change: Change, names: Sequence
     """Try a mutant in a copy of the tree; return what became of it in a line."""
     file = copy / module
     source = file.read_text("utf-8")
-    file.write_text(mutated(source, number), "utf-8")
+    _write(file, mutated(source, number))
     found = is_found(copy, [name for name in names if (copy / name.split("::")[0]).exists()])
-    file.write_text(source, "utf-8")
+    _write(file, source)
     line = source.splitlines()[change.line - 1].strip()
     said = "found" if found else "SURVIVED"
     return f"{said:<9} {module}:{change.line}: {change.words}: {line}"
 
 
+def _write(file: Path, source: str) -> None:
+    """Write a module; what was compiled of it is gone, however the clock stands."""
+    Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
+    file.write_text(source, "utf-8")
+
+
 def _show_table(sites: Sequence[tuple[str, int, Change]], out: Path) -> None:
     counts: dict[str, Counter[str]] = {}
     for module, number, _ in sites:
-        said = (out / f"{module.replace('/', '.')}.{number}").read_text("utf-8").split(" ")[0]
+        file = out / f"{module.replace('/', '.')}.{number}"
+        said = file.read_text("utf-8").split(" ")[0] if file.exists() else ""
         counts.setdefault(str(Path(module).parent), Counter())[said or "undecided"] += 1
     print("\n| part | mutants | found | survived | undecided |\n|---|---|---|---|---|")
     for part, count in sorted(counts.items()):
@@ -275,6 +296,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("modules", nargs="+", help="modules or folders, as in dupfind/matching")
     parser.add_argument("--without", nargs="*", default=(), help="modules or folders to leave out")
     parser.add_argument("--count", type=int, help="so many, drawn at random [default: all]")
+    parser.add_argument("--only", nargs="*", help="of what is drawn, the modules or folders to try")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tests", nargs="*", help="files of tests/ instead of those in TESTS")
     parser.add_argument("--seen", type=Path, help="what which_tests.py wrote")

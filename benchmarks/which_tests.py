@@ -21,11 +21,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("dupfind", "index", "training")
-CALLS = 200  # of a function in a test: watching takes ten times as long as running
+CALLS = 20  # of a function in a test: watching takes ten times as long as running
 
 
 class Watcher:
-    """A pytest plugin: ``lines`` are module -> line -> tests, ``seconds`` what each test took."""
+    """A pytest plugin: ``lines`` are module -> line -> tests, ``seconds`` of the processor for each test."""
 
     def __init__(self) -> None:
         self.lines: dict[str, dict[str, list[str]]] = {}
@@ -40,7 +40,7 @@ class Watcher:
         """Watch a test and what its fixtures do."""
         self._seen.clear()
         self._calls.clear()
-        started = time.perf_counter()
+        started = time.process_time()
         threading.settrace(self._entered)
         sys.settrace(self._entered)
         try:
@@ -49,7 +49,7 @@ class Watcher:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
             if item.nodeid not in self._failed:
-                self.seconds[item.nodeid] = round(time.perf_counter() - started, 3)
+                self.seconds[item.nodeid] = round(time.process_time() - started, 3)
                 for module, line in sorted(self._seen):
                     of_module = self.lines.setdefault(module, {})
                     of_module.setdefault(str(line), []).append(item.nodeid)

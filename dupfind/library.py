@@ -24,6 +24,7 @@ from dupfind.options import (
     CalibrateOptions,
     ClusterOptions,
     EvaluateOptions,
+    IndexKind,
     IndexOptions,
     MapOptions,
     ReportOptions,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from dupfind.flows.indexing import IndexSummary
     from dupfind.flows.inspecting import KnownModel
     from dupfind.flows.map import MapSummary
-    from dupfind.flows.querying import Match
+    from dupfind.flows.querying import Match, OnJoin
     from dupfind.flows.reviewing import OnReady
     from dupfind.flows.sample_album import SampleAlbum
     from dupfind.flows.training import TrainCallbacks, TrainSummary
@@ -150,8 +151,17 @@ class Library(DecisionMethods, ActingMethods):
         options = self._placed(options or TrainOptions())
         return train_model(self.paths, [Path(folder) for folder in folders], options, callbacks)
 
-    def query(self, image: AnyPath, *, k: int = DEFAULT_MATCHES) -> "list[Match]":
+    def query(
+        self,
+        image: AnyPath,
+        *,
+        k: int = DEFAULT_MATCHES,
+        index_kind: IndexKind = IndexKind.AUTO,
+        on_join: "OnJoin | None" = None,
+    ) -> "list[Match]":
         """Return the ``k`` photos nearest to an image file (in the library or not), nearest first.
+
+        ``index_kind`` is how descriptors are compared; ``on_join`` is told how they were.
 
         Raises:
             PhotoError: The image cannot be read.
@@ -160,7 +170,9 @@ class Library(DecisionMethods, ActingMethods):
         from dupfind.flows.querying import find_nearest
 
         with self.store() as store:
-            return find_nearest(store, Path(image), k=k, device=self.device)
+            return find_nearest(
+                store, Path(image), k=k, device=self.device, index_kind=index_kind, on_join=on_join
+            )
 
     def cluster(
         self, options: ClusterOptions | None = None, *, on_progress: "OnProgress | None" = None

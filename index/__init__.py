@@ -5,7 +5,7 @@ Vectors are rows, L2-normalised, float16 or float32. Results are two tables of o
 there are fewer than k neighbours the rest is -inf and -1.
 """
 
-from dupfind.index.building import VectorIndex, build, gpu_count
+from dupfind.index.building import RECALL_QUERIES, VectorIndex, build, gpu_count
 from dupfind.index.cache import keep_index, kept_index, load_or_build
 from dupfind.index.joining import BlockTask, Join, join, join_block
 from dupfind.index.lists import one_thread_each
@@ -14,6 +14,7 @@ from dupfind.index.near_lists import Tables
 from dupfind.index.searching import search, self_join, self_join_blocks
 
 __all__ = [
+    "RECALL_QUERIES",
     "BlockTask",
     "Join",
     "Tables",

@@ -91,15 +91,20 @@ def build(vectors: Vectors, *, exact: bool | None = None) -> VectorIndex:
     """
     check_vectors(vectors)
     count, dimensions = vectors.shape
-    if exact is None:
-        exact = count <= (EXACT_UP_TO_ON_GPU if gpu_count() else EXACT_UP_TO)
-    if exact:
+    if kind_of(count, exact) == "exact":
         return VectorIndex(_exact(vectors), "exact", count, dimensions)
     if count < 2:
         raise SearchError(f"inverted lists need at least 2 vectors, got {count}; use exact=True")
     index = VectorIndex(_lists(vectors), "lists", count, dimensions)
     choose_probes(index, vectors)
     return index
+
+
+def kind_of(count: int, exact: bool | None = None) -> str:
+    """Return which kind of index so many vectors get: ``exact`` or ``lists``; None chooses by size."""
+    if exact is None:
+        exact = count <= (EXACT_UP_TO_ON_GPU if gpu_count() else EXACT_UP_TO)
+    return "exact" if exact else "lists"
 
 
 def choose_probes(index: VectorIndex, vectors: Vectors) -> None:

@@ -17,8 +17,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.index.building import VectorIndex, build
+from dupfind.index.building import VectorIndex, build, kind_of
 from dupfind.index.vectors import BLOCK_ROWS, Vectors, check_vectors
+from dupfind.options import IndexKind
 from dupfind.system import write_whole, written_whole
 
 FORMAT = 2
@@ -50,7 +51,12 @@ class Manifest:
 
 
 def load_or_build(
-    folder: Path, ids: NDArray[np.int64], vectors: Vectors, fingerprint: str
+    folder: Path,
+    ids: NDArray[np.int64],
+    vectors: Vectors,
+    fingerprint: str,
+    *,
+    kind: IndexKind = IndexKind.AUTO,
 ) -> VectorIndex:
     """Return an index of ``vectors``: the one in ``folder`` when it is theirs, else a new one.
 
@@ -59,6 +65,7 @@ def load_or_build(
         ids: What each row is, shape (n,); the index itself answers with row numbers.
         vectors: L2-normalised rows, shape (n, dimensions).
         fingerprint: Of the model that made the vectors.
+        kind: ``auto`` takes lists beyond ``EXACT_UP_TO`` vectors.
 
     Raises:
         SearchError: The vectors have a wrong shape or type, or a value that is not finite.
@@ -66,8 +73,10 @@ def load_or_build(
     check_vectors(vectors)
     content = content_digest(ids, vectors)
     index = kept_index(folder, content, fingerprint)
-    if index is None:
-        index = build(vectors)
+    # Lists of a single vector would be one with nothing to measure.
+    exact = None if kind is IndexKind.AUTO or len(vectors) < 2 else kind is IndexKind.EXACT
+    if index is None or index.kind != kind_of(len(vectors), exact):
+        index = build(vectors, exact=exact)
         keep_index(folder, index, content, fingerprint)
     return index
 

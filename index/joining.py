@@ -1,7 +1,7 @@
 """Join a collection with itself: each vector's nearest others, exactly or list by list.
 
 Up to ``EXACT_UP_TO`` vectors all are compared with all. Beyond, each is compared with those in the
-lists nearest to it, by matrix products of whole lists; so many lists that of a sample of vectors 99.8%
+lists nearest to it, by matrix products of whole lists; so many lists that of a sample of vectors 99.9%
 find their nearest other or are found by it. With a folder the lists are mapped from there, what is
 joined is written block by block, a stopped join goes on, and a later one joins only what is new.
 """
@@ -43,7 +43,7 @@ from dupfind.progress import OnDone
 from dupfind.records import JoinFacts
 
 SAMPLE = 1024  # vectors whose nearest other is found exactly, to choose and to measure
-FOUND_WANTED = 0.998  # of their pairs, when choosing; what is measured afterwards is told
+FOUND_WANTED = 0.999  # of their pairs, when choosing; what is measured afterwards is told
 FEWEST_PROBES = 4
 _EXACT_ROWS = 16_384
 

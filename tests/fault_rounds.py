@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -306,8 +307,13 @@ def run(scene: Scene, name: str, *, disturbed: bool = False) -> int:
         scene.seconds[name] = time.monotonic() - started
     said = words.read_text("utf-8") if words.exists() else ""
     scene.done.append(f"({process.exitcode}{': ' if said else ''}{said[-1500:]})")
-    assert process.exitcode in (0, REFUSED, -9), said
+    assert process.exitcode in (0, REFUSED, -9) or _cut_under(scene, process.exitcode), said
     return process.exitcode
+
+
+def _cut_under(scene: Scene, ended: int) -> bool:
+    """Tell whether the system killed a process because a file that it has mapped was cut meanwhile."""
+    return ended == -signal.SIGBUS and scene.done[-2].startswith(("cut ", "rubbish "))
 
 
 def _go_wrong(scene: Scene) -> None:

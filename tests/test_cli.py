@@ -118,6 +118,15 @@ def test_query_prints_a_line_or_an_object_a_photo(album: Path) -> None:
         assert line.endswith(match["path"])
 
 
+def test_query_says_what_lists_find_and_nothing_of_an_exact_search(album: Path) -> None:
+    words = ["query", album / "photos" / "0.jpg", "--k", "2", "--library", album / ".dupfind"]
+    in_lists = run(*words, "--index-kind", "lists").stdout.splitlines()
+    assert in_lists[0] == (
+        "Descriptors compared in lists, 1 of 1: finds 100.0% of the nearest (4 photos checked against all)."
+    )
+    assert in_lists[1:] == run(*words, "--index-kind", "exact").stdout.splitlines()
+
+
 def test_the_library_is_found_upwards_or_by_the_variable(
     album: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -8,8 +8,10 @@ import pytest
 from matching_helpers import photo
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from scipy.stats import beta
 
 from dupfind.errors import CalibrationError
+from dupfind.matching.calibrate import CONFIDENCE
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.cluster import Edges, group
 from dupfind.matching.features import extract
@@ -192,6 +194,18 @@ def test_a_burst_costs_a_few_looks_a_frame_not_the_square(proof: float) -> None:
     assert settling.in_series().all()
 
 
+def test_a_collage_of_two_frames_of_a_series_is_looked_at_all_the_same() -> None:
+    pairs = burst(12)
+    collage = int(np.flatnonzero((pairs.rows == (3, 10)).all(axis=1))[0])
+    covered = pairs.covered.copy()
+    covered[collage] = 0
+    settling = Settling(replace(pairs, covered=covered))
+    seen = look_at_all(settling, lambda place: 4.0 if place == collage else -3.0)
+    assert collage in seen
+    assert settling.waiting == 0
+    assert settling.scores[collage] == 4.0
+
+
 def test_a_copy_of_one_frame_is_found_among_all_others() -> None:
     pairs = burst(20)
     is_copy = np.flatnonzero((pairs.rows == (7, 19)).all(axis=1))[0]
@@ -257,6 +271,15 @@ def test_refused_look_alikes_lower_the_promise() -> None:
     among = promise(judge, even(np.repeat([6.0, -3.0], [20, 100])), cut=0.9)
     assert alone.precision_low == alone.precision > 0.99
     assert among.precision_low < 0.95 < among.precision
+
+
+def test_at_least_so_much_is_promised_as_one_look_alike_in_a_hundred_allows() -> None:
+    one_passes = np.append(np.linspace(-9, -1, 99), 5.0)
+    judge = replace(shipped_judge(), other_scores=one_passes)
+    found = promise(judge, even(np.repeat([9.0, -9.0], [10, 50])), cut=0.5)
+    assert found.precision == 1.0  # none came near
+    rate = beta.ppf(CONFIDENCE, 1 + 1, 99)
+    assert found.precision_low == pytest.approx(1 - 50 * rate / (1 - rate) / 10, abs=1e-9)
 
 
 def test_asking_for_more_never_promises_less() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dupfind.errors import SearchError
 from dupfind.index import VectorIndex, build, load_or_build, search
 from dupfind.index import cache as cache_module
+from dupfind.options import IndexKind
 
 MODEL = "a" * 64
 
@@ -33,9 +34,9 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count how often an index is really built (and build it)."""
     built: list[int] = []
 
-    def counted(vectors: NDArray[np.float16]) -> VectorIndex:
+    def counted(vectors: NDArray[np.float16], *, exact: bool | None = None) -> VectorIndex:
         built.append(len(vectors))
-        return build(vectors)
+        return build(vectors, exact=exact)
 
     monkeypatch.setattr(cache_module, "build", counted)
     return built
@@ -52,6 +53,18 @@ def test_a_second_run_reads_the_index_and_finds_the_same(tmp_path: Path, builds:
         "manifest.json",
         "vectors.faiss",
     }
+
+
+def test_the_kind_that_is_asked_for_is_built_and_kept(tmp_path: Path, builds: list[int]) -> None:
+    kinds = (IndexKind.LISTS, IndexKind.LISTS, IndexKind.EXACT, IndexKind.AUTO)
+    found = [
+        load_or_build(tmp_path, ids(200), unit_vectors(200), MODEL, kind=kind) for kind in kinds
+    ]
+    assert [index.kind for index in found] == ["lists", "lists", "exact", "exact"]
+    assert found[1].recall == found[0].recall >= 0.99
+    assert len(builds) == 2
+    one = load_or_build(tmp_path, ids(1), unit_vectors(1), MODEL, kind=IndexKind.LISTS)
+    assert one.kind == "exact"  # there is nothing to put into lists
 
 
 def test_other_ids_vectors_or_models_build_it_again(tmp_path: Path, builds: list[int]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dupfind.errors import SearchError
 from dupfind.index import BlockTask, Join, Tables, join, join_block, self_join
 from dupfind.index.kept_join import KeptJoin
+from dupfind.index.lists import Lists, open_lists, same_rows
 from dupfind.options import IndexKind
 
 K = 5
@@ -264,3 +265,24 @@ def test_a_folder_that_cannot_be_made_leaves_the_lists_in_memory(
 def test_no_neighbours_are_refused() -> None:
     with pytest.raises(SearchError, match="at least 1"):
         join(album(10), 0)
+
+
+def test_of_equal_vectors_each_old_one_is_taken_once() -> None:
+    old = np.array([[1, 1], [1, 1], [2, 5]], np.uint64)
+    new = np.array([[1, 1], [3, 3], [1, 1], [1, 1]], np.uint64)
+    found = same_rows(old, new)
+    assert sorted(found[[0, 2, 3]].tolist()) == [-1, 0, 1]
+    assert found[1] == -1
+
+
+@pytest.mark.parametrize("other", [np.zeros((5, 3), np.float16), np.zeros((6, 2), np.float32)])
+def test_lists_whose_vectors_are_not_theirs_are_damaged(
+    tmp_path: Path, other: NDArray[np.float16]
+) -> None:
+    lists = Lists(np.eye(2, dtype=np.float32), np.array([0, 2, 6]), np.zeros((6, 2), np.float16))
+    lists.save(tmp_path)
+    np.save(tmp_path / "vectors.npy", lists.vectors)
+    assert open_lists(tmp_path).start.tolist() == [0, 2, 6]
+    np.save(tmp_path / "vectors.npy", other)
+    with pytest.raises(ValueError, match=r"vectors\.npy is damaged"):
+        open_lists(tmp_path)

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from original_helpers import noisy, photo_of, scene, written
 from PIL import Image, ImageEnhance, ImageFilter
 
+import dupfind.matching.origin
 from dupfind.copies.originals import lineages_of
 from dupfind.errors import CalibrationError
-from dupfind.evidence import Evidence
+from dupfind.evidence import Evidence, Tone
 from dupfind.matching.advice import advise, may_be_harmless
 from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.matching.lineage import tiers
+from dupfind.matching.origin import shipped_origin
 from dupfind.matching.original import judge
-from dupfind.matching.quality import Look, look_at
+from dupfind.matching.quality import Look, carries, look_at
 from dupfind.matching.trees import Trees
 from dupfind.photos import extras as extra_words
 from dupfind.photos.details import read_details
@@ -107,6 +109,35 @@ def test_details_name_cameras_and_editors(tmp_path: Path) -> None:
     plain = read_details(tmp_path / "b.png", width=320, height=240)
     assert (edited.camera, edited.edited, edited.table is not None) == (True, True, True)
     assert (plain.camera, plain.edited, plain.table) == (False, False, None)
+
+
+@pytest.mark.parametrize(("blocks", "is_told"), [(59, False), (60, True)])
+def test_the_steps_of_a_jpeg_are_told_from_sixty_coarse_frequencies_on(
+    blocks: int, is_told: bool
+) -> None:
+    steps = np.ones((8, 8), np.float32)
+    steps[0, 1] = 60
+    wave = 30 * np.cos((2 * np.arange(8) + 1) * np.pi / 16)
+    grey = np.full((64, 64), 128, np.float32)
+    for number in range(blocks):
+        top, left = number // 8 * 8, number % 8 * 8
+        grey[top : top + 8, left : left + 8] += wave.astype(np.float32)
+    found = carries(grey, steps)
+    assert (found is not None) is is_told
+    if found is not None:  # 30 times the basis, sqrt(32) of its unit, in steps of 60
+        counted = 30 * np.sqrt(32) / 60
+        assert found == pytest.approx(abs(counted - round(counted)), abs=1e-4)
+
+
+@pytest.mark.parametrize("names", ["TRACES", "STANDING"])
+def test_trees_that_were_grown_for_other_traces_are_refused(
+    names: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped_origin.cache_clear()
+    monkeypatch.setattr(dupfind.matching.origin, names, ("another",))
+    with pytest.raises(CalibrationError, match="of other traces"):
+        shipped_origin()
+    shipped_origin.cache_clear()
 
 
 def test_what_is_more_likely_the_original_comes_first() -> None:
@@ -220,6 +251,20 @@ def test_nothing_that_a_person_would_lose_may_go(
 
     assert advice is Advice.LOOK
     assert reasons
+
+
+@pytest.mark.parametrize(
+    ("colours", "reason"),
+    [((0.4, 0.0), Reason.ONE_TONE), ((0.0, 0.4), Reason.MORE_COLOUR)],
+)
+def test_of_a_grey_and_a_coloured_one_it_is_said_which_is_which(
+    colours: tuple[float, float], reason: Reason
+) -> None:
+    evidence = Evidence(
+        grey=True, tones=Tone(1.0, 0.0, *colours, 20.0), relations=(Relation.RECOLOURED,)
+    )
+    _, reasons = advise(Relation.RECOLOURED, evidence, Verdict(), photo(1), photo(2))
+    assert {Reason.ONE_TONE, Reason.MORE_COLOUR} & set(reasons) == {reason}
 
 
 def reopened(image: Image.Image, format_name: str, **options: int) -> Look:

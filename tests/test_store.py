@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,13 @@ def test_photos_come_back_as_they_were_written(store: Store) -> None:
     assert photo.path == Path("/p/ä b.jpg")
     assert (photo.sha256, photo.width, photo.height, photo.format) == (A_SHA, 40, 30, "JPEG")
     assert (photo.exif_tags, photo.is_reference, photo.pixels_sha256) == (2, True, "f" * 64)
+
+
+@pytest.mark.parametrize("has_alpha", [False, True])
+def test_whether_a_photo_is_transparent_is_kept(store: Store, has_alpha: bool) -> None:
+    made = entry("/p/1.png")
+    store.add_batch(Batch([replace(made, content=replace(made.content, has_alpha=has_alpha))]))
+    assert [photo.has_alpha for photo in store.photos()] == [has_alpha]
 
 
 def test_a_path_that_is_not_utf8_is_stored_as_its_bytes_and_others_as_text(store: Store) -> None:

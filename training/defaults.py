@@ -79,11 +79,13 @@ def default_config(
     from_scratch: bool,
     on_gpu: bool,
     patch_px: int = SCRATCH_PATCH_PX,
+    blocks: int = 0,
     batch_size: int | None = None,
 ) -> TrainingConfig:
     """Return the configuration for a collection of ``photos``.
 
-    ``patch_px`` is the side of the model's patches; ``batch_size`` that of the run (None: chosen).
+    ``patch_px`` is the side of the model's patches, ``blocks`` how many it has; ``batch_size`` is that of
+    the run (None: chosen).
     """
     temperature = teacher_temperature_for(photos)
     batch_size = batch_size or batch_size_for(photos, on_gpu=on_gpu, from_scratch=from_scratch)
@@ -98,7 +100,7 @@ def default_config(
             prototypes=prototypes_for(photos),
             teacher_temperature=(min(0.04, temperature), temperature),
         ),
-        optimiser=_optimiser(batch_size, from_scratch=from_scratch, on_gpu=on_gpu),
+        optimiser=_optimiser(batch_size, blocks, from_scratch=from_scratch, on_gpu=on_gpu),
         batch_size=batch_size,
         epochs=epochs,
         held_out=held_out_for(photos),
@@ -128,7 +130,9 @@ def _views(spec: ModelSpec, patch_px: int, *, from_scratch: bool, on_gpu: bool) 
     )
 
 
-def _optimiser(batch_size: int, *, from_scratch: bool, on_gpu: bool) -> OptimiserOptions:
+def _optimiser(
+    batch_size: int, blocks: int, *, from_scratch: bool, on_gpu: bool
+) -> OptimiserOptions:
     # Half of the patches is nearly twice the photos a second, which a CPU needs more than a GPU.
     patch_drop = 0.0 if on_gpu else 0.5
     if from_scratch:
@@ -140,13 +144,15 @@ def _optimiser(batch_size: int, *, from_scratch: bool, on_gpu: bool) -> Optimise
             patch_drop=patch_drop,
         )
     return OptimiserOptions(
-        # 1e-4 whatever the batch: scaled down to the small batches of a small collection, 55 steps
-        # moved nothing (EXPERIMENTS.md).
-        rate=1e-4 * REFERENCE_BATCH / batch_size,
+        # Whatever the batch: scaled down to the small batches of a small collection, 55 steps moved
+        # nothing (EXPERIMENTS.md).
+        rate=(1e-4 if on_gpu else 4e-4) * REFERENCE_BATCH / batch_size,
         layer_decay=0.9,
         weight_decay=(0.04, 0.04),
         drop_path=0.0,
         momentum=(0.99, 1.0),
         patch_drop=patch_drop,
-        frozen_backbone=0.1,
+        # The lower half as it is: half the time a step, and less forgotten (EXPERIMENTS.md).
+        frozen_layers=0 if on_gpu or not blocks else 1 + 2 * blocks // 5,
+        frozen_backbone=0.1 if on_gpu else 0.02,
     )

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import click
 
+from dupfind import JoinFacts
+from dupfind.cli.choices import index_kind_option
+from dupfind.cli.cluster import join_words
 from dupfind.cli.common import Common, common_options, json_option, print_json
-from dupfind.options import DEFAULT_MATCHES
+from dupfind.options import DEFAULT_MATCHES, IndexKind
 from dupfind.reports.decided import removed_words
 from dupfind.reports.words import relation_name, safe_name
 
@@ -16,15 +19,17 @@ from dupfind.reports.words import relation_name, safe_name
 @click.option(
     "--k", default=DEFAULT_MATCHES, show_default=True, type=click.IntRange(min=1), help="How many."
 )
+@index_kind_option
 @json_option
 @common_options
-def query(common: Common, image: Path, k: int, as_json: bool) -> None:
+def query(common: Common, image: Path, k: int, index_kind: str, as_json: bool) -> None:
     """List the photos of the library that are nearest to an image, which need not be in it.
 
     Example: dupfind query holiday.jpg --k 5
     """
     library = common.library()
-    matches = library.query(image, k=k)
+    joins: list[JoinFacts] = []
+    matches = library.query(image, k=k, index_kind=IndexKind(index_kind), on_join=joins.append)
     removed_at = library.removed_on(image)
     if as_json:
         print_json(
@@ -45,6 +50,8 @@ def query(common: Common, image: Path, k: int, as_json: bool) -> None:
             }
         )
         return
+    if joins and joins[0].kind == IndexKind.LISTS:
+        common.say(f"{join_words(joins[0])}.")
     if removed_at:
         common.say(f"Note: {removed_words(removed_at)}.")
     if not matches:

@@ -18,9 +18,7 @@ from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
 FEATURES_KIND = "sift-400px-v4"
-IN_MEMORY = (
-    400  # photos whose features are held: about 0.7 MB each, with what was derived from them
-)
+IN_MEMORY = 400  # photos whose features are held: 0.7 MB each, with what was derived from them
 
 
 def read_features(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LocalFeatures:

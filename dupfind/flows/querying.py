@@ -1,5 +1,6 @@
 """Find the photos of a library that are nearest to a picture, which need not be in it."""
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,17 +21,20 @@ from dupfind.evidence import Evidence
 from dupfind.flows.models import described_vectors, open_active_model
 from dupfind.matching.proven import Proven, unjoined
 from dupfind.matching.sketch import NEEDED_PX, Sketch, draw_sketch
-from dupfind.options import DEFAULT_MATCHES
+from dupfind.options import DEFAULT_MATCHES, IndexKind
 from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
-from dupfind.records import Photo, Relation
+from dupfind.records import JoinFacts, Photo, Relation
 from dupfind.store.models import StoredModel
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
 
 if TYPE_CHECKING:
     from dupfind.descriptors.backbone import Model
+    from dupfind.index import VectorIndex
 
+OnJoin = Callable[[JoinFacts], None]
+"""Called with how descriptors were compared, and what that misses."""
 SHORTLIST = 30  # contents that are proven, or three times k where that is more
 SHORTLIST_PER_MATCH = 3
 VOTED = 10  # further ones, by votes of local features
@@ -62,11 +66,13 @@ def find_nearest(
     k: int = DEFAULT_MATCHES,
     device: str = "auto",
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    index_kind: IndexKind = IndexKind.AUTO,
+    on_join: OnJoin | None = None,
 ) -> list[Match]:
     """Return the k photos nearest to an image file: copies first, then look-alikes, by similarity.
 
     Copies of the same bytes are listed one by one. The image itself is left out when it is in
-    the library.
+    the library. ``index_kind`` says how descriptors are compared, and ``on_join`` is told how they were.
 
     Raises:
         PhotoError: The image cannot be read.
@@ -82,7 +88,9 @@ def find_nearest(
         closing(FeatureSource([asked], cache, workers=usable_cores(), guests=guests)) as source,
     ):
         count = max(SHORTLIST, SHORTLIST_PER_MATCH * k)
-        near = _shortlist(store, stored, sketch, vector, count=count)
+        near, facts = _shortlist(store, stored, sketch, vector, count=count, kind=index_kind)
+        if on_join:
+            on_join(facts)
         found = _prove(store, stored, source, near)
     matches = [
         replace(match, photo=photo)
@@ -156,8 +164,9 @@ def _shortlist(
     vector: NDArray[np.float16],
     *,
     count: int,
-) -> list[tuple[Photo, float]]:
-    """Return the first photo of each content worth a proof, with its similarity.
+    kind: IndexKind,
+) -> tuple[list[tuple[Photo, float]], JoinFacts]:
+    """Return the first photo of each content worth a proof, with its similarity, and how it was found.
 
     These are the nearest by descriptor, and those that local features vote for: the photo that the
     image is a part of, or that is a part of it, need not be near.
@@ -165,7 +174,7 @@ def _shortlist(
     from dupfind.index import load_or_build, search
 
     ids, vectors = described_vectors(store, stored)
-    index = load_or_build(store.paths.index, ids, vectors, stored.fingerprint)
+    index = load_or_build(store.paths.index, ids, vectors, stored.fingerprint, kind=kind)
     similarity, neighbour = search(index, vector, count)
     rows = {
         int(row): float(cosine) for cosine, row in zip(similarity[0], neighbour[0], strict=True)
@@ -176,7 +185,25 @@ def _shortlist(
         if row not in rows:
             rows[row] = float(vectors[row].astype(np.float32) @ vector[0].astype(np.float32))
     photos = store.photos_by_id(int(ids[row]) for row in rows)
-    return [(photos[int(ids[row])], float(np.clip(cosine, -1, 1))) for row, cosine in rows.items()]
+    near = [(photos[int(ids[row])], float(np.clip(cosine, -1, 1))) for row, cosine in rows.items()]
+    return near, _facts_of(index)
+
+
+def _facts_of(index: "VectorIndex") -> JoinFacts:
+    from dupfind.index import RECALL_QUERIES
+
+    if index.kind == IndexKind.EXACT:
+        return JoinFacts("exact", index.count, index.count)
+    sample = min(RECALL_QUERIES, index.count)
+    return JoinFacts(
+        "lists",
+        index.count,
+        index.count,
+        index.faiss_index.nlist,
+        index.probes,
+        index.recall,
+        sample,
+    )
 
 
 def _voted(store: Store, sketch: Sketch) -> list[int]:

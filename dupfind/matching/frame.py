@@ -22,6 +22,7 @@ MIN_FRAME_PX = 24
 MIN_STRIP_PX, STRIP_PX = 12, 48
 REDUCE_FROM = 1.2  # a picture that shrinks by more than this is averaged first
 EDGE_PX = 1.5  # the outermost pixels of a photo are half something else after a warp
+HORIZON = 1e-3  # depth of a homography from which on a pixel lies before it
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,17 @@ def _places(
     if motion is not None:
         x, y = x + motion[..., 0], y + motion[..., 1]
     (a, b, c), (d, e, f), (g, h, _) = inverse.astype(np.float32)
+    at_x, at_y = a * x + b * y + c, d * x + e * y + f
+    if g == 0 and h == 0:
+        return at_x, at_y
     depth = g * x + h * y + np.float32(1)
+    if depth.min() > HORIZON:
+        return at_x / depth, at_y / depth
     # A homography folds over at its horizon; nothing is drawn from behind it.
-    depth = np.where(depth > 1e-3, depth, np.float32(np.nan))
-    at_x, at_y = (a * x + b * y + c) / depth, (d * x + e * y + f) / depth
-    return np.nan_to_num(at_x, nan=-9.0), np.nan_to_num(at_y, nan=-9.0)
+    seen = depth > HORIZON
+    depth = np.where(seen, depth, np.float32(1))
+    nowhere = np.float32(-9)
+    return np.where(seen, at_x / depth, nowhere), np.where(seen, at_y / depth, nowhere)
 
 
 def _overlap_box(
