@@ -103,7 +103,7 @@ def _stands_out(numbers: Floats) -> bool:
 
 @cache
 def shipped_resaved() -> Trees:
-    """Return the trees that come with dupfind, made by ``benchmarks/fit_resaved.py``.
+    """Return the trees that come with dupfind; ``benchmarks/fit_resaved.py`` grows them anew.
 
     Raises:
         CalibrationError: They were made for other signs, or are damaged.
