@@ -35,7 +35,7 @@ from dupfind.index.lists import (
     train_centroids,
 )
 from dupfind.index.near_lists import Tables, nearest_in_lists
-from dupfind.index.searching import Neighbour, Similarity, drop_own, self_join_blocks
+from dupfind.index.searching import Neighbour, Similarity, drop_own, self_join
 from dupfind.index.updating import is_small_change, updated
 from dupfind.index.vectors import Vectors, check_vectors
 from dupfind.options import IndexKind
@@ -145,24 +145,14 @@ def _exact_up_to() -> int:
 
 
 def _exactly(vectors: Vectors, k: int, on_done: OnDone | None) -> Join:
-    similarity, neighbour = Tables.empty(len(vectors), k)
     index = build(vectors, exact=True)
-    for start, block, found in self_join_blocks(vectors, k, index=index):
-        rows = slice(start, start + len(block))
-        similarity[rows], neighbour[rows] = block, found
-        if on_done:
-            on_done(rows.stop, len(vectors))
+    similarity, neighbour = self_join(vectors, k, index=index, on_done=on_done)
     return Join(similarity, neighbour, JoinFacts("exact", len(vectors), len(vectors)))
 
 
 def _by_index(vectors: Vectors, k: int, on_done: OnDone | None) -> Join:
-    similarity, neighbour = Tables.empty(len(vectors), k)
     index = build(vectors, exact=False)
-    for start, block, found in self_join_blocks(vectors, k, index=index):
-        rows = slice(start, start + len(block))
-        similarity[rows], neighbour[rows] = block, found
-        if on_done:
-            on_done(rows.stop, len(vectors))
+    similarity, neighbour = self_join(vectors, k, index=index, on_done=on_done)
     sample = _sample(vectors, k)
     facts = JoinFacts(
         "lists",

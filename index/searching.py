@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dupfind.errors import SearchError
 from dupfind.index.building import VectorIndex, build
 from dupfind.index.vectors import Vectors, blocks, check_vectors
+from dupfind.progress import OnDone
 
 JOIN_ROWS = 4096
 CELLS = 4_000_000  # of a result table: 48 MB, however many neighbours a row has
@@ -63,7 +64,11 @@ def _search_block(
 
 
 def self_join(
-    vectors: Vectors, k: int, *, index: VectorIndex | None = None
+    vectors: Vectors,
+    k: int,
+    *,
+    index: VectorIndex | None = None,
+    on_done: OnDone | None = None,
 ) -> tuple[Similarity, Neighbour]:
     """Find the k nearest other vectors of every vector.
 
@@ -71,6 +76,7 @@ def self_join(
         vectors: L2-normalised rows, shape (n, dimensions).
         k: How many neighbours besides the vector itself.
         index: An index of these same vectors; None builds one.
+        on_done: Called with (vectors joined, vectors).
 
     Returns:
         ``similarity`` and ``neighbour``, both (n, k); a row never lists itself.
@@ -80,6 +86,8 @@ def self_join(
     for start, block_similarity, block_neighbour in self_join_blocks(vectors, k, index=index):
         rows = slice(start, start + len(block_similarity))
         similarity[rows], neighbour[rows] = block_similarity, block_neighbour
+        if on_done:
+            on_done(rows.stop, len(vectors))
     return similarity, neighbour
 
 

@@ -191,7 +191,7 @@ def nearest_pairs(
     """Return the pairs of each photo with its nearest by either source, promising or not."""
     if len(vectors) < 2:
         return np.zeros((0, 2), np.int64)
-    return _nearest(local.votes(), join(vectors, min(k, len(vectors) - 1)).neighbour, k)
+    return _nearest(local.votes(), Joining().join(vectors, k).neighbour, k)
 
 
 def _nearest(votes: Votes, near: NDArray[np.int64], k: int) -> NDArray[np.int64]:
