@@ -21,6 +21,7 @@ PAPER_TONE = 8  # grey levels that paper may vary by
 PAPER_LIGHT = 160  # grey level from which on a background is taken for paper
 PHOTO_BELOW, PAPER_RAMP = 0.35, 0.25  # from these shares of background on, paper by degrees
 INK_WEIGHT = 16.0
+_APART = 1024.0  # more than any two grey values
 TONE_LEVELS, TONE_LEVEL_PIXELS = 17, 20  # of a tone curve; pixels that one of them needs
 TONE_PIXELS, TONE_CURVE_PIXELS = 16_000, 32_000  # looked at for the fits of tone
 SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
@@ -237,14 +238,30 @@ def _tone_curve(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean of a in each of its levels that has enough pixels, and the median of b there."""
     place = np.digitize(values_a, np.linspace(0, 255, TONE_LEVELS + 1)[1:-1])
-    count = np.bincount(place, minlength=TONE_LEVELS)
+    ordered, first, count = sorted_by_level(place, values_b, TONE_LEVELS)
     known = np.flatnonzero(count >= TONE_LEVEL_PIXELS)
     means = np.bincount(place, values_a, minlength=TONE_LEVELS)[known] / count[known]
-    # Sorted by level and then by b in one go: levels lie further apart than grey values.
-    ordered = np.sort(place * 1024.0 + values_b)
-    first = (np.cumsum(count) - count)[known]
-    low, high = first + (count[known] - 1) // 2, first + count[known] // 2
-    return means, (ordered[low] + ordered[high]) / 2 - known * 1024.0
+    low, high = first[known] + (count[known] - 1) // 2, first[known] + count[known] // 2
+    return means, (ordered[low] + ordered[high]) / 2
+
+
+def sorted_by_level(
+    level: NDArray[np.int64], values: NDArray[np.float32], levels: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return grey values sorted by their level and then by themselves, and where each level begins.
+
+    Args:
+        level: (n,) from 0, below ``levels``.
+        values: (n,) grey levels.
+        levels: How many there are.
+
+    Returns:
+        The values (n,), and for each level the first place and how many there are, (levels,).
+    """
+    count = np.bincount(level, minlength=levels)
+    # In one go: levels lie further apart than grey values.
+    ordered = np.sort(level * _APART + values) - np.repeat(np.arange(levels), count) * _APART
+    return ordered, np.cumsum(count) - count, count
 
 
 def soften(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from dupfind.matching.disagree import Disagreement, disagreement
 from dupfind.matching.features import lifted
 from dupfind.matching.fine import compare_fine, correlation
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
-from dupfind.matching.laid_over import laid_over
+from dupfind.matching.laid_over import laid_over, one_shade
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.sizes import stretch
 
@@ -28,6 +28,7 @@ MIN_OVERLAP_PIXELS = 400
 SOFTEN_PX = 0.8
 SOFTER_PX = (1.2, 1.7, 2.4, 3.3)  # how much the sharper one is softened, step by step
 SHARPER = 1.25  # more fine structure than the other by this factor wants softening
+GROUND_LEVELS = 13  # grey levels, the most frequent one in the middle, that are plain ground
 FEW_FOR_HOMOGRAPHY = 16
 FOUND_AGAIN = 0.5  # share of the patches that must be clear, and of these explained, to go by it
 
@@ -246,7 +247,9 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         one_sided=float(sum(one)),
         plain_two_sided=float(np.dot(both, plain)) if both else 0.0,
         plain_one_sided=float(np.dot(one, plain)) if one else 0.0,
-        background=min(_ground(laid.drawn[laid.mask]), _ground(laid.target[laid.mask])),
+        background=min(
+            one_shade(picture[laid.mask], GROUND_LEVELS) for picture in (laid.drawn, laid.target)
+        ),
         clear_share=laid.clear_share,
         explained_share=laid.explained_share,
         apart_px=laid.apart_px,
@@ -290,12 +293,6 @@ def _equally_sharp(laid: _Laid) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 def _detail(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     return float(np.abs(picture - _soften(picture, 1.6))[mask].mean()) + 1e-3
-
-
-def _ground(values: NDArray[np.float32]) -> float:
-    """Return the share of pixels within six grey levels of the most frequent one."""
-    levels = np.bincount(np.clip(values, 0, 255).astype(np.uint8), minlength=256)
-    return float(np.convolve(levels, np.ones(13), mode="same").max() / max(1, levels.sum()))
 
 
 def _soften(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.overlay import beyond_beside
+
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -74,10 +76,7 @@ def _compared(a: Grey, b: Grey, mask: Mask) -> _Compared | None:
     if mask.sum() < _FEWEST:
         return None
     a = _in_tones_of(a, b, mask)
-    off = np.zeros_like(a)
-    for one, other in ((a, b), (b, a)):
-        low, high = cv2.erode(one, _BESIDE), cv2.dilate(one, _BESIDE)
-        off = np.maximum(off, np.maximum(low - other, other - high))
+    off = beyond_beside(a, b)
     usual = float(np.percentile(off[mask], 75))
     if usual > MOST_USUAL:
         return None
@@ -121,8 +120,8 @@ def _covers(compared: _Compared, place: Mask, over: int) -> bool:
     beneath = 1 - over
     if not _goes_on(compared, place, beneath):
         return False
-    if _one_shade(compared.pictures[over][place]) >= ONE_SHADE:
-        return _one_shade(compared.pictures[beneath][place]) < OTHER_SHADES
+    if one_shade(compared.pictures[over][place]) >= ONE_SHADE:
+        return one_shade(compared.pictures[beneath][place]) < OTHER_SHADES
     grown = cv2.dilate(place.astype(np.uint8), _BESIDE) > 0
     slopes = [float(slope[grown].mean()) for slope in compared.slopes]
     elsewhere = compared.mask & ~compared.differs
@@ -142,10 +141,10 @@ def _goes_on(compared: _Compared, place: Mask, of: int) -> bool:
     return abs(float(np.log((inner + 1) / (outer + 1)))) <= GOES_ON
 
 
-def _one_shade(values: Grey) -> float:
-    """Return the share of pixels within ``SHADE_LEVELS`` grey levels of each other, of the fullest such."""
+def one_shade(values: Grey, span: int = SHADE_LEVELS) -> float:
+    """Return the share of pixels within ``span`` grey levels of each other, of the fullest such."""
     levels = np.bincount(np.clip(values, 0, 255).astype(np.uint8), minlength=256)
-    return float(np.convolve(levels, np.ones(SHADE_LEVELS), mode="same").max() / len(values))
+    return float(np.convolve(levels, np.ones(span), mode="same").max() / max(1, len(values)))
 
 
 def _slope(picture: Grey) -> Grey:

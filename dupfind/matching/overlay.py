@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.agreement import sorted_by_level
+
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -29,26 +31,30 @@ def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
         if curve_of is None:
             continue
         mapped = curve_of[np.clip(x, 0, 255).astype(np.int64)]
-        for one, two in ((mapped, y), (y, mapped)):
-            low, high = cv2.erode(one, _BESIDE), cv2.dilate(one, _BESIDE)
-            difference = np.maximum(difference, np.maximum(low - two, two - high))
+        difference = np.maximum(difference, beyond_beside(mapped, y))
     difference[~seen] = 0
     usual = float(np.median(difference[seen])) if seen.any() else 0.0
     return np.asarray(difference > max(CHANGED_LEVELS, 5 * usual))
+
+
+def beyond_beside(a: Floats, b: Floats) -> Floats:
+    """Return by how much two pictures, (height, width), differ that no pixel beside either explains."""
+    off = np.zeros_like(a)
+    for one, other in ((a, b), (b, a)):
+        low, high = cv2.erode(one, _BESIDE), cv2.dilate(one, _BESIDE)
+        off = np.maximum(off, np.maximum(low - other, other - high))
+    return off
 
 
 def curve(values_a: Floats, values_b: Floats) -> Floats | None:
     """Return the median of b at each of 256 levels of a, (256,); None where a has one level only."""
     step = max(1, len(values_a) // TONE_PIXELS)
     level = np.clip(values_a[::step], 0, 255).astype(np.int64) // 8
-    # Sorted by level and then by b in one go: levels lie further apart than grey values.
-    ordered = np.sort(level * 1024.0 + values_b[::step])
-    counts = np.bincount(level, minlength=32)
-    starts = np.cumsum(counts) - counts
+    ordered, starts, counts = sorted_by_level(level, values_b[::step], 32)
     known = np.flatnonzero(counts >= 20)
     if len(known) < 2:
         return None
-    middles = ordered[starts[known] + counts[known] // 2] - known * 1024.0
+    middles = ordered[starts[known] + counts[known] // 2]
     return np.asarray(np.interp(np.arange(256), known * 8 + 4, middles), np.float32)
 
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.matching.overlay import curve
-from dupfind.matching.quality import BLOCK_FREQUENCIES, Look
+from dupfind.matching.overlay import beyond_beside, curve
+from dupfind.matching.quality import BLOCK_FREQUENCIES, Look, whole_blocks
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -131,9 +131,7 @@ def _worst_blocks(x: Floats, rest: Floats) -> dict[str, float]:
 
 def _beyond_steps(rest: Floats, table: NDArray[np.float32]) -> dict[str, float]:
     """Return how much differs beyond what the steps of a JPEG's table explain, over its blocks."""
-    high, wide = (side // _BLOCK * _BLOCK for side in rest.shape)
-    blocks = rest[:high, :wide].reshape(high // _BLOCK, _BLOCK, wide // _BLOCK, _BLOCK)
-    frequencies = blocks.swapaxes(1, 2).reshape(-1, _BLOCK * _BLOCK) @ BLOCK_FREQUENCIES
+    frequencies = whole_blocks(rest).reshape(-1, _BLOCK * _BLOCK) @ BLOCK_FREQUENCIES
     over = np.maximum(np.abs(frequencies) - table.ravel() / 2 - BOUND_LEVELS, 0)
     size = np.sort(np.sqrt((over**2).mean(axis=1)))[::-1]
     return {
@@ -146,9 +144,7 @@ def _beyond_steps(rest: Floats, table: NDArray[np.float32]) -> dict[str, float]:
 
 def _mean(values: Floats) -> Floats:
     """Return the mean of each whole block, (blocks,)."""
-    high, wide = (side // _BLOCK * _BLOCK for side in values.shape)
-    blocks = values[:high, :wide].reshape(high // _BLOCK, _BLOCK, wide // _BLOCK, _BLOCK)
-    return np.asarray(blocks.mean(axis=(1, 3)).ravel(), np.float32)
+    return np.asarray(whole_blocks(values).mean(axis=(2, 3)).ravel(), np.float32)
 
 
 def _usual_by_activity(
@@ -170,7 +166,5 @@ def _away(a: Pixels, b: Pixels, seen: Mask) -> Floats:
         x, y = soft_a[..., channel], soft_b[..., channel]
         found = curve(x[seen], y[seen])
         mapped = x if found is None else found[np.clip(x, 0, 255).astype(np.int64)]
-        for one, two in ((mapped, y), (y, mapped)):
-            low, high = cv2.erode(one, _BESIDE), cv2.dilate(one, _BESIDE)
-            away = np.maximum(away, np.maximum(low - two, two - high))
+        away = np.maximum(away, beyond_beside(mapped, y))
     return np.asarray(away, np.float32)

@@ -167,12 +167,19 @@ def carries(grey: Grey, table: NDArray[np.float32]) -> float | None:
     return float((np.abs(counted - nearest) * weight).sum() / weight.sum())
 
 
+def whole_blocks(values: Grey) -> Grey:
+    """Return the blocks of 8 x 8 that lie whole in a picture, (rows, columns, 8, 8)."""
+    height, width = (side // _BLOCK * _BLOCK for side in values.shape)
+    blocks = values[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+    return blocks.swapaxes(1, 2)
+
+
 def _blocks(grey: Grey) -> NDArray[np.float32]:
     """Return blocks of 8 x 8 spread over a picture, (blocks, 64)."""
-    height, width = (side // _BLOCK * _BLOCK for side in grey.shape)
-    blocks = grey[:height, :width].reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2)
-    step = max(1, height * width // 64 // _SOME_BLOCKS)
-    rows, columns = np.divmod(np.arange(0, height * width // 64, step), max(1, width // 8))
+    blocks = whole_blocks(grey)
+    high, wide = blocks.shape[:2]
+    step = max(1, high * wide // _SOME_BLOCKS)
+    rows, columns = np.divmod(np.arange(0, high * wide, step), max(1, wide))
     return np.asarray(blocks[rows, columns].reshape(-1, 64), np.float32) - 128
 
 
