@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def cluster() -> Iterator[None]:
     pytest.importorskip("ray", reason=WITHOUT)
     from dupfind.engines.on_ray import RayEngine
 
-    with RayEngine():  # who comes after finds it running
+    with closing(RayEngine()):  # who comes after finds it running
         yield
 
 
@@ -117,7 +118,7 @@ def kill_one_hold_one(place: Path) -> None:
 
 def test_a_process_that_is_lost_again_and_again_fails_its_part_only() -> None:
     parts = [Part(signal.raise_signal, signal.SIGKILL), Part(abs, -3)]
-    with ProcessesEngine(2) as engine:
+    with closing(ProcessesEngine(2)) as engine:
         found = dict(engine.run(parts))
     assert "its process was lost 3 times" in str(found[0])
     assert found[1] == Done(3)
@@ -139,7 +140,7 @@ def test_parts_that_cannot_be_done_are_said_after_the_others_are_done(tmp_path: 
     parts = [Part(os.listdir, str(tmp_path / "nowhere")), Part(abs, -3)]
     done: list[tuple[int, int]] = []
     with (
-        ProcessesEngine(1) as engine,
+        closing(ProcessesEngine(1)) as engine,
         pytest.raises(EngineError, match=r"1 of 2 parts .*No such file.*what is done is kept"),
     ):
         run_all(engine, parts, lambda place, value: done.append((place, value)))

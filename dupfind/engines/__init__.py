@@ -5,7 +5,7 @@ its result and the files of a ``Place``. Home of ray, pyarrow and fsspec.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from dupfind.engines.parts import Done, Engine, Failed, Part, run_all
 from dupfind.engines.places import Place
@@ -28,12 +28,12 @@ def open_engine(kind: EngineKind, *, workers: int = 0) -> Iterator[Engine | None
     if kind is EngineKind.PROCESSES:
         from dupfind.engines.processes import ProcessesEngine
 
-        with ProcessesEngine(workers) as processes:
+        with closing(ProcessesEngine(workers)) as processes:
             yield processes
     elif kind is EngineKind.RAY:
         from dupfind.engines.on_ray import RayEngine
 
-        with RayEngine() as cluster:
+        with closing(RayEngine()) as cluster:
             yield cluster
     else:
         yield None

@@ -3,8 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from dupfind.engines.parts import ATTEMPTS, Done, Failed, Part, attempt, use_one_core
 from dupfind.errors import EngineError
@@ -31,16 +30,7 @@ class RayEngine:
             self._connect()
         self._task = ray.remote(max_retries=ATTEMPTS - 1, num_cpus=1)(_attempt)
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
         if self._is_ours:
             self._ray.shutdown()

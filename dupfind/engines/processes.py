@@ -6,8 +6,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from types import TracebackType
-from typing import Self
 
 from dupfind.engines.parts import ATTEMPTS, Done, Failed, Part, attempt, use_one_core
 from dupfind.system import usable_cores
@@ -16,22 +14,13 @@ _Result = tuple[int, Done | Failed | BaseException]
 
 
 class ProcessesEngine:
-    """Processes that live until the engine is left; use it as a context manager."""
+    """Processes that live until the engine is closed."""
 
     def __init__(self, workers: int = 0) -> None:
         self.workers = workers or usable_cores()
         self._slots = [_Slot() for _ in range(self.workers)]
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """End the processes."""
         for slot in self._slots:
             slot.close()
