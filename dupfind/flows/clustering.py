@@ -17,7 +17,7 @@ from dupfind.copies.contents import Contents, load_contents, relation_of_same, t
 from dupfind.copies.elsewhere import Elsewhere
 from dupfind.copies.finding import Finder
 from dupfind.copies.grouping import Scored, make_groups
-from dupfind.copies.kept import open_kept
+from dupfind.copies.kept import Counts, open_kept
 from dupfind.copies.looking import Judged, Looker
 from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
@@ -30,7 +30,7 @@ from dupfind.matching.keep import parse_rules
 from dupfind.matching.proven import Proven, follow_ups, not_proven, unjoined
 from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
-from dupfind.records import Advice, JoinFacts, Level, Pair, Photo
+from dupfind.records import Advice, Group, JoinFacts, Level, Pair, Photo
 from dupfind.reports.words import count, safe_name
 from dupfind.store.store import Store
 from dupfind.system import usable_cores
@@ -118,32 +118,7 @@ def cluster_photos(
         written, _ = store.replace_results(run.id, _records(scored, contents), groups)
         if store.has_decisions():
             groups = list(store.groups())
-        states = Counter(group.state for group in groups)
-        summary = ClusterSummary(
-            photos=sum(map(len, contents.photos)) + len(lost),
-            candidates=found.candidates,
-            pairs=written,
-            groups=len(groups),
-            grouped_photos=sum(len(group.members) for group in groups),
-            looks=sum(
-                member.advice is Advice.LOOK and member.decision is None
-                for group in groups
-                for member in group.members
-            ),
-            reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
-            cut=scored.cut,
-            expectation=found.verdicts.expectation(scored.cut),
-            calibration=found.calibration.source,
-            note=found.note,
-            unreadable=_say_unreadable([*lost, *found.unreadable_photos()]),
-            prior=found.verdicts.share,
-            proven=kept.made.proofs,
-            looked=kept.made.looks,
-            promises=found.promises(),
-            settled=states[GroupState.SETTLED],
-            decided=states[GroupState.DECIDED],
-            join=found.join,
-        )
+        summary = found.summary(scored, groups, kept.made, pairs=written, lost=lost)
         run.summary = asdict(summary)
     return summary
 
@@ -190,6 +165,43 @@ class _Search:
         sound = np.array([not lost & {pair.a, pair.b} for pair in proven], bool)
         return Scored(
             list(compress(proven, sound)), probability[sound], similarity[sound], cut, apart
+        )
+
+    def summary(
+        self,
+        scored: Scored,
+        groups: Sequence[Group],
+        made: Counts,
+        *,
+        pairs: int,
+        lost: Sequence[Photo],
+    ) -> ClusterSummary:
+        """Sum up the run, and warn of photos that cannot be read: ``lost`` ones and those met since."""
+        states = Counter(group.state for group in groups)
+        return ClusterSummary(
+            photos=sum(map(len, self.contents.photos)) + len(lost),
+            candidates=self.candidates,
+            pairs=pairs,
+            groups=len(groups),
+            grouped_photos=sum(len(group.members) for group in groups),
+            looks=sum(
+                member.advice is Advice.LOOK and member.decision is None
+                for group in groups
+                for member in group.members
+            ),
+            reclaimable_bytes=sum(group.reclaimable_bytes for group in groups),
+            cut=scored.cut,
+            expectation=self.verdicts.expectation(scored.cut),
+            calibration=self.calibration.source,
+            note=self.note,
+            unreadable=_say_unreadable([*lost, *self.unreadable_photos()]),
+            prior=self.verdicts.share,
+            proven=made.proofs,
+            looked=made.looks,
+            promises=self.promises(),
+            settled=states[GroupState.SETTLED],
+            decided=states[GroupState.DECIDED],
+            join=self.join,
         )
 
     @property
