@@ -15,7 +15,7 @@ latter cost.
 import csv
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -152,6 +152,19 @@ def score(
         report(f"{file.name}, both", found, passing & (sure | (second[rows] >= scores.second.cut)))
 
 
+def by_folds(
+    make: Callable[[NDArray[np.bool_]], Worth | Trees],
+    signals: NDArray[np.float32],
+    fold: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the log odds of each pair by a score that was made of the rows of other folds."""
+    odds = np.empty(len(signals))
+    for held_out in range(FOLDS):
+        out = fold == held_out
+        odds[out] = make(~out).log_odds(signals[out])
+    return odds
+
+
 def grown(
     signals: NDArray[np.float32],
     is_copy: NDArray[np.bool_],
@@ -159,10 +172,7 @@ def grown(
     recall: float,
 ) -> tuple[GrownWorth, NDArray[np.float64]]:
     """Return the second score, and the log odds by folds that it was not grown on."""
-    odds = np.empty(len(signals))
-    for held_out in range(FOLDS):
-        out = fold == held_out
-        odds[out] = grow(signals[~out], is_copy[~out]).log_odds(signals[out])
+    odds = by_folds(lambda rows: grow(signals[rows], is_copy[rows]), signals, fold)
     cut = float(np.quantile(odds[is_copy], 1 - recall))
     return GrownWorth((*WORTH_SIGNALS, *BESIDE_SIGNALS), grow(signals, is_copy), cut), odds
 
@@ -197,10 +207,7 @@ def learned(
 ) -> tuple[Worth, NDArray[np.float64]]:
     """Return the first score, and the log odds by folds that it was not learned on."""
     used = signals[:, : len(WORTH_SIGNALS)].astype(np.float64)
-    odds = np.empty(len(used))
-    for held_out in range(FOLDS):
-        out = fold == held_out
-        odds[out] = fit(used[~out], is_copy[~out]).log_odds(used[out].astype(np.float32))
+    odds = by_folds(lambda rows: fit(used[rows], is_copy[rows]), used.astype(np.float32), fold)
     cut = float(np.quantile(odds[is_copy], 1 - recall))
     return replace(fit(used, is_copy), cut=cut), odds
 
