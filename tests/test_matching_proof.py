@@ -1,6 +1,7 @@
 """Proofs of edited copies against the truth about the edits: where, how large, how far turned."""
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -305,6 +306,29 @@ def test_alignment_is_repeatable_and_finds_nothing_in_noise() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (2, 200, 300, 3), dtype=np.uint8)
     chance = align(extract(noise[0]), extract(noise[1]))
     assert chance is None or chance.inliers < 8
+
+
+@pytest.mark.parametrize("degrees", [-35, 35])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_keypoints_say_how_far_a_picture_was_turned(degrees: int, *, mirrored: bool) -> None:
+    turned = Image.fromarray(photo("chelsea.png")).rotate(degrees, expand=True)
+    if mirrored:
+        turned = turned.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    found = align(features("chelsea.png"), extract(np.asarray(turned)))
+    assert found is not None
+    assert found.mirrored is mirrored
+    long_sides = max(turned.size) / max(photo("chelsea.png").shape)
+    along = found.matrix[:2, 0] * long_sides / found.matrix[2, 2]  # of a step to the right
+    up, right = -along[1], -along[0] if mirrored else along[0]
+    assert math.degrees(math.atan2(up, right)) == pytest.approx(degrees, abs=1)
+    assert math.hypot(up, right) == pytest.approx(1, abs=0.03)
+
+
+def test_a_proof_without_a_comparison_is_weaker_than_one_that_agrees_by_half() -> None:
+    _, _, proof = proven("chelsea.png", "jpeg_coarse")
+    assert proof.comparison is not None
+    by_half = replace(proof, comparison=replace(proof.comparison, agree=0.5, textured=60.0))
+    assert Proof().strength < by_half.strength < proof.strength
 
 
 def test_a_page_with_other_words_is_no_copy() -> None:

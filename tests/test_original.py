@@ -383,10 +383,11 @@ def test_pages_that_were_not_compared_are_not_given_up_for_the_same_cover() -> N
     assert advice == (Advice.LOOK, (Reason.PAGES,))
 
 
-def test_more_frames_than_the_kept_one_has_are_not_given_up() -> None:
+@pytest.mark.parametrize(("more", "fewer"), [(12, 8), (2, 1)])
+def test_more_frames_than_the_kept_one_has_are_not_given_up(more: int, fewer: int) -> None:
     longer, shorter = (
         replace(photo(number), extras=(extra_words.ANIMATION,), frames=frames)
-        for number, frames in ((1, 12), (2, 8))
+        for number, frames in ((1, more), (2, fewer))
     )
     advice = advise(Relation.SAME_PIXELS, SAVED_AGAIN, None, longer, shorter)
     assert advice == (Advice.LOOK, (Reason.ANIMATION,))

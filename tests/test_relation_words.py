@@ -47,6 +47,21 @@ def test_a_page_of_text_holds_a_photo_and_a_plain_border_frames_it(share: float)
     assert evidence.frame == "b"
 
 
+@pytest.mark.parametrize("axis", ["left", "above"])
+def test_text_on_one_side_of_a_photo_makes_a_page_of_it(axis: str) -> None:
+    inside = Image.fromarray(photo(NAME))
+    width, height = inside.size
+    offset = (round(0.4 * width), 0) if axis == "left" else (0, round(0.4 * height))
+    page = Image.new("RGB", (width + offset[0], height + offset[1]), "white")
+    draw = ImageDraw.Draw(page)
+    for top in range(3, page.height, 9):
+        draw.text((3, top), "lorem ipsum dolor sit amet consectetur " * 4, "black")
+    page.paste(inside, offset)
+    relation, evidence = related(np.asarray(page))
+    assert relation is Relation.COMPOSITE
+    assert evidence.part == "a"
+
+
 def test_a_little_text_around_most_of_a_page_is_a_frame_too() -> None:
     relation, evidence = related(on_a_page(0.86, text=True))
     assert relation is Relation.EDITED

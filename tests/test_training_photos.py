@@ -11,6 +11,7 @@ from training_samples import TINY, grouped, made_up_cache, tiny_config
 
 from dupfind.descriptors.backbone import Model, create_backbone, load_model
 from dupfind.errors import TrainingError
+from dupfind.training.alike import keep_apart, look_alikes
 from dupfind.training.batches import epoch_batches
 from dupfind.training.cache import open_cache
 from dupfind.training.comparison import Exam
@@ -199,6 +200,16 @@ def test_a_group_with_many_members_fills_no_batch_twice() -> None:
     assert len(batches) >= 25
     for batch in batches:
         assert len(set(groups[batch].tolist())) == 8
+
+
+def test_look_alikes_are_of_the_family_or_the_nearest_that_are_no_duplicates() -> None:
+    """Rows 0 to 2 are pages of one form, 3 and 4 duplicates, 5 near both, 6 far."""
+    families = np.array([7, 7, 7, -1, -1, -1, -1])
+    groups = keep_apart(np.array([0, 0, 1, 2, 2, 3, 4]), families)
+    angles = torch.tensor([0.0, 0.1, 0.2, 0.0, 0.1, 0.4, 2.0])
+    descriptors = torch.stack([angles.cos(), angles.sin()], dim=1)
+    found = look_alikes(descriptors, groups, families, 2)
+    assert found.tolist() == [[1, 2], [2, 0], [0, 1], [5, 6], [5, 6], [4, 3], [5, 4]]
 
 
 @pytest.mark.parametrize("value", [1.0, float("nan")])

@@ -81,6 +81,16 @@ def test_the_loss_uses_the_centre_of_the_batches_before(learner: Learner) -> Non
     assert torch.allclose(learner.dino.centre, moved, atol=1e-3)
 
 
+def test_the_loss_is_the_sum_of_its_terms_by_their_weights(learner: Learner) -> None:
+    losses = replace(learner.config.losses, dino=0.5, koleo=0.25, contrastive=3.0)
+    learner.config = replace(learner.config, losses=losses)
+    result = learner.step(views(), photos=PHOTOS, progress=0.5)
+    terms = result.terms
+    assert set(terms) == {"dino", "koleo", "contrastive"}
+    expected = 0.5 * terms["dino"] + 0.25 * terms["koleo"] + 3.0 * terms["contrastive"]
+    assert result.loss == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_targets_get_warmer_at_the_start_of_a_run_only(learner: Learner) -> None:
     losses = replace(learner.config.losses, teacher_temperature=(0.04, 0.07))
     learner.config = replace(learner.config, losses=losses)

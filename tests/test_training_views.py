@@ -123,6 +123,20 @@ def test_crops_show_the_share_that_was_asked_for() -> None:
     assert float(corners[:, :2].abs().max()) <= 1 + 1e-5
 
 
+def test_crops_of_any_shape_stay_inside_the_photo() -> None:
+    options = GeometryOptions(scale=(0.9, 1.0), ratio=2.0, flip=0.0)
+    matrices = random_homographies(random(), torch.ones(50), options)
+    corners = matrices @ torch.tensor([[-1.0, 1, -1, 1], [-1, -1, 1, 1], [1, 1, 1, 1]])
+    assert float(corners[:, :2].abs().max()) <= 1 + 1e-5
+    assert float(matrices[:, 0, 0].min()) < 0.75  # upright ones
+    assert float(matrices[:, 1, 1].min()) < 0.75  # and wide ones
+
+
+def test_a_tilt_leaves_the_middle_of_a_photo_in_the_middle() -> None:
+    matrices = random_homographies(random(), torch.ones(50), exactly(tilt=1.0))
+    assert float(matrices[:, :2, 2].abs().max()) == 0.0
+
+
 def test_tilted_views_stay_inside_the_photo() -> None:
     matrices = random_homographies(random(), torch.ones(50), exactly(tilt=1.0))
     corners = matrices @ torch.tensor([[-1.0, 1, -1, 1], [-1, -1, 1, 1], [1, 1, 1, 1]])
