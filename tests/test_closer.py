@@ -331,9 +331,9 @@ def test_a_series_of_look_alikes_needs_more_evidence_than_a_pair_alone() -> None
 
 
 def test_what_is_nearly_a_clear_copy_counts_less_in_a_series() -> None:
-    """One picture beside four: each pair has three others, which weigh 1 at even odds and 0 when clear."""
+    """One picture beside four: each pair has three others, which weigh 1 up to even odds and 0 when clear."""
     rows = np.array([(0, other) for other in range(1, 5)])
-    for score, weight in ((0.0, 1.0), (0.6, 0.8), (1.2, 0.6)):
+    for score, weight in ((-1.5, 1.0), (0.0, 1.0), (0.6, 0.8), (1.2, 0.6)):
         shares = shares_by_series(np.full(4, score), rows, np.full(4, 0.5))
         assert shares == pytest.approx(0.5 * 4 / (4 + 3 * weight))
 

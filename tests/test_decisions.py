@@ -222,6 +222,8 @@ def test_what_was_removed_and_is_back_is_said(library: Library) -> None:
     assert (back.path, back.removed_at[:10]) == (Path(path("e2")), "2026-05-03")
     (group,) = library.groups()
     assert group.members[1].removed_at == back.removed_at
+    kept = group.members[0]
+    assert (kept.decided_at, kept.removed_at) == ("2026-05-03T10:00:00+00:00", None)
     assert shown(library) == ["decided: d+ e2-"]
 
 
