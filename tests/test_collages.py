@@ -32,6 +32,11 @@ def test_two_parts_of_a_collage_tell_what_the_third_is() -> None:
     assert pairs[2].evidence.relations == (Relation.REENCODED, Relation.CROPPED)
 
 
+def test_a_part_that_is_shown_again_is_one_of_the_collage_too() -> None:
+    parts = shown(0, LEFT, composite=True), shown(1, RIGHT, composite=True)
+    assert marked(*parts, shown(2, LEFT, composite=False))[-1] is Relation.COMPOSITE
+
+
 def test_one_part_is_not_enough_and_neither_are_two_copies_of_it() -> None:
     crop = shown(2, MIDDLE, composite=False)
     assert marked(shown(0, LEFT, composite=True), crop)[-1] is Relation.CROPPED

@@ -11,8 +11,8 @@ from matching_helpers import PHOTOS, edited, features, photo, side
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from dupfind.matching.agreement import toned
-from dupfind.matching.align import align, transform
+from dupfind.matching.agreement import settle, toned
+from dupfind.matching.align import align, match, transform
 from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.compare import compare
 from dupfind.matching.direct import direct_alignments
@@ -306,6 +306,39 @@ def test_alignment_is_repeatable_and_finds_nothing_in_noise() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (2, 200, 300, 3), dtype=np.uint8)
     chance = align(extract(noise[0]), extract(noise[1]))
     assert chance is None or chance.inliers < 8
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_keypoints_of_another_photo_are_hardly_ever_matched(*, mirrored: bool) -> None:
+    other = features("rocket.jpg")
+    found, _, ratio = match(features("chelsea.png"), other, mirrored=mirrored)
+    assert len(found) < 0.1 * len(other)
+    assert (ratio > 0.5).all()
+
+
+def test_a_softer_crop_has_less_detail_from_either_side() -> None:
+    pixels = photo("chelsea.png")
+    whole, crop = extract(pixels), extract(cv2.GaussianBlur(pixels[60:240, 90:330], (0, 0), 1.5))
+    found = verify(whole, crop).comparison, verify(crop, whole).comparison
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[0].detail < 0.9
+    assert found[1].detail == pytest.approx(1 / found[0].detail, rel=0.05)
+
+
+def test_a_smooth_bend_is_taken_out_before_pictures_are_compared() -> None:
+    grey = cv2.cvtColor(photo("chelsea.png"), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    height, width = grey.shape
+    y, x = (np.mgrid[:height, :width] / np.array([height, width])[:, None, None] - 0.5).astype("f4")
+    bends = 0.3 + x - 0.6 * y + 2 * x * y + x**2 - y**2, 0.2 - x + y - 2 * x * y - x**2 + y**2
+    places = np.mgrid[:height, :width].astype(np.float32)
+    bent = cv2.remap(
+        grey, *(bend + place for bend, place in zip(bends, places[::-1], strict=True)),
+        cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    moved, apart_px = settle(grey, bent, np.ones(grey.shape, bool))
+    assert np.abs(moved - bent).mean() < 0.5 * np.abs(grey - bent).mean()
+    assert apart_px.mean() < 0.2
 
 
 @pytest.mark.parametrize("degrees", [-35, 35])

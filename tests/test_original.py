@@ -58,6 +58,27 @@ def test_an_altered_copy_that_was_saved_better_is_made_from_the_original(kind: s
     assert verdict.margin >= CLEAR, verdict
 
 
+def test_less_contrast_is_a_sign_and_none_is_seen_in_what_was_saved_again() -> None:
+    original = look(scene())
+    flatter = look(ImageEnhance.Contrast(scene()).enhance(0.6))
+    assert Clue.FLATTER in judge(original, flatter, WHOLE).against_b
+    assert Clue.FLATTER in judge(flatter, original, WHOLE).against_a
+    verdict = judge(original, look(scene(), 80), WHOLE)
+    assert Clue.FLATTER not in verdict.against_a | verdict.against_b
+
+
+@pytest.mark.parametrize(("light", "is_told"), [(1.0, True), (0.12, False)])
+def test_light_that_falls_off_is_a_sign_where_it_changes_the_tones(
+    light: float, *, is_told: bool
+) -> None:
+    """In a dark picture the same fall is of a few grey levels, as saving alone leaves them."""
+    pixels = np.asarray(scene(), np.float32) * light
+    y, x = np.mgrid[-1:1:240j, -1:1:320j]
+    falling = pixels * (1 - 0.25 * (x**2 + y**2))[..., None]
+    even, fallen = (look(Image.fromarray(some.astype(np.uint8)), 95) for some in (pixels, falling))
+    assert (Clue.UNEVEN in judge(even, fallen, WHOLE).against_b) is is_told
+
+
 def test_a_verdict_turns_about_with_its_pair() -> None:
     original, copy = look(scene()), look(ALTERED["grey"](scene()))
 

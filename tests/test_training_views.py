@@ -132,9 +132,11 @@ def test_crops_of_any_shape_stay_inside_the_photo() -> None:
     assert float(matrices[:, 1, 1].min()) < 0.75  # and wide ones
 
 
-def test_a_tilt_leaves_the_middle_of_a_photo_in_the_middle() -> None:
+def test_a_tilt_leans_every_way_about_the_middle() -> None:
     matrices = random_homographies(random(), torch.ones(50), exactly(tilt=1.0))
     assert float(matrices[:, :2, 2].abs().max()) == 0.0
+    for row, column in ((2, 0), (2, 1), (0, 1), (1, 0)):  # away to a side or up, and leaning
+        assert float((matrices[:, row, column].abs() > 1e-3).float().mean()) > 0.9
 
 
 def test_tilted_views_stay_inside_the_photo() -> None:
