@@ -24,7 +24,7 @@ def promising(
     votes: Votes,
     background: NDArray[np.float16],
 ) -> NDArray[np.bool_]:
-    """Return which photos near are worth a proof, (photos near,) bool: a few in any case, of a small library all.
+    """Return which photos near are worth a proof, (photos near,) bool: a few, and in a small library all.
 
     Args:
         sketches: Of the photo asked for, and of those near.
