@@ -1,5 +1,6 @@
 """Queries by local features: what a photo is a part of, and what is a part of it."""
 
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -8,8 +9,11 @@ import pytest
 from cluster_helpers import cluster_album, save_album
 from matching_helpers import photo
 from numpy.typing import NDArray
+from PIL import Image
 
 from dupfind import Library
+from dupfind.copies import asking
+from dupfind.copies.features import FEATURES_KIND
 from dupfind.flows import querying
 from dupfind.options import IndexOptions
 from dupfind.records import Relation
@@ -81,3 +85,26 @@ def test_photos_that_are_gone_or_new_do_no_harm(tmp_path: Path, small_model: Pat
     found = {match.photo.path.stem for match in again.query(asked, k=4) if match.probability > 0.9}
     assert "chelsea" in found
     assert "coffee" not in found
+
+
+def test_of_many_photos_only_the_promising_are_proven(
+    tmp_path: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "FEW", 30)
+    cuts = {
+        f"{Path(name).stem}{row}{column}": square(name)[row * 106 :, column * 160 :][:106, :160]
+        for name in NAMES
+        for row, column in product(range(3), range(2))
+    } | {"whole": square("coffee.png"), "other": square("rocket.jpg")}
+    library, _ = cluster_album(tmp_path, cuts, small_model)
+    Image.fromarray(square("rocket.jpg")[20:300, 10:290]).save(tmp_path / "asked.jpg", quality=50)
+    contents = {photo.path.stem: photo.sha256 for photo in library.photos()}
+    (library.paths.cache / "features.db").unlink()
+    best, *others = library.query(tmp_path / "asked.jpg", k=10)
+    assert best.photo.path.stem == "other"
+    assert best.probability > 0.9
+    assert {match.relation for match in others} <= {Relation.SIMILAR}
+    with library.store() as store, store.features() as cache:
+        read = cache.get_blobs(FEATURES_KIND, contents.values())
+    assert contents["other"] in read
+    assert len(read) < 12, "of the thirty nearest and the ten voted for"

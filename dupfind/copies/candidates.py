@@ -124,7 +124,8 @@ def choose(
     """
     photos = len(vectors)
     pairs = _with_new(pairs_of(votes, near, photos), new)
-    kept, scores = _worth_a_proof(pairs, votes, table, vectors)
+    is_kept, odds = worth_a_proof(pairs, votes, table, vectors)
+    kept, scores = pairs[is_kept], odds[is_kept].astype(np.float32)
     best = unique_pairs(strongest(kept[:, 0], kept[:, 1], scores, photos=photos, k=k))
     # Among many look-alikes the nearest by either source alone may be the copy.
     nearest = _with_new(_nearest(votes, near, k), new)
@@ -142,15 +143,21 @@ def _with_new(pairs: NDArray[np.int64], new: NDArray[np.bool_] | None) -> NDArra
     return pairs if new is None else pairs[new[pairs].any(axis=1)]
 
 
-def _worth_a_proof(
-    pairs: NDArray[np.int64], votes: Votes, table: SketchTable, vectors: NDArray[np.float16]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the pairs that pass both scores, and the first score of each.
+def worth_a_proof(
+    pairs: NDArray[np.int64],
+    votes: Votes,
+    table: SketchTable,
+    vectors: NDArray[np.float16],
+    *,
+    background: NDArray[np.float16] | None = None,
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return which pairs pass both scores, and the first log odds of each.
 
     The surest need no second score, and soft pictures can have none: their keypoints are too few to agree.
+    ``matching.worth_signals`` says what is weighed.
     """
     worth = shipped_worth()
-    signals = worth_signals(pairs, votes, table.thumbs, vectors)
+    signals = worth_signals(pairs, votes, table.thumbs, vectors, background)
     odds = worth.first.log_odds(signals)
     keep = odds >= worth.first.cut
     keypoints = np.diff(table.start)[pairs].min(axis=1, initial=SKETCH_KEYPOINTS)
@@ -158,7 +165,7 @@ def _worth_a_proof(
     beside = _beside(table, pairs[unsure])
     second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
     keep[unsure] = _passing(pairs[unsure], second - worth.second.cut, len(vectors))
-    return pairs[keep], odds[keep].astype(np.float32)
+    return keep, odds
 
 
 def _passing(

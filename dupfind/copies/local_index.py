@@ -86,9 +86,12 @@ class KeptIndex:
         table.codes[rows:] = new.codes
         return LocalIndex(table, add_local(self.index, new.codes))
 
-    def vote(self, sketch: Sketch, *, k: int) -> list[str]:
-        """Return the contents that a photo's keypoints vote for: at most k, the best supported first."""
-        votes = Votes.join(list(_ask(SketchTable.of([sketch]), range(1), self.index, self.table)))
+    def votes(self, sketch: Sketch) -> Votes:
+        """Let a photo's keypoints vote for the photos of the index, by their rows."""
+        return Votes.join(list(_ask(SketchTable.of([sketch]), range(1), self.index, self.table)))
+
+    def best(self, votes: Votes, k: int) -> list[str]:
+        """Return the contents that are voted for: at most k, the best supported first."""
         best: dict[int, tuple[float, float]] = {}
         for row, *strength in zip(
             votes.target.tolist(), votes.support.tolist(), votes.weight.tolist(), strict=True

@@ -72,6 +72,13 @@ def load_sketches(
     return Sketches(table, unreadable)
 
 
+def read_sketches(photos: Sequence[Photo], cache: BlobCache, *, workers: int = 2) -> list[Sketch]:
+    """Return the sketches of a few photos one by one, as ``load_sketches`` does."""
+    with ThreadPoolExecutor(workers, "sketch", initializer=use_one_thread) as pool:
+        found = list(_stream(photos, cache, pool))
+    return [empty_sketch() if sketch is None else sketch for sketch in found]
+
+
 def _stream(
     photos: Sequence[Photo], cache: BlobCache, pool: ThreadPoolExecutor
 ) -> Iterator[Sketch | None]:

@@ -15,12 +15,14 @@ from dupfind.copies.contents import is_same_picture, relation_of_same, told_apar
 from dupfind.copies.features import FeatureSource
 from dupfind.copies.looking import Looker
 from dupfind.copies.proving import Prover
+from dupfind.copies.sketches import read_sketches
 from dupfind.copies.verdicts import reach_verdicts
 from dupfind.errors import PhotoError
 from dupfind.evidence import Evidence
 from dupfind.flows.models import described_vectors, open_active_model
-from dupfind.matching.proven import Proven, unjoined
+from dupfind.matching.proven import Proven, not_proven, unjoined
 from dupfind.matching.sketch import NEEDED_PX, Sketch, draw_sketch
+from dupfind.matching.worth import background_of
 from dupfind.options import DEFAULT_MATCHES, IndexKind
 from dupfind.photos.decode import decode, pixels_sha256
 from dupfind.photos.scan import file_sha256
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 OnJoin = Callable[[JoinFacts], None]
 """Called with how descriptors were compared, and what that misses."""
-SHORTLIST = 30  # contents that are proven, or three times k where that is more
+SHORTLIST = 30  # contents that are looked at, or three times k where that is more
 SHORTLIST_PER_MATCH = 3
 VOTED = 10  # further ones, by votes of local features
 _ASKED = 0  # the row of the photo asked for; those that it is compared with follow
@@ -88,9 +90,9 @@ def find_nearest(
         closing(FeatureSource([asked], cache, workers=usable_cores(), guests=guests)) as source,
     ):
         count = max(SHORTLIST, SHORTLIST_PER_MATCH * k)
-        near, facts = _shortlist(store, stored, sketch, vector, count=count, kind=index_kind)
+        near = _shortlist(store, stored, sketch, vector, count=count, kind=index_kind)
         if on_join:
-            on_join(facts)
+            on_join(near.facts)
         found = _prove(store, stored, source, near)
     matches = [
         replace(match, photo=photo)
@@ -157,6 +159,23 @@ def _describe(
     return photo, vector, draw_sketch(picture.pixels)
 
 
+@dataclass(frozen=True)
+class _Near:
+    """The first photo of each content near the one asked for.
+
+    Attributes:
+        photos: These.
+        cosines: (photos,) their similarity to it.
+        promising: (photos,) which are worth a proof.
+        facts: How descriptors were compared.
+    """
+
+    photos: list[Photo]
+    cosines: NDArray[np.float64]
+    promising: NDArray[np.bool_]
+    facts: JoinFacts
+
+
 def _shortlist(
     store: Store,
     stored: StoredModel,
@@ -165,28 +184,37 @@ def _shortlist(
     *,
     count: int,
     kind: IndexKind,
-) -> tuple[list[tuple[Photo, float]], JoinFacts]:
-    """Return the first photo of each content worth a proof, with its similarity, and how it was found.
+) -> _Near:
+    """Find the nearest by descriptor, and those that local features vote for.
 
-    These are the nearest by descriptor, and those that local features vote for: the photo that the
-    image is a part of, or that is a part of it, need not be near.
+    The photo that the image is a part of, or that is a part of it, need not be near.
     """
+    from dupfind.copies.asking import promising, votes_among
+    from dupfind.copies.local_index import open_local
     from dupfind.index import load_or_build, search
 
     ids, vectors = described_vectors(store, stored)
     index = load_or_build(store.paths.index, ids, vectors, stored.fingerprint, kind=kind)
-    similarity, neighbour = search(index, vector, count)
-    rows = {
-        int(row): float(cosine) for cosine, row in zip(similarity[0], neighbour[0], strict=True)
-    }
-    rows.pop(-1, None)
-    voted = np.array(_voted(store, sketch), np.int64)
-    for row in np.searchsorted(ids, voted[np.isin(voted, ids)]).tolist():
-        if row not in rows:
-            rows[row] = float(vectors[row].astype(np.float32) @ vector[0].astype(np.float32))
+    _, neighbour = search(index, vector, count)
+    rows = [row for row in neighbour[0].tolist() if row >= 0]
+    local = open_local(store.paths.index)
+    votes = local.votes(sketch) if local else None
+    if local and votes:
+        contents = [store.photos_of_content(content) for content in local.best(votes, VOTED)]
+        voted = np.array([photos[0].id for photos in contents if photos], np.int64)
+        rows += np.searchsorted(ids, voted[np.isin(voted, ids)]).tolist()
+    rows = list(dict.fromkeys(rows))
     photos = store.photos_by_id(int(ids[row]) for row in rows)
-    near = [(photos[int(ids[row])], float(np.clip(cosine, -1, 1))) for row, cosine in rows.items()]
-    return near, _facts_of(index)
+    near = [photos[int(ids[row])] for row in rows]
+    both = np.concatenate([vector, vectors[rows]])
+    worth = np.ones(len(near), bool)
+    if local and votes:
+        among = votes_among(local, votes, [photo.sha256 for photo in near])
+        with store.features() as cache:
+            sketches = [sketch, *read_sketches(near, cache, workers=usable_cores())]
+        worth = promising(sketches, both, among, background_of(vectors))
+    cosines = both[1:].astype(np.float32) @ vector[0].astype(np.float32)
+    return _Near(near, np.clip(cosines, -1, 1).astype(np.float64), worth, _facts_of(index))
 
 
 def _facts_of(index: "VectorIndex") -> JoinFacts:
@@ -206,40 +234,28 @@ def _facts_of(index: "VectorIndex") -> JoinFacts:
     )
 
 
-def _voted(store: Store, sketch: Sketch) -> list[int]:
-    """Return the ids of photos that the image's local features vote for, the most voted first."""
-    from dupfind.copies.local_index import open_local
-
-    kept = open_local(store.paths.index)
-    if kept is None:
-        return []
-    contents = kept.vote(sketch, k=VOTED)
-    found = [store.photos_of_content(content) for content in contents]
-    return [photos[0].id for photos in found if photos]
-
-
-def _prove(
-    store: Store, stored: StoredModel, source: FeatureSource, near: list[tuple[Photo, float]]
-) -> list[Match]:
+def _prove(store: Store, stored: StoredModel, source: FeatureSource, near: _Near) -> list[Match]:
     """Say of each of the nearest contents how it is related to the photo asked for."""
     asked = source.photos[_ASKED]
-    same = [is_same_picture(asked, photo) for photo, _ in near]
-    source.add([photo for (photo, _), is_same in zip(near, same, strict=True) if not is_same])
+    same = np.array([is_same_picture(asked, photo) for photo in near.photos], bool)
+    source.add(near.photos)
+    rows = np.arange(1, len(source.photos))
+    pairs = np.column_stack([np.full_like(rows, _ASKED), rows])
     with closing(Prover(source.photos, source, workers=usable_cores())) as prover:
-        rows = range(1, len(source.photos))
-        pairs = np.array([(_ASKED, row) for row in rows], np.int64).reshape(-1, 2)
-        proven = list(prover.prove(pairs))
-    cosines = [cosine for (_, cosine), is_same in zip(near, same, strict=True) if not is_same]
+        proven = list(prover.prove(pairs[near.promising & ~same]))
+    proven = sorted(proven + not_proven(pairs[~same], proven), key=lambda pair: pair.b)
     with closing(Looker(source.photos, workers=usable_cores())) as looker:
         judged = looker.judge(proven)
     calibration = find_calibration(store, stored.id).calibration
-    verdicts = reach_verdicts(proven, np.array(cosines), calibration, judged)
+    verdicts = reach_verdicts(proven, near.cosines[~same], calibration, judged)
     outcomes = zip(verdicts.named(proven, COPY), verdicts.probability.tolist(), strict=True)
     return [
         Match(photo, 1.0, 1.0, relation_of_same(asked, photo))
         if is_same
         else _judged(photo, cosine, *next(outcomes))
-        for (photo, cosine), is_same in zip(near, same, strict=True)
+        for photo, cosine, is_same in zip(
+            near.photos, near.cosines.tolist(), same.tolist(), strict=True
+        )
     ]
 
 

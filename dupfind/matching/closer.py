@@ -22,6 +22,7 @@ from dupfind.matching.frame import FRAME_PX, Frame, make_frame
 from dupfind.matching.laid_over import laid_over, one_shade
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.sizes import stretch
+from dupfind.matching.spread import spread
 
 COARSE_PX = 400
 MIN_OVERLAP_PIXELS = 400
@@ -271,8 +272,8 @@ def noise_of(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     texture.
     """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    values = np.abs(cv2.filter2D(picture, -1, kernel)[mask])
-    return float(np.median(values[::3])) / 0.6745 / 6 if values.size else 0.0
+    values = spread(cv2.filter2D(picture, -1, kernel)[mask])
+    return float(np.median(np.abs(values))) / 0.6745 / 6 if values.size else 0.0
 
 
 def _equally_sharp(laid: _Laid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -292,7 +293,7 @@ def _equally_sharp(laid: _Laid) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 
 def _detail(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    return float(np.abs(picture - _soften(picture, 1.6))[mask].mean()) + 1e-3
+    return float(np.abs((picture - _soften(picture, 1.6))[mask]).mean()) + 1e-3
 
 
 def _soften(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

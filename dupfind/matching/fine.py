@@ -10,10 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.spread import spread
+
 FINE_PX = (1.0, 2.0, 4.0, 8.0)  # borders of the bands whose pixels are correlated
+HALVED_FROM_PX = 4.0  # a wider blur is made at half the size
 MIN_PIXELS = 400
 MOST_PIXELS = 60_000  # of each band, spread over the picture: more change the third digit
-CALM_PIXELS = 2000  # without structure, to compare the grain in
+CALM_PIXELS = 500  # without structure, to compare the grain in
 CALM = 1.5  # times the median structure, up to which a place is calm
 GRAIN_LEAST = 0.2  # grey levels in the second band, from which on there is grain to compare
 GRAIN_ALIKE = 1.6  # how much stronger the grain of one may be: else one was smoothed, or got noise
@@ -56,35 +59,28 @@ def compare_fine(
         is_wrong: Where their windows disagree.
     """
     mask = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
-    sound = mask & ~is_wrong
-    levels = [
-        [picture, *(_soften(picture, sigma) for sigma in FINE_PX)] for picture in (drawn, target)
-    ]
-    one, other = ([wide - soft for wide, soft in pairwise(steps)] for steps in levels)
-    structure = [np.abs(steps[2] - steps[4])[mask] for steps in levels]
+    seen = spread(np.flatnonzero(mask), MOST_PIXELS)
+    one, other = (_bands(picture, seen) for picture in (drawn, target))
+    is_sound = ~is_wrong.ravel()[seen]
     return Fine(
-        bands=_bands(one, other, _places(mask)),
-        sound=_bands(one, other, _places(sound)),
-        grain=_grain((one[1][mask], other[1][mask]), structure),
+        bands=_agreement(one, other),
+        sound=_agreement(one[:, is_sound], other[:, is_sound]),
+        grain=_grain(one, other),
     )
 
 
-def _places(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return places of pixels within a mask, spread over all of it, ``MOST_PIXELS`` or a few more.
-
-    Every so many, an odd number: even ones would meet the same column of each block of a JPEG.
-    """
-    found = np.flatnonzero(mask)
-    return found[:: len(found) // MOST_PIXELS | 1]
+def _bands(picture: NDArray[np.float32], seen: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return what a picture holds in each band, the finest first, at some places: (4, n) float32."""
+    levels = [picture.ravel()[seen]]
+    levels += [_soften(picture, sigma).ravel()[seen] for sigma in FINE_PX]
+    return np.stack([fine - soft for fine, soft in pairwise(levels)])
 
 
-def _bands(
-    one: list[NDArray[np.float32]], other: list[NDArray[np.float32]], seen: NDArray[np.int64]
-) -> Bands:
-    if len(seen) < MIN_PIXELS:
+def _agreement(one: NDArray[np.float32], other: NDArray[np.float32]) -> Bands:
+    if one.shape[1] < MIN_PIXELS:
         return (0.0, 0.0, 0.0, 0.0)
     a, b, c, d = (
-        correlation(_limited(band.ravel()[seen]), _limited(beside.ravel()[seen]))
+        correlation(_limited(band), _limited(beside))
         for band, beside in zip(one, other, strict=True)
     )
     return a, b, c, d
@@ -97,27 +93,31 @@ def correlation(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) ->
     return float(a @ b) / length if length > 1e-3 else 0.0
 
 
-def _grain(
-    bands: tuple[NDArray[np.float32], NDArray[np.float32]], structure: list[NDArray[np.float32]]
-) -> float:
-    if len(bands[0]) < CALM_PIXELS:
-        return 1.0
-    calm = np.ones(len(bands[0]), bool)
-    for values in structure:
-        calm &= values <= CALM * float(np.median(values[::3])) + 0.1
+def _grain(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    calm = np.ones(one.shape[1], bool)
+    for bands in (one, other):
+        structure = np.abs(bands[2] + bands[3])
+        calm &= structure <= CALM * float(np.median(spread(structure))) + 0.1
     if int(calm.sum()) < CALM_PIXELS:
         return 1.0
-    one, other = bands[0][calm], bands[1][calm]
-    levels = sorted(float(np.median(np.abs(band[::3]))) / 0.6745 for band in (one, other))
+    grain = one[1][calm], other[1][calm]
+    levels = sorted(float(np.median(spread(np.abs(band)))) / 0.6745 for band in grain)
     if levels[0] < GRAIN_LEAST or levels[1] > GRAIN_ALIKE * levels[0]:
         return 1.0
-    return correlation(_limited(one), _limited(other))
+    return correlation(_limited(grain[0]), _limited(grain[1]))
 
 
 def _limited(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    limit = 2 * float(np.median(np.abs(values[::3]))) + 0.3
+    limit = 2 * float(np.median(np.abs(spread(values)))) + 0.3
     return np.clip(values, -limit, limit)
 
 
 def _soften(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+    """Blur a picture; by much at half its size, which differs by a twentieth of a grey level."""
+    if sigma < HALVED_FROM_PX or min(picture.shape) < 4 * sigma:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
+    height, width = picture.shape
+    half = cv2.resize(picture, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+    # Halving and enlarging blur a little too: by variances of 1/4 and 3/4 of a pixel.
+    soft = cv2.GaussianBlur(half, (0, 0), (sigma * sigma - 1) ** 0.5 / 2)
+    return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -128,17 +128,31 @@ def _places(
     if motion is not None:
         x, y = x + motion[..., 0], y + motion[..., 1]
     (a, b, c), (d, e, f), (g, h, _) = inverse.astype(np.float32)
-    at_x, at_y = a * x + b * y + c, d * x + e * y + f
+    at_x, at_y = _plane(a, x, b, y, c), _plane(d, x, e, y, f)
     if g == 0 and h == 0:
         return at_x, at_y
-    depth = g * x + h * y + np.float32(1)
+    depth = _plane(g, x, h, y, np.float32(1))
     if depth.min() > HORIZON:
-        return at_x / depth, at_y / depth
+        at_x /= depth
+        at_y /= depth
+        return at_x, at_y
     # A homography folds over at its horizon; nothing is drawn from behind it.
     seen = depth > HORIZON
     depth = np.where(seen, depth, np.float32(1))
     nowhere = np.float32(-9)
     return np.where(seen, at_x / depth, nowhere), np.where(seen, at_y / depth, nowhere)
+
+
+def _plane(
+    across: np.float32,
+    x: NDArray[np.float32],
+    down: np.float32,
+    y: NDArray[np.float32],
+    offset: np.float32,
+) -> NDArray[np.float32]:
+    plane = across * x + down * y
+    plane += offset
+    return plane
 
 
 def _overlap_box(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.matching.overlay import beyond_beside
+from dupfind.matching.spread import spread
 
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -33,7 +34,7 @@ _SPECK_PX, _PLACE_PX, _FEWEST = 12, 150, 100
 _BESIDE = np.ones((3, 3), np.uint8)
 _JOINED = np.ones((9, 9), np.uint8)
 _AROUND = np.ones((25, 25), np.uint8)
-_EVERY = 7  # pixels: one in so many shows the tones
+_TONE_PIXELS = 16_000  # show the tones
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _compared(a: Grey, b: Grey, mask: Mask) -> _Compared | None:
         return None
     a = _in_tones_of(a, b, mask)
     off = beyond_beside(a, b)
-    usual = float(np.percentile(off[mask], 75))
+    usual = float(np.percentile(spread(off[mask]), 75))
     if usual > MOST_USUAL:
         return None
     differs = _without_specks((off > max(DIFFERS_LEVELS, OF_USUAL * usual)) & mask)
@@ -89,7 +90,7 @@ def _compared(a: Grey, b: Grey, mask: Mask) -> _Compared | None:
 
 def _in_tones_of(a: Grey, b: Grey, mask: Mask) -> Grey:
     """Return a with the contrast and brightness of b, by the pixels that agree on them."""
-    x, y = a[mask][::_EVERY], b[mask][::_EVERY]
+    x, y = spread(a[mask], _TONE_PIXELS), spread(b[mask], _TONE_PIXELS)
     kept = np.ones(len(x), bool)
     gain, offset = 1.0, 0.0
     for _ in range(3):
@@ -125,7 +126,7 @@ def _covers(compared: _Compared, place: Mask, over: int) -> bool:
     grown = cv2.dilate(place.astype(np.uint8), _BESIDE) > 0
     slopes = [float(slope[grown].mean()) for slope in compared.slopes]
     elsewhere = compared.mask & ~compared.differs
-    hardest = float(np.percentile(np.maximum(*compared.slopes)[elsewhere], 99))
+    hardest = float(np.percentile(spread(np.maximum(*compared.slopes)[elsewhere], 20_000), 99))
     harder = float(np.log((slopes[over] + 1) / (slopes[beneath] + 1)))
     return slopes[over] >= HARD * hardest and harder >= HARDER
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 MIN_TEXTURE_STD = 4.0  # grey levels: flatter patches match anywhere
 DRAWS = 60
 _SEED = 20210429
+_OUTSIDE = -2.0  # below every correlation: such a shift leaves the picture
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,10 @@ class Motion:
         field = np.empty((height, width, 2), np.float32)
         for axis in (0, 1):
             one, c_x, c_y, c_xy, c_xx, c_yy = self.coefficients[:, axis].astype(np.float32)
-            field[..., axis] = (one + c_y * y + c_yy * y * y) + x * (c_x + c_xy * y) + c_xx * x * x
+            part = x * (c_x + c_xy * y)
+            part += one + c_y * y + c_yy * y * y
+            part += c_xx * x * x
+            field[..., axis] = part
         return field
 
 
@@ -84,11 +88,7 @@ def find_patches(
         reach_px: How far from its place a patch is looked for.
     """
     places = _most_textured(picture, mask, per_side=per_side, half_px=half_px)
-    found = [_find(picture, other, x, y, half_px, reach_px) for x, y in places]
-    table = np.array(found, np.float64).reshape(-1, 4)
-    return Patches(
-        np.array(places, np.float64).reshape(-1, 2), table[:, :2], table[:, 2], table[:, 3]
-    )
+    return _find(picture, other, np.array(places, np.int64).reshape(-1, 2), half_px, reach_px)
 
 
 def fit_motion(
@@ -169,8 +169,10 @@ def _most_textured(
         for column in range(per_side):
             left, right = column * width // per_side, (column + 1) * width // per_side
             cell = variance[top:bottom, left:right]
-            if cell.size and cell.max() > MIN_TEXTURE_STD**2:
-                y, x = divmod(int(cell.argmax()), cell.shape[1])
+            if not cell.size:
+                continue
+            y, x = divmod(int(cell.argmax()), cell.shape[1])
+            if cell[y, x] > MIN_TEXTURE_STD**2:
                 places.append((left + x, top + y))
     return places
 
@@ -178,30 +180,65 @@ def _most_textured(
 def _find(
     picture: NDArray[np.float32],
     other: NDArray[np.float32],
-    x: int,
-    y: int,
+    places: NDArray[np.int64],
     half_px: int,
     reach_px: int,
-) -> tuple[float, float, float, float]:
-    """Return the shift of a patch along x and y, its score and its best rival's."""
-    patch = picture[y - half_px : y + half_px + 1, x - half_px : x + half_px + 1]
-    left, top = max(0, x - half_px - reach_px), max(0, y - half_px - reach_px)
-    scene = other[top : y + half_px + reach_px + 1, left : x + half_px + reach_px + 1]
-    scores = cv2.matchTemplate(scene, patch, cv2.TM_CCOEFF_NORMED)
-    row, column = divmod(int(scores.argmax()), scores.shape[1])
-    best = float(scores[row, column])
-    down, across = _peak(scores[:, column], row), _peak(scores[row], column)
+) -> Patches:
+    """Look for each patch near its place."""
+    if not len(places):
+        return Patches(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0))
+    scores = _scores(picture, other, places, half_px, reach_px)
+    patches, side = np.arange(len(scores)), scores.shape[1]
+    row, column = np.divmod(scores.reshape(len(scores), -1).argmax(axis=1), side)
+    best = scores[patches, row, column]
+    down = _peak(scores[patches, :, column], row)
+    across = _peak(scores[patches, row], column)
     near = max(2, half_px // 3)
-    scores[max(0, row - near) : row + near + 1, max(0, column - near) : column + near + 1] = -1
-    shift_x = column + across + left - (x - half_px)
-    shift_y = row + down + top - (y - half_px)
-    return shift_x, shift_y, best, float(scores.max())
+    steps = np.arange(side)
+    rivals = np.abs(steps - row[:, None])[:, :, None] > near
+    rivals = rivals | (np.abs(steps - column[:, None])[:, None] > near)
+    rival = np.where(rivals, scores, np.float32(-1)).max(axis=(1, 2))
+    shifts = np.stack([column + across, row + down], axis=1) - reach_px
+    return Patches(
+        places.astype(np.float64), shifts, best.astype(np.float64), rival.astype(np.float64)
+    )
 
 
-def _peak(scores: NDArray[np.float32], place: int) -> float:
-    """Return where between the pixels a parabola through three scores has its top, in [-0.5, 0.5]."""
-    if not 0 < place < len(scores) - 1:
-        return 0.0
-    before, best, after = (float(value) for value in scores[place - 1 : place + 2])
+def _scores(
+    picture: NDArray[np.float32],
+    other: NDArray[np.float32],
+    places: NDArray[np.int64],
+    half_px: int,
+    reach_px: int,
+) -> NDArray[np.float32]:
+    """Return how well each patch fits at each shift along y and x; ``_OUTSIDE`` beyond the picture."""
+    side = 2 * reach_px + 1
+    scores = np.full((len(places), side, side), _OUTSIDE, np.float32)
+    for (x, y), into in zip(places.tolist(), scores, strict=True):
+        patch = picture[y - half_px : y + half_px + 1, x - half_px : x + half_px + 1]
+        left, top = x - half_px - reach_px, y - half_px - reach_px
+        right, bottom = x + half_px + reach_px + 1, y + half_px + reach_px + 1
+        scene = other[max(0, top) : bottom, max(0, left) : right]
+        found = cv2.matchTemplate(scene, patch, cv2.TM_CCOEFF_NORMED)
+        down, across = max(0, -top), max(0, -left)
+        into[down : down + found.shape[0], across : across + found.shape[1]] = found
+    return scores
+
+
+def _peak(scores: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return where between the pixels parabolas through three scores have their tops, in [-0.5, 0.5].
+
+    Args:
+        scores: (n, side) along one axis.
+        places: (n,) the best of each.
+    """
+    rows = np.arange(len(scores))
+    before, best, after = (
+        scores[rows, np.clip(places + step, 0, scores.shape[1] - 1)].astype(np.float64)
+        for step in (-1, 0, 1)
+    )
     bend = before - 2 * best + after
-    return 0.0 if bend > -1e-6 else min(0.5, max(-0.5, 0.5 * (before - after) / bend))
+    is_inside = (places > 0) & (places < scores.shape[1] - 1)
+    is_inside &= (np.minimum(before, after) > _OUTSIDE) & (bend <= -1e-6)
+    tops = 0.5 * (before - after) / np.where(is_inside, bend, 1.0)
+    return np.where(is_inside, np.clip(tops, -0.5, 0.5), 0.0)

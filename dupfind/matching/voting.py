@@ -12,7 +12,7 @@ Sources: local naive Bayes nearest neighbour (McCann and Lowe 2012); Hough votin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,9 +144,12 @@ class Votes:
     def moved(self, place: NDArray[np.int64]) -> "Votes":
         """Return the votes with rows renamed; those of or for a photo without a ``place`` (-1) are dropped."""
         voter, target = place[self.voter], place[self.target]
-        keep = (voter >= 0) & (target >= 0)
-        rest = (getattr(self, field.name)[keep] for field in fields(self)[2:])
-        return Votes(voter[keep], target[keep], *rest)
+        moved = replace(self, voter=voter, target=target)
+        return moved.where((voter >= 0) & (target >= 0))
+
+    def where(self, keep: NDArray[np.bool_]) -> "Votes":
+        """Return some of the votes."""
+        return Votes(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
 @dataclass(frozen=True)

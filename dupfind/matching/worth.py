@@ -147,6 +147,7 @@ def worth_signals(
     votes: Votes,
     thumbs: NDArray[np.uint8],
     vectors: NDArray[np.float16],
+    background: NDArray[np.float16] | None = None,
 ) -> NDArray[np.float32]:
     """Return the numbers that ``Worth`` weighs, (pairs, signals).
 
@@ -155,9 +156,11 @@ def worth_signals(
         votes: Of these photos.
         thumbs: (photos, side, side) uint8 grey.
         vectors: (photos, dimensions), L2-normalised.
+        background: What nearness is measured against, (any, dimensions); ``background_of(vectors)`` by default.
     """
     support, agreeing, closeness, area = _best_votes(pairs, votes, len(vectors))
-    lower, higher = _nearness(pairs, vectors)
+    others = background_of(vectors) if background is None else background
+    lower, higher = _nearness(pairs, vectors, others)
     thumb = _correlations(pairs, thumbs)
     supported = np.log1p(support)
     columns = (
@@ -192,15 +195,20 @@ def _best_votes(
     return tuple(found)
 
 
+def background_of(vectors: NDArray[np.float16]) -> NDArray[np.float16]:
+    """Return some of a collection's descriptors, drawn at random: what any two photos have in common."""
+    sample = np.random.default_rng(_SEED).permutation(len(vectors))[:BACKGROUND_PHOTOS]
+    return vectors[sample]
+
+
 def _nearness(
-    pairs: NDArray[np.int64], vectors: NDArray[np.float16]
+    pairs: NDArray[np.int64], vectors: NDArray[np.float16], background: NDArray[np.float16]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return by how many deviations a pair is nearer than others: for either photo, lower then higher.
 
     Fog, sky and text are near to thousands of others; for them a high cosine says little.
     """
-    sample = np.random.default_rng(_SEED).permutation(len(vectors))[:BACKGROUND_PHOTOS]
-    others = vectors[sample].astype(np.float32).T
+    others = background.astype(np.float32).T
     mean, deviation = np.empty(len(vectors), np.float32), np.empty(len(vectors), np.float32)
     for start in range(0, len(vectors), _BLOCK):
         block = slice(start, start + _BLOCK)
