@@ -331,11 +331,9 @@ def test_a_smooth_bend_is_taken_out_before_pictures_are_compared() -> None:
     height, width = grey.shape
     y, x = (np.mgrid[:height, :width] / np.array([height, width])[:, None, None] - 0.5).astype("f4")
     bends = 0.3 + x - 0.6 * y + 2 * x * y + x**2 - y**2, 0.2 - x + y - 2 * x * y - x**2 + y**2
-    places = np.mgrid[:height, :width].astype(np.float32)
-    bent = cv2.remap(
-        grey, *(bend + place for bend, place in zip(bends, places[::-1], strict=True)),
-        cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
+    to_y, to_x = (np.mgrid[:height, :width] + np.array(bends[::-1])).astype(np.float32)
+    bent = cv2.remap(grey, to_x, to_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    bent = np.asarray(bent, np.float32)
     moved, apart_px = settle(grey, bent, np.ones(grey.shape, bool))
     assert np.abs(moved - bent).mean() < 0.5 * np.abs(grey - bent).mean()
     assert apart_px.mean() < 0.2

@@ -64,7 +64,7 @@ def test_less_contrast_is_a_sign_and_none_is_seen_in_what_was_saved_again() -> N
     assert Clue.FLATTER in judge(original, flatter, WHOLE).against_b
     assert Clue.FLATTER in judge(flatter, original, WHOLE).against_a
     verdict = judge(original, look(scene(), 80), WHOLE)
-    assert Clue.FLATTER not in verdict.against_a | verdict.against_b
+    assert Clue.FLATTER not in {*verdict.against_a, *verdict.against_b}
 
 
 @pytest.mark.parametrize(("light", "is_told"), [(1.0, True), (0.12, False)])
