@@ -14,7 +14,7 @@ from dupfind.copies.local_index import KeptIndex
 from dupfind.matching.sketch import Sketch
 from dupfind.matching.voting import SketchTable, Votes
 
-ALWAYS = 4  # photos: those asked for vote for nobody in return, so that a small part may stay below the cut
+ALWAYS = 8  # photos: those asked for vote for nobody in return, so that a small part may stay below the cut
 ASKED = 0  # the row of the photo that is asked for; those near follow
 
 
