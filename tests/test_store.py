@@ -16,6 +16,7 @@ from dupfind.errors import DescriptorError, LibraryError, LibraryLockedError
 from dupfind.evidence import Evidence
 from dupfind.records import Advice, Group, Member, Pair, Reason, Relation, ScannedFile
 from dupfind.store import schema
+from dupfind.store.cache import BlobCache
 from dupfind.store.photos import Batch, Content, ErrorEntry, PhotoEntry
 from dupfind.store.store import Store
 
@@ -376,6 +377,23 @@ def test_a_damaged_database_is_one_clear_line(paths: LibraryPaths) -> None:
     for write in (True, False):
         with pytest.raises(LibraryError, match="damaged"):
             Store.open(paths, write=write)
+
+
+def test_a_schema_that_is_no_text_is_damage(store: Store, paths: LibraryPaths) -> None:
+    with store.features() as cache:
+        cache.put_blobs("sift", {A_SHA: b"1"})
+    store.close()
+    for file in (paths.database, paths.cache / "features.db"):
+        whole = file.read_bytes()
+        assert b"CREATE TABLE" in whole
+        file.write_bytes(whole.replace(b"CREATE TABLE", b"CREATE T\x8fBLE"))
+    for write in (True, False):
+        with pytest.raises(LibraryError, match="is damaged; restore it"):
+            Store.open(paths, write=write)
+    with BlobCache(paths.cache / "features.db") as cache:
+        assert cache.get_blobs("sift", [A_SHA]) == {}
+        cache.put_blobs("sift", {A_SHA: b"2"})
+        assert cache.get_blobs("sift", [A_SHA]) == {A_SHA: b"2"}
 
 
 def test_damage_that_shows_later_is_one_clear_line_too(paths: LibraryPaths) -> None:

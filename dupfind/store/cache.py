@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dupfind.store.connection import connect_for_reading, is_damage
+from dupfind.store.connection import connect_for_reading, is_damage, readable_errors
 
 HELD_BYTES = 256 << 20  # of what a file cannot take: the oldest goes first
 
@@ -149,7 +149,8 @@ def _connect(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=30.0)
     try:
         # A cache need not survive a power cut: no fsync.
-        connection.execute("PRAGMA journal_mode = WAL")
+        with readable_errors():
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute(_TABLE)
         connection.execute("SELECT kind, sha256, data FROM blobs LIMIT 1").fetchone()

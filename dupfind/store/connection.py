@@ -3,6 +3,8 @@
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,7 +30,8 @@ def open_for_writing(file: Path) -> Database:
         sqlite3.Error: It cannot be opened (``explain`` turns this into a LibraryError).
     """
     database = _database(sqlite3.connect(file, timeout=_BUSY_TIMEOUT_S))
-    database.enable_wal()
+    with readable_errors():
+        database.enable_wal()
     # A kill loses nothing; only a power cut may lose the last commits, and never breaks the file.
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute("PRAGMA foreign_keys = ON")
@@ -128,6 +131,20 @@ def connect_for_reading(file: Path) -> sqlite3.Connection:
         return _connect(f"{address}&immutable=1")
 
 
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Make an error of SQLite of what Python's binding cannot decode: it quotes a damaged schema as it is.
+
+    To be held around the first statement of a connection, which reads the schema.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as undecodable:
+        error = sqlite3.DatabaseError("the schema is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error from undecodable
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Tell whether the file itself is broken, and not only out of reach."""
     code = getattr(error, "sqlite_errorcode", None)  # Python's own errors have none
@@ -159,7 +176,8 @@ def _connect(address: str, *, alone: bool = False) -> sqlite3.Connection:
     try:
         if alone:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with readable_errors():
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()
         raise
