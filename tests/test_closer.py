@@ -89,6 +89,27 @@ def test_pictures_that_do_not_meet_have_no_frame() -> None:
     assert make_frame(photo("coffee.png"), photo("coffee.png"), far) is None
 
 
+def test_a_thin_strip_that_two_pictures_share_is_enlarged() -> None:
+    wide = photo("coffee.png")[:100]
+    down = np.array([[1.0, 0, 0], [0, 1, 84 / 420], [0, 0, 1]])
+    frame = make_frame(wide, wide, down)
+    assert frame is not None
+    assert frame.shape[0] == 48  # of 16
+    assert frame.shape[1] > 1000  # of 420
+
+
+def test_what_other_patches_do_is_no_matter() -> None:
+    """Three of twelve patches that are in use go elsewhere, and so do all that are not."""
+    generator = np.random.default_rng(3)
+    places = generator.uniform(20, 280, (30, 2))
+    shifts = np.full((30, 2), (2.0, -1.0)) + 0.004 * places
+    shifts[9:] += (5, 6)
+    patches = Patches(places, shifts, np.full(30, 0.9), np.zeros(30))
+    motion = fit_motion(patches, np.arange(30) < 12, (300, 300), tolerance_px=1.0, bent=False)
+    assert motion is not None
+    assert motion.field((300, 300))[150, 150] == pytest.approx([2.6, -0.4], abs=0.05)
+
+
 def test_a_shift_is_found_to_a_fraction_of_a_pixel() -> None:
     grey = photo("astronaut.png").mean(axis=2).astype(np.float32)
     moved = 0.5 * np.roll(grey, (2, 3), (0, 1)) + 0.5 * np.roll(grey, (2, 4), (0, 1))

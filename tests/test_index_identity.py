@@ -95,6 +95,20 @@ def test_a_folder_that_is_reached_by_a_link_is_known_again(
     assert decoding == [link / "new.png"]
 
 
+def test_a_photo_that_was_edited_is_known_again_by_a_link(
+    library: Library, small: IndexOptions, album: Path
+) -> None:
+    library.index([album], small)
+    before = {photo.id: photo.path for photo in library.photos()}
+    link = album.with_name("link")
+    link.symlink_to(album)
+    save(link / "0.png", 60)
+    assert counts(library.index([link])) == {
+        "changed": 1, "unchanged": PHOTOS - 1, "described": 1,
+    }  # fmt: skip
+    assert {photo.id: photo.path for photo in library.photos()} == before
+
+
 def test_it_is_known_again_when_the_system_numbers_its_devices_anew(
     library: Library, small: IndexOptions, album: Path, decoding: list[Path]
 ) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from dupfind.errors import SearchError
 from dupfind.index import VectorIndex, build, search, self_join, self_join_blocks
+from dupfind.index.building import EXACT_UP_TO, EXACT_UP_TO_ON_GPU, gpu_count, kind_of
 from dupfind.index.searching import without_self
 
 DIMENSIONS = 24
@@ -65,6 +66,12 @@ def test_more_neighbours_than_vectors_leave_the_rest_empty() -> None:
     assert (neighbour[:, 3:] == -1).all()
     assert np.isneginf(similarity[:, 3:]).all()
     assert sorted(neighbour[0, :3]) == [0, 1, 2]
+
+
+def test_lists_begin_beyond_the_size_that_is_searched_whole() -> None:
+    limit = EXACT_UP_TO_ON_GPU if gpu_count() else EXACT_UP_TO
+    assert (kind_of(limit), kind_of(limit + 1)) == ("exact", "lists")
+    assert (kind_of(limit, False), kind_of(limit + 1, True)) == ("lists", "exact")
 
 
 def test_an_empty_index_answers_with_nobody() -> None:

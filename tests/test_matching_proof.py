@@ -11,7 +11,7 @@ from matching_helpers import PHOTOS, edited, features, photo, side
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from dupfind.matching.agreement import settle, toned
+from dupfind.matching.agreement import ink_weight, settle, toned
 from dupfind.matching.align import align, match, transform
 from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.compare import compare
@@ -314,6 +314,14 @@ def test_keypoints_of_another_photo_are_hardly_ever_matched(*, mirrored: bool) -
     found, _, ratio = match(features("chelsea.png"), other, mirrored=mirrored)
     assert len(found) < 0.1 * len(other)
     assert (ratio > 0.5).all()
+
+
+def test_paper_is_what_lies_within_eight_levels_of_one_tone() -> None:
+    photo_like = np.repeat(np.arange(256, dtype=np.float32), 40)
+    assert ink_weight(photo_like, photo_like) == 1.0
+    for apart, weight in ((16, 16.0), (17, 1 + 15 * (0.5 - 0.35) / 0.25)):
+        page = np.repeat(np.array([240 - apart, 240], np.float32), 5000)
+        assert ink_weight(page, page) == pytest.approx(weight, abs=0.01)
 
 
 def test_a_softer_crop_has_less_detail_from_either_side() -> None:

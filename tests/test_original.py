@@ -17,6 +17,7 @@ from dupfind.evidence import Evidence, Tone
 from dupfind.matching.advice import advise, may_be_harmless
 from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.matching.lineage import tiers
+from dupfind.matching.extent import seam
 from dupfind.matching.origin import shipped_origin
 from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, carries, look_at
@@ -104,6 +105,25 @@ def test_a_crop_is_made_from_the_whole_and_a_framed_copy_from_the_picture() -> N
 
     assert Clue.PART in judge(look(whole, 88), crop, into_crop).against_b
     assert Clue.CONTAINS in judge(look(whole, 88), look(frame, 97), into_frame).against_b
+
+
+@pytest.mark.parametrize("corner", [(40, 30), (60, 120), (130, 40)])
+def test_a_border_is_as_harsh_wherever_a_picture_lies_in_a_frame(corner: tuple[int, int]) -> None:
+    inside = scene().resize((160, 120))
+    frame = Image.new("RGB", (320, 260), (250, 240, 20))
+    frame.paste(inside, corner)
+    left, top = corner
+    size = np.array([320, 260])
+    ends = [(left, top), (left + 160, top), (left + 160, top + 120), (left, top + 120)]
+    harsh, calm = seam(np.asarray(frame), np.array(ends) / size)
+    assert harsh == pytest.approx(8.15, rel=0.05)
+    assert calm < 0.05
+
+
+def test_what_was_written_over_is_said_as_a_share() -> None:
+    verdict = judge(look(scene()), look(written(scene())), WHOLE)
+    assert 0.01 < verdict.changed_share < 0.2
+    assert judge(look(scene()), look(scene(), 80), WHOLE).changed_share < 0.001
 
 
 def test_a_turned_copy_carries_the_steps_of_the_jpeg_that_it_was_made_from(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The parts of DINO as one training step puts them together (the parts alone: test_training_losses)."""
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -89,6 +90,37 @@ def test_the_loss_is_the_sum_of_its_terms_by_their_weights(learner: Learner) -> 
     assert set(terms) == {"dino", "koleo", "contrastive"}
     expected = 0.5 * terms["dino"] + 0.25 * terms["koleo"] + 3.0 * terms["contrastive"]
     assert result.loss == pytest.approx(expected, rel=1e-4)
+    assert result.teacher_entropy is not None
+    assert 0 < result.teacher_entropy <= math.log(32) + 1e-4  # of 32 prototypes
+
+
+@pytest.mark.parametrize("name", ["koleo", "contrastive"])
+def test_a_term_that_is_off_is_not_computed(name: str, learner: Learner) -> None:
+    losses = replace(learner.config.losses, **{name: 0.0})
+    learner.config = replace(learner.config, losses=losses)
+    result = learner.step(views(), photos=PHOTOS, progress=0.5)
+    assert set(result.terms) == {"dino", "koleo", "contrastive"} - {name}
+
+
+def test_the_backbone_waits_as_long_as_was_asked_for(learner: Learner) -> None:
+    for frozen, progress, waits in ((0.0, 0.0, False), (0.3, 0.29, True), (0.3, 0.3, False)):
+        optimiser = replace(
+            learner.config.optimiser, frozen_backbone=frozen, warmup=0.0, frozen_last_layer=0.0
+        )
+        learner.config = replace(learner.config, optimiser=optimiser)
+        learner._schedule(progress)
+        rates = [g["lr"] for g in learner.optimiser.param_groups if g["part"] == "backbone"]
+        assert rates
+        assert all((rate == 0.0) is waits for rate in rates)
+
+
+def test_a_recipe_that_learns_nothing_is_refused() -> None:
+    config = tiny_config()
+    off = replace(config.losses, dino=0.0, contrastive=0.0)
+    with pytest.raises(TrainingError, match="nothing would be learned"):
+        replace(config, losses=off)
+    for one in (replace(off, dino=0.5), replace(off, contrastive=0.5)):
+        assert replace(config, losses=one).losses == one
 
 
 def test_the_targets_get_warmer_at_the_start_of_a_run_only(learner: Learner) -> None:

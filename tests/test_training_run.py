@@ -457,6 +457,8 @@ def test_a_budget_counts_what_its_caller_needs(tmp_path: Path) -> None:
     assert 60 < run.reserve_s < 90  # its own start and last look too
     run.elapsed_s = (120 - run.reserve_s) / 2
     assert run.progress() == pytest.approx(0.5)
+    run.elapsed_s = 500.0
+    assert run.progress() == 1.0
 
 
 @pytest.mark.parametrize(

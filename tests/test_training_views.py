@@ -230,6 +230,19 @@ def test_each_degradation_changes_a_view_and_stays_in_range(name: str) -> None:
     assert 0 <= float(found.min()) <= float(found.max()) <= 1
 
 
+def test_what_is_flat_stays_flat_when_it_is_sharpened() -> None:
+    flat = torch.full((3, 3, 32, 32), 0.4)
+    found = degrade(random(), flat.clone(), replace(DegradeOptions(), sharpen=1.0))
+    assert torch.allclose(found, flat, atol=1e-5)
+
+
+def test_a_face_is_the_same_in_a_mirror() -> None:
+    stickers = make_bank().stickers
+    for number in range(0, len(stickers), 6):  # two in six are faces
+        for face in stickers[number : number + 2]:
+            assert float((face - face.flip(2)).abs().mean()) < 0.02
+
+
 @pytest.mark.parametrize("name", [f.name for f in fields(OverlayOptions)])
 def test_each_overlay_covers_a_part_of_the_view(name: str) -> None:
     shown = photos(8).float() / 255
@@ -312,6 +325,13 @@ def test_views_are_finite_and_in_range(recipe: Recipe | Mixture) -> None:
     assert views.shape == (16, 3, 40, 40)
     assert torch.isfinite(views).all()
     assert -1e-5 <= float(views.min()) <= float(views.max()) <= 1 + 1e-5
+
+
+def test_what_is_drawn_at_random_has_chances_up_to_one() -> None:
+    parts = (*copy_mixture().parts, *original_mixture(light=0.5).parts)
+    for recipe in (copy_recipe(), *(recipe for _, recipe in parts)):
+        for chance in vars(recipe.overlay).values():
+            assert 0 <= chance <= 1
 
 
 def test_dino_recipes_have_the_papers_chances() -> None:
