@@ -16,8 +16,8 @@ from dupfind.errors import CalibrationError
 from dupfind.evidence import Evidence, Tone
 from dupfind.matching.advice import advise, may_be_harmless
 from dupfind.matching.clues import CLEAR, Clue, Verdict
-from dupfind.matching.lineage import tiers
 from dupfind.matching.extent import seam
+from dupfind.matching.lineage import tiers
 from dupfind.matching.origin import shipped_origin
 from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, carries, look_at
