@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.stats import beta
 
 from dupfind.errors import CalibrationError
+from dupfind.evidence import Evidence
 from dupfind.matching.calibrate import CONFIDENCE
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.cluster import Edges, group
@@ -19,11 +20,13 @@ from dupfind.matching.frame import make_frame
 from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals, shipped_judge
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
+from dupfind.matching.proven import Proven, told_apart
 from dupfind.matching.settle import SERIES, Looked, Settling
 from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
 from dupfind.matching.verify import verify
 from dupfind.photos.edits import apply_edit
 from dupfind.photos.lookalikes import make_pair
+from dupfind.records import Relation
 
 Pixels = NDArray[np.uint8]
 COPIES = ("jpeg_medium", "shrink_half", "crop_70", "brighter", "text", "grey", "rotate_90", "blur")
@@ -132,6 +135,19 @@ def test_a_motion_that_few_patches_follow_in_the_end_is_none() -> None:
     assert fit_motion(patches, use, (300, 400), tolerance_px=2.5, bent=False) is None
     gentle = Patches(places, shifts / 20, patches.scores, patches.rivals)
     assert fit_motion(gentle, use, (300, 400), tolerance_px=2.5, bent=False) is not None
+
+
+@pytest.mark.parametrize(("explained", "median", "is_variant"), [
+    (0.8, 0.8, True), (0.79, 0.8, False), (0.8, 0.79, False),
+])  # fmt: skip
+def test_a_variant_has_four_fifths_of_its_layout_in_common(
+    explained: float, median: float, *, is_variant: bool
+) -> None:
+    same = photo("coffee.png")
+    look = replace(looked(same, same), explained_share=explained, median=median)
+    pair = Proven(0, 1, Relation.EDITED, Evidence(), np.zeros(0))
+    relation = told_apart(pair, look, passes=True).relation
+    assert relation is (Relation.VARIANT if is_variant else Relation.SIMILAR)
 
 
 def test_what_speaks_against_a_copy_never_helps() -> None:

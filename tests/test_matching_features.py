@@ -128,6 +128,13 @@ def test_any_size_has_features(size: tuple[int, int]) -> None:
     assert found.variants.shape == (8, 576)
 
 
+def test_a_small_picture_is_enlarged_and_reduced_again_without_loss() -> None:
+    small = photo("chelsea.png", 260)
+    found = extract(small).picture
+    reduced = cv2.resize(small, found.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(found.astype(np.float32) - reduced).mean() < 0.62
+
+
 def test_a_flat_picture_has_none() -> None:
     assert len(extract(np.full((200, 300, 3), 128, np.uint8))) == 0
 
