@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.stats import beta
 
 from dupfind.errors import CalibrationError
-from dupfind.matching.calibrate import CONFIDENCE
+from dupfind.evidence import Evidence
+from dupfind.matching.calibrate import CONFIDENCE, SIGNALS
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.cluster import Edges, group
 from dupfind.matching.features import extract
@@ -19,11 +20,13 @@ from dupfind.matching.frame import make_frame
 from dupfind.matching.judge import LOOK_SIGNALS, Judge, is_refused, look_signals, shipped_judge
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.promise import Crowd, choose_cut, probabilities, promise
+from dupfind.matching.proven import SAME_LAYOUT, Proven, told_apart
 from dupfind.matching.settle import SERIES, Looked, Settling
 from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
 from dupfind.matching.verify import verify
 from dupfind.photos.edits import apply_edit
 from dupfind.photos.lookalikes import make_pair
+from dupfind.records import Relation
 
 Pixels = NDArray[np.uint8]
 COPIES = ("jpeg_medium", "shrink_half", "crop_70", "brighter", "text", "grey", "rotate_90", "blur")
@@ -121,6 +124,24 @@ def test_what_speaks_against_a_copy_never_helps() -> None:
         more = signals.copy()
         more[:, column] += sign * 2.0
         assert (judge.log_odds(more) >= judge.log_odds(signals) - 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    ("explained", "median", "relation"),
+    [
+        (SAME_LAYOUT, SAME_LAYOUT, Relation.VARIANT),
+        (SAME_LAYOUT, 0.79, Relation.SIMILAR),
+        (0.79, SAME_LAYOUT, Relation.SIMILAR),
+    ],
+)
+def test_a_variant_has_the_layout_and_most_of_the_picture(
+    explained: float, median: float, relation: Relation
+) -> None:
+    picture = photo("coffee.png")
+    look = replace(looked(picture, picture), explained_share=explained, median=median)
+    pair = Proven(0, 1, Relation.REENCODED, Evidence("keypoints"), np.zeros(len(SIGNALS)))
+    assert told_apart(pair, look, passes=True).relation is relation
+    assert told_apart(pair, look, passes=False).relation is Relation.SIMILAR
 
 
 def test_a_judge_survives_json_and_refuses_another() -> None:
