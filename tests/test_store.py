@@ -366,6 +366,15 @@ def test_the_lock_of_a_killed_process_does_no_harm(paths: LibraryPaths) -> None:
         assert store.count_photos() == 0
 
 
+def test_one_file_is_known_by_all_its_names(store: Store) -> None:
+    def numbered(path: str, inode: int) -> PhotoEntry:
+        return replace(entry(path), file=ScannedFile(Path(path), 100, 1_000, 5, 7, inode))
+
+    store.add_batch(Batch([numbered("/p/a", 1), numbered("/q/a", 1), numbered("/p/b", 2)]))
+    assert store.paths_at([(7, 1), (7, 9), (0, 0)]) == {(7, 1): ["/p/a", "/q/a"]}
+    assert store.paths_at([(8, 1)]) == {}
+
+
 def test_a_missing_library_is_one_clear_line(paths: LibraryPaths) -> None:
     with pytest.raises(LibraryError, match=r"there is no library in .*dupfind index PHOTOS"):
         Store.open(paths)

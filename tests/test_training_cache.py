@@ -214,6 +214,15 @@ def test_defaults_follow_the_size_of_the_collection(
     assert epochs_for(photos, from_scratch=True) >= epochs_for(photos, from_scratch=False) >= 3
 
 
+def test_what_a_processor_has_no_time_for_is_left_out() -> None:
+    for from_scratch in (True, False):
+        config = default_config(2000, SCRATCH_SPEC, from_scratch=from_scratch, on_gpu=False)
+        assert config.views.local_count == 0
+        # From nothing a run goes to its end; one that tunes may stop once it helps no more.
+        assert (config.patience == 0) == from_scratch
+    assert default_config(2000, SCRATCH_SPEC, from_scratch=True, on_gpu=True).views.local_count > 0
+
+
 def test_a_configuration_survives_json() -> None:
     import json
 

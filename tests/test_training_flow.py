@@ -68,6 +68,13 @@ def set_winner(monkeypatch: pytest.MonkeyPatch, *, is_better: bool) -> None:
     monkeypatch.setattr("dupfind.flows.training.Exam.compare", lambda *_: found)
 
 
+@pytest.mark.parametrize(("least", "is_better"), [(-0.01, False), (0.0, False), (0.01, True)])
+def test_better_is_what_is_not_by_the_luck_of_the_draw(least: float, is_better: bool) -> None:
+    found = Retrieval(0.5, 0.6, 0.4)
+    compared = Comparison(found, found, 8, 32, 20, gain=0.05, least_gain=least)
+    assert compared.is_better is is_better
+
+
 def test_a_better_model_is_what_the_next_index_takes(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

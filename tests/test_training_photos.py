@@ -15,10 +15,10 @@ from dupfind.errors import TrainingError
 from dupfind.training.alike import keep_apart, look_alikes
 from dupfind.training.batches import epoch_batches
 from dupfind.training.cache import open_cache
-from dupfind.training.comparison import Comparison, Exam
+from dupfind.training.comparison import Exam
 from dupfind.training.duplicates import group_alike
 from dupfind.training.feed import Feed
-from dupfind.training.heldout import HeldOut, LookUp, Retrieval, look_up, retrieval
+from dupfind.training.heldout import HeldOut, LookUp, look_up, retrieval
 from dupfind.training.loop import Trainer
 from dupfind.training.run import RunOptions, cache_side, configure, decode_for_cache, prepare, train
 from dupfind.training.split import Collection, Split, split_collection, split_photos
@@ -218,13 +218,6 @@ def test_descriptors_that_are_all_alike_find_nothing(value: float) -> None:
     found = retrieval(torch.full((20, 4), value), torch.full((20, 4), value), torch.arange(20))
     assert (found.recall_at_1, found.recall_at_10) == (0.0, 0.0)
     assert found.micro_ap < 0.1
-
-
-def test_no_gain_is_not_better() -> None:
-    before = Retrieval(0.5, 0.6, 0.5)
-    for least_gain, is_better in ((-0.01, False), (0.0, False), (0.01, True)):
-        found = Comparison(before, before, 10, 20, 30, gain=0.02, least_gain=least_gain)
-        assert found.is_better is is_better
 
 
 @pytest.mark.parametrize("shown", [1, 2, 40])

@@ -119,15 +119,6 @@ def test_the_backbone_waits_as_long_as_was_asked_for(learner: Learner) -> None:
         assert all((rate == 0.0) is waits for rate in rates)
 
 
-def test_a_recipe_that_learns_nothing_is_refused() -> None:
-    config = tiny_config()
-    off = replace(config.losses, dino=0.0, contrastive=0.0)
-    with pytest.raises(TrainingError, match="nothing would be learned"):
-        replace(config, losses=off)
-    for one in (replace(off, dino=0.5), replace(off, contrastive=0.5)):
-        assert replace(config, losses=one).losses == one
-
-
 def test_the_targets_get_warmer_at_the_start_of_a_run_only(learner: Learner) -> None:
     losses = replace(learner.config.losses, teacher_temperature=(0.04, 0.07))
     learner.config = replace(learner.config, losses=losses)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import islice, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,26 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     found = read_checkpoint(folder)
     assert found is not None
     return load_file(found[0] / "state.safetensors")
+
+
+def test_an_epoch_ends_with_its_last_batch(tmp_path: Path) -> None:
+    feed = trainer(tmp_path).feed
+    steps = len(list(takewhile(lambda batch: not batch.ends_epoch, feed.plan(0, 0)))) + 1
+    assert steps > 1
+    ends = [batch.ends_epoch for batch in islice(feed.plan(0, 0), 2 * steps)]
+    assert ends == 2 * [*[False] * (steps - 1), True]
+    after = [batch.after for batch in islice(feed.plan(0, 0), steps)]
+    assert after == [*((0, number) for number in range(1, steps)), (1, 0)]
+
+
+def test_with_both_losses_off_nothing_would_be_learned() -> None:
+    config = tiny_config()
+    for dino, contrastive in ((1.0, 0.0), (0.0, 1.0)):
+        losses = replace(config.losses, dino=dino, contrastive=contrastive)
+        assert replace(config, losses=losses).losses == losses
+    off = replace(config.losses, dino=0.0, contrastive=0.0)
+    with pytest.raises(TrainingError, match="both the DINO and the contrastive loss are off"):
+        replace(config, losses=off)
 
 
 @pytest.mark.parametrize("name", ["dino", "contrastive"])

@@ -104,16 +104,6 @@ def test_a_budget_of_enough_steps_goes_on(tmp_path: Path) -> None:
         run.run()
 
 
-def test_a_run_from_scratch_on_a_processor_goes_to_its_end_with_whole_views_only() -> None:
-    scratch = default_config(1000, SCRATCH_SPEC, from_scratch=True, on_gpu=False)
-    tuned = default_config(1000, SCRATCH_SPEC, from_scratch=False, on_gpu=False)
-    assert (scratch.patience, scratch.mix, scratch.views.local_count) == (0.0, 1.0, 0)
-    assert tuned.patience > 0
-    assert 0 < tuned.mix < 1
-    on_gpu = default_config(1000, SCRATCH_SPEC, from_scratch=True, on_gpu=True)
-    assert on_gpu.views.local_count > 0
-
-
 @pytest.mark.parametrize(("photos", "scratch", "tuned"), [(1, 400, 200), (10**9, 10, 3)])
 def test_few_photos_are_shown_no_more_often_and_many_no_less_often(
     photos: int, scratch: int, tuned: int
