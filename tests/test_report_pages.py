@@ -75,6 +75,7 @@ def test_a_large_report_goes_on_on_further_pages(
         assert page.locator(".group img").count() == page.locator(".group figure").count()
         if number < len(files):
             page.get_by_role("link", name=str(number + 1), exact=True).click()
+            page.wait_for_url(files[number].as_uri())  # and until its scripts have run
     assert sorted(map(int, seen)) == list(range(1, PAIRS + 1))
     assert page.troubles == []  # type: ignore[attr-defined]
 
