@@ -225,15 +225,28 @@ def look_at_all(settling: Settling, score_of: Callable[[int], float]) -> list[in
     return seen
 
 
-@pytest.mark.parametrize("proof", [0.9, 0.2])
-def test_a_burst_costs_a_few_looks_a_frame_not_the_square(proof: float) -> None:
+@pytest.mark.parametrize(("proof", "score"), [(0.9, -3.0), (0.2, -3.0), (0.9, 0.5)])
+def test_a_burst_costs_a_few_looks_a_frame_not_the_square(proof: float, score: float) -> None:
     settling = Settling(burst(40, proof))
-    seen = look_at_all(settling, lambda _: -3.0)
+    seen = look_at_all(settling, lambda _: score)
     assert len(seen) <= SERIES * 40
     assert len(set(seen)) == len(seen)
     assert settling.waiting == 0
-    assert (settling.scores == -3.0).all()
+    assert (settling.scores == score).all()
     assert settling.in_series().all()
+    assert settling.leads_nowhere().all()
+
+
+def test_frames_of_a_series_lead_on_only_where_they_are_surely_copies() -> None:
+    pairs = burst(20)
+    doubtful, sure = (
+        int(np.flatnonzero((pairs.rows == rows).all(axis=1))[0]) for rows in ((3, 5), (7, 19))
+    )
+    pairs.proof[[doubtful, sure]] = 0.95
+    settling = Settling(pairs)
+    look_at_all(settling, lambda place: {doubtful: 2.0, sure: 5.0}.get(place, -3.0))
+    assert not settling.in_series()[[doubtful, sure]].any()
+    assert np.flatnonzero(~settling.leads_nowhere()).tolist() == [sure]
 
 
 def test_a_collage_of_two_frames_of_a_series_is_looked_at_all_the_same() -> None:

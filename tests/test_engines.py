@@ -19,6 +19,7 @@ from matching_helpers import FILLERS, edited, photo
 
 from dupfind import ClusterOptions, EngineError, EngineKind, IndexKind, Library
 from dupfind.engines import Done, Part, run_all
+from dupfind.engines.on_ray import RayEngine
 from dupfind.engines.processes import ProcessesEngine
 
 WITHOUT = "`pip install 'dupfind[ray]'` for the tests of Ray"
@@ -56,8 +57,6 @@ def local(folder: Path) -> Library:
 def cluster() -> Iterator[None]:
     """A Ray cluster of two workers on this machine."""
     pytest.importorskip("ray", reason=WITHOUT)
-    from dupfind.engines.on_ray import RayEngine
-
     with closing(RayEngine()):  # who comes after finds it running
         yield
 
@@ -80,6 +79,17 @@ def test_a_ray_cluster_writes_the_same_tables(tmp_path: Path, folder: Path) -> N
     on_ray = clustered(folder, tmp_path / "ray", engine=EngineKind.RAY, index_kind=kind)
     assert results_of(on_ray) == results_of(clustered(folder, tmp_path / "l", index_kind=kind))
     assert len(results_of(on_ray)["duplicate_groups"]) == 2
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:port"])
+def test_a_cluster_that_does_not_answer_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    ray = pytest.importorskip("ray", reason=WITHOUT)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(EngineError, match=f"{address} does not start or answer .*RAY_ADDRESS"):
+        RayEngine()
 
 
 @pytest.mark.usefixtures("cluster")

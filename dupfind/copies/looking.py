@@ -46,6 +46,7 @@ class Judged:
         scores: Log odds of a copy against a look-alike; NaN where there was no look.
         is_looked: Whether the pair itself was looked at; the others follow from their hub or series.
         in_series: Whether it was told apart, by a look or without, as two frames of a series.
+        leads_nowhere: Whether it is of two frames of a series and no sure copy.
         looks: What was found, by place.
         unreadable: Rows of the photos whose files cannot be read, or hold other bytes by now.
     """
@@ -53,6 +54,7 @@ class Judged:
     scores: NDArray[np.float64]
     is_looked: NDArray[np.bool_]
     in_series: NDArray[np.bool_]
+    leads_nowhere: NDArray[np.bool_]
     looks: dict[int, CloserLook]
     unreadable: frozenset[int] = frozenset()
 
@@ -120,6 +122,7 @@ class Looker:
             settling.scores,
             settling.is_looked,
             settling.in_series(),
+            settling.leads_nowhere(),
             self._looks,
             self.unreadable,
         )

@@ -2,14 +2,17 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from dupfind.engines.parts import ATTEMPTS, Done, Failed, Part, attempt, use_one_core
 from dupfind.errors import EngineError
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 AHEAD = 2  # parts for each core that the cluster knows of at once
+ANSWERS_WITHIN_S = 10.0  # Ray itself tries a dead address for minutes
 OBJECT_STORE_BYTES = 256 << 20  # of a cluster that is started here: little passes through it
 
 
@@ -69,6 +72,7 @@ class RayEngine:
         address = os.environ.get(ADDRESS_VARIABLE)
         options = {} if address else {"object_store_memory": OBJECT_STORE_BYTES}
         try:
+            _reach(address or "")
             self._ray.init(
                 address=address or "local",
                 include_dashboard=None if address else False,
@@ -77,12 +81,24 @@ class RayEngine:
                 configure_logging=False,
                 **options,
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise EngineError(
                 f"the Ray cluster {address or 'of this machine'} does not start or answer ({first}); "
                 f"check {ADDRESS_VARIABLE}, or take --engine processes"
             ) from error
+
+
+def _reach(address: str) -> None:
+    """Open a connection to the cluster's head and close it again; nothing for one without host and port.
+
+    Raises:
+        OSError: Nobody answers there.
+        ValueError: The port is no number.
+    """
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if place.hostname and place.port:
+        socket.create_connection((place.hostname, place.port), ANSWERS_WITHIN_S).close()
 
 
 def _attempt(part: Part) -> Done | Failed:

@@ -232,7 +232,7 @@ class _Search:
         judged = looker.judge(proven, stage(self.on_progress, "look"))
         self._calibrate()
         tried = {(int(a), int(b)) for a, b in found.promising}
-        jobs = follow_ups(proven, self.calibration, tried, judged.in_series)
+        jobs = follow_ups(proven, self.calibration, tried, judged.leads_nowhere)
         more = list(self.prover.prove_through(jobs, stage(self.on_progress, "more")))
         more += not_proven(found.other, proven + more)
         judged = looker.judge(more, stage(self.on_progress, "look_more"))

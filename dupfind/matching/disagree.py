@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+Floats = NDArray[np.float32]
+
 WINDOW_PX = 15
 STEP_PX = 4  # windows are counted this far apart
 LOWEST_CONTRAST = 3.0  # grey levels that a window must vary by to count as textured
@@ -158,15 +160,25 @@ def _moments(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return the deviations of both and their covariance in the window around each pixel."""
 
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(cv2.blur(values, (WINDOW_PX, WINDOW_PX)), np.float32)
-
     # Around their middle: the squares of float32 are exact enough there.
     a, b = a - np.float32(a.mean()), b - np.float32(b.mean())
-    mean_a, mean_b = mean(a), mean(b)
-    deviation_a = np.sqrt(np.maximum(mean(a * a) - mean_a * mean_a, 0))
-    deviation_b = np.sqrt(np.maximum(mean(b * b) - mean_b * mean_b, 0))
-    return deviation_a, deviation_b, mean(a * b) - mean_a * mean_b
+    mean_a, mean_b = _mean(a), _mean(b)
+    variance_a, variance_b = _beyond_mean(a, a, mean_a, mean_a), _beyond_mean(b, b, mean_b, mean_b)
+    for variance in (variance_a, variance_b):
+        np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
+    return variance_a, variance_b, _beyond_mean(a, b, mean_a, mean_b)
+
+
+def _mean(values: Floats) -> Floats:
+    return np.asarray(cv2.blur(values, (WINDOW_PX, WINDOW_PX)), np.float32)
+
+
+def _beyond_mean(a: Floats, b: Floats, mean_a: Floats, mean_b: Floats) -> Floats:
+    """Return the mean of the product around each pixel without the product of the means."""
+    product = a * b
+    found = _mean(product)
+    found -= np.multiply(mean_a, mean_b, out=product)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,56 +190,71 @@ class _Laid:
     spread_a: float
     spread_b: float
 
+    def at(self, place: tuple[slice, slice]) -> "_Laid":
+        """Return a part of them."""
+        return _Laid(self.a[place], self.b[place], self.spread_a, self.spread_b)
+
 
 def _regions(
-    laid: _Laid,
-    wrong: NDArray[np.bool_],
-    whole: NDArray[np.bool_],
-    own: tuple[NDArray[np.float32], NDArray[np.float32]],
+    laid: _Laid, wrong: NDArray[np.bool_], whole: NDArray[np.bool_], own: tuple[Floats, Floats]
 ) -> tuple[Region, ...]:
     joined = cv2.dilate(wrong.astype(np.uint8), np.ones((JOIN_PX, JOIN_PX), np.uint8))
-    labels, count = ndimage.label(joined)
-    if not count:
+    labels, _count = ndimage.label(joined)
+    around = [
+        (label, _wider(place, labels.shape, 8))
+        for label, place in enumerate(ndimage.find_objects(labels), 1)
+    ]
+    large = [
+        (place, inside)
+        for label, place in around
+        if int((inside := labels[place] == label).sum()) >= MIN_REGION_PX
+    ]
+    if not large:
         return ()
-    area = max(1, int(whole.sum()))
-    differs = _differs(laid, whole & ~wrong)
-    slopes = _slope(laid.a) / laid.spread_a, _slope(laid.b) / laid.spread_b
-    regions = []
-    for label, place in enumerate(ndimage.find_objects(labels), 1):
-        around = _wider(place, labels.shape, 8)
-        inside = labels[around] == label
-        if int(inside.sum()) < MIN_REGION_PX:
-            continue
-        cut = slopes[0][around], slopes[1][around]
-        changed = inside & differs[around]
-        edges = _along_outline(changed, cut)
-        ring = (cv2.dilate(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & ~inside
-        ring &= whole[around]
-        plain = (cut[0][ring] < PLAIN_SLOPE) & (cut[1][ring] < PLAIN_SLOPE)
-        regions.append(
-            Region(
-                share=float(inside.sum()) / area,
-                own_a=float(own[0][around][inside].mean()),
-                own_b=float(own[1][around][inside].mean()),
-                edge_a=edges[0],
-                edge_b=edges[1],
-                plain=float(plain.mean()) if plain.size > 20 else 0.0,
-                flat_a=_flatness(laid.a[around][changed]),
-                flat_b=_flatness(laid.b[around][changed]),
-            )
-        )
+    tone, area = _tone(laid, whole & ~wrong), max(1, int(whole.sum()))
+    regions = [
+        _region(laid.at(place), tone, inside, whole[place], (own[0][place], own[1][place]), area)
+        for place, inside in large
+    ]
     return tuple(sorted(regions, key=lambda region: -region.share))
 
 
-def _differs(laid: _Laid, sound: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where the pictures differ after a fit of tone on the places that agree."""
-    gain, offset = 1.0, 0.0
-    if int(sound.sum()) > 100:
-        values_a, values_b = laid.a[sound][::5], laid.b[sound][::5]
-        centred = values_a - values_a.mean()
-        gain = float((centred * values_b).mean() / max(float((centred**2).mean()), 1.0))
-        offset = float(values_b.mean() - gain * values_a.mean())
-    return np.asarray(np.abs(gain * laid.a + offset - laid.b) > DIFFERS * laid.spread_b)
+def _region(
+    laid: _Laid,
+    tone: tuple[float, float],
+    inside: NDArray[np.bool_],
+    whole: NDArray[np.bool_],
+    own: tuple[Floats, Floats],
+    area: int,
+) -> Region:
+    """Describe one place, all arrays cut to its surroundings; ``area`` is that of the whole picture."""
+    slopes = _slope(laid.a) / laid.spread_a, _slope(laid.b) / laid.spread_b
+    gain, offset = tone
+    changed = inside & (np.abs(gain * laid.a + offset - laid.b) > DIFFERS * laid.spread_b)
+    edges = _along_outline(changed, slopes)
+    ring = (cv2.dilate(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & ~inside & whole
+    plain = (slopes[0][ring] < PLAIN_SLOPE) & (slopes[1][ring] < PLAIN_SLOPE)
+    return Region(
+        share=float(inside.sum()) / area,
+        own_a=float(own[0][inside].mean()),
+        own_b=float(own[1][inside].mean()),
+        edge_a=edges[0],
+        edge_b=edges[1],
+        plain=float(plain.mean()) if plain.size > 20 else 0.0,
+        flat_a=_flatness(laid.a[changed]),
+        flat_b=_flatness(laid.b[changed]),
+    )
+
+
+def _tone(laid: _Laid, sound: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return gain and offset from a to b by a fit on the places that agree."""
+    places = np.flatnonzero(sound)
+    if len(places) <= 100:
+        return 1.0, 0.0
+    values_a, values_b = laid.a.ravel()[places[::5]], laid.b.ravel()[places[::5]]
+    centred = values_a - values_a.mean()
+    gain = float((centred * values_b).mean() / max(float((centred**2).mean()), 1.0))
+    return gain, float(values_b.mean() - gain * values_a.mean())
 
 
 def _flatness(values: NDArray[np.float32]) -> float:

@@ -18,6 +18,7 @@ from dupfind.matching.spread import spread
 
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
 
 DIFFERS_LEVELS, OF_USUAL = 10.0, 6.0  # grey levels, and times what saving anew changes
 MOST_USUAL = 1.0  # grey levels beyond the pixels beside: what was saved anew differs by less
@@ -57,35 +58,37 @@ def laid_over(a: Grey, b: Grey, mask: Mask) -> float:
     Returns:
         0.0 where they are not the same elsewhere, or each has something of its own.
     """
-    compared = _compared(a, b, mask)
-    if compared is None:
+    shown = int(mask.sum())
+    if shown < _FEWEST:
         return 0.0
-    share = float(compared.differs.sum() / mask.sum())
-    if not LEAST_SHARE <= share <= MOST_SHARE:
+    a = _in_tones_of(a, b, mask)
+    differs = _differs(a, b, mask, shown)
+    if differs is None:
         return 0.0
-    places = _places(compared.differs)
+    places = _places(differs)
     if not 1 <= len(places) <= MOST_PLACES:
         return 0.0
+    compared = _Compared((a, b), differs, mask, (_slope(a), _slope(b)))
     for over in (0, 1):
         if all(_covers(compared, place, over) for place in places):
-            return share
+            return float(differs.sum() / shown)
     return 0.0
 
 
-def _compared(a: Grey, b: Grey, mask: Mask) -> _Compared | None:
-    """Find where two pictures differ; None where they differ everywhere by a little."""
-    if mask.sum() < _FEWEST:
-        return None
-    a = _in_tones_of(a, b, mask)
+def _differs(a: Grey, b: Grey, mask: Mask, shown: int) -> Mask | None:
+    """Find where two pictures differ; None where they do everywhere by a little, too much or too little."""
     off = beyond_beside(a, b)
     usual = float(np.percentile(spread(off[mask]), 75))
     if usual > MOST_USUAL:
         return None
-    differs = _without_specks((off > max(DIFFERS_LEVELS, OF_USUAL * usual)) & mask)
-    elsewhere = (off > max(ALSO_LEVELS, 4 * usual)) & mask & ~differs
-    if elsewhere.sum() > ALSO_SHARE * mask.sum():
+    closed = _closed((off > max(DIFFERS_LEVELS, OF_USUAL * usual)) & mask)
+    if closed.sum() < LEAST_SHARE * shown:
         return None
-    return _Compared((a, b), differs, mask, (_slope(a), _slope(b)))
+    differs = _without_specks(closed)
+    if not LEAST_SHARE <= differs.sum() / shown <= MOST_SHARE:
+        return None
+    elsewhere = (off > max(ALSO_LEVELS, 4 * usual)) & mask & ~differs
+    return None if elsewhere.sum() > ALSO_SHARE * shown else differs
 
 
 def _in_tones_of(a: Grey, b: Grey, mask: Mask) -> Grey:
@@ -101,8 +104,12 @@ def _in_tones_of(a: Grey, b: Grey, mask: Mask) -> Grey:
     return np.asarray(gain * a + offset, np.float32)
 
 
-def _without_specks(differs: Mask) -> Mask:
+def _closed(differs: Mask) -> Bytes:
     closed = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_CLOSE, _BESIDE)
+    return np.asarray(closed, np.uint8)
+
+
+def _without_specks(closed: Bytes) -> Mask:
     _count, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= _SPECK_PX)
     return np.asarray(np.isin(labels, large[large > 0]))

@@ -77,23 +77,23 @@ def follow_ups(
     proven: Sequence[Proven],
     calibration: Calibration,
     tried: set[tuple[int, int]],
-    in_series: NDArray[np.bool_] | None = None,
+    leads_nowhere: NDArray[np.bool_] | None = None,
 ) -> list[Job]:
     """Return the pairs that share a proven partner and were no candidates themselves.
 
-    A photo with many copies has more of them than it gets candidates. The frames of a series lead nowhere: each
-    of a burst would be led to all others.
+    A photo with many copies has more of them than it gets candidates. The frames of a series lead on only where
+    they are surely copies: each of a burst would be led to all others.
 
     Args:
         proven: Pairs.
         calibration: Of the proofs.
         tried: Rows (a, b) of the pairs that were proven.
-        in_series: (pairs,) which were told apart as frames of a series.
+        leads_nowhere: (pairs,) which are frames of a series and no sure copies.
     """
     signals = np.array([pair.signals for pair in proven]).reshape(-1, len(SIGNALS))
     leads = calibration.probability(signals) >= FOLLOW_UP
-    if in_series is not None:
-        leads &= ~in_series
+    if leads_nowhere is not None:
+        leads &= ~leads_nowhere
     partners: dict[int, dict[int, Proof]] = defaultdict(dict)
     for pair, is_led in zip(proven, leads.tolist(), strict=True):
         if is_led:

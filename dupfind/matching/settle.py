@@ -25,7 +25,7 @@ SURE_LOG_ODDS = 2.5  # of a pair through which others are settled
 TOLD_APART = -4.0  # of a pair that was seen to differ: only a hub that is surer of both mends it
 COVERED = 0.9  # share of a photo that the hub must show
 PROMISING = 0.5  # probability of a proof that makes a hub
-UNLIKE = 0.0  # log odds of a look below which two photos count as two frames of a series
+UNLIKE = 1.0  # log odds of a look below which two photos count as two frames of a series
 FRAMES = 0.5  # share that each of two frames of a series shows of the other; a collage is none
 SERIES = 3  # better proofs of a photo that were told apart, from which on its other pairs are too
 
@@ -132,8 +132,16 @@ class Settling:
 
     def in_series(self) -> NDArray[np.bool_]:
         """Return which pairs were told apart, (pairs,), where both photos are frames of a series."""
-        found = np.zeros(len(self.scores), bool)
-        for place in np.flatnonzero((self.scores < UNLIKE) & self._are_frames).tolist():
+        return self._between_series() & (self.scores < UNLIKE)
+
+    def leads_nowhere(self) -> NDArray[np.bool_]:
+        """Return which pairs, (pairs,), are of two frames of a series and no sure copies."""
+        return self._between_series() & (self.scores < SURE_LOG_ODDS)
+
+    def _between_series(self) -> NDArray[np.bool_]:
+        """Return of which pairs, (pairs,), both photos are frames of a series."""
+        found = self._are_frames.copy()
+        for place in np.flatnonzero(found).tolist():
             a, b = self.pairs.rows[place].tolist()
             found[place] = self._series.bar_of(a, b) > -np.inf
         return found
