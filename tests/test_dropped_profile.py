@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from icc import SPACES, profile_of
 from original_helpers import photo_of, scene, written
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageEnhance
 
 from dupfind.copies.originals import Lineage, lineages_of, with_pairs
 from dupfind.evidence import Evidence, Tone
@@ -36,8 +36,9 @@ def family(folder: Path, space: str) -> dict[str, Photo]:
     values.save(folder / "again.jpg", quality=85)
     values.save(folder / "finer.jpg", quality=96)
     written(values).save(folder / "written.jpg", quality=90)
+    ImageEnhance.Color(values).enhance(0.8).save(folder / "coloured.jpg", quality=90)
     converted(values, profile).save(folder / "converted.jpg", quality=85)
-    names = ("again", "finer", "written", "converted", "photo")
+    names = ("again", "finer", "written", "converted", "photo", "coloured")
     return {name: photo_of(number, folder / f"{name}.jpg") for number, name in enumerate(names)}
 
 
@@ -70,15 +71,17 @@ def test_what_lost_its_profile_is_told_so_and_not_called_recoloured(tmp_path: Pa
         tones=Tone(gain=0.8, offset=2, colour_a=40, colour_b=30, colour_shift=6),
     )
 
-    reasons = {}
+    advice, reasons = {}, {}
     for row, name in enumerate(photos):
         if name != "photo":
             verdict = verdicts[4, row]
-            _, reasons[name] = advise(Relation.RECOLOURED, toned, verdict, photos[name], kept)
+            found = advise(Relation.RECOLOURED, toned, verdict, photos[name], kept)
+            advice[name], reasons[name] = found
 
-    assert reasons["again"] == reasons["finer"] == (Reason.LOST_PROFILE,)
+    assert reasons["again"] == reasons["finer"] == (Reason.SAVED_AGAIN, Reason.LOST_PROFILE)
+    assert advice["again"] is advice["finer"] is Advice.REMOVE
     assert Reason.LOST_PROFILE in reasons["written"]
-    assert len(reasons["written"]) > 1
+    assert advice["written"] is advice["coloured"] is Advice.LOOK
     assert Reason.LOST_PROFILE not in reasons["converted"]
     assert not may_be_harmless(Relation.RECOLOURED, toned)
     assert may_be_harmless(Relation.RECOLOURED, toned, profiled=True)

@@ -65,4 +65,5 @@ def look_of(photo: Photo, *, use_profile: bool = True) -> Look | None:
         lossless=photo.format in LOSSLESS,
         modern=photo.format in MODERN,
         profiled=details.profiled,
+        one_channel=details.one_channel,
     )

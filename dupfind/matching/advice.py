@@ -12,6 +12,7 @@ from dupfind.records import Advice, Photo, Reason, Relation
 
 MORE_PIXELS = 1.02
 NOT_ONLY_SAVED = -2.0  # log odds (``Verdict.saved``) below which something else was done to a copy
+WITHIN = 3.0  # log odds for saving alone, of a JPEG that lies within its own steps
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself
@@ -57,6 +58,9 @@ _BY_SAVING = {
     Reason.SOFTER: 1.0,
     Reason.RECOLOURED: 2.5,
 }
+_BY_SAVING_WITHIN = {**_BY_SAVING, Reason.SHARPER: 2.0}
+# Beside the dots of a palette, a picture without them looks soft, enlarged or flattened.
+_LIKE_DOTS = (Clue.SOFTER, Clue.ENLARGED, Clue.FLAT)
 NO_COPIES = frozenset({Relation.SIMILAR, Relation.VARIANT, Relation.OVERLAPPING})
 HARMLESS = frozenset({Relation.REENCODED, Relation.RESIZED})
 # Named by a small picture; saving coarsely can look like it there, and a closer comparison tells.
@@ -79,7 +83,8 @@ def advise(
         lost = [Reason.FINER]
     if lost:
         return Advice.LOOK, tuple(lost)
-    return Advice.REMOVE, (_harmless(relation, verdict),)
+    duller = (Reason.LOST_PROFILE,) if verdict is not None and verdict.profile == "a" else ()
+    return Advice.REMOVE, (_harmless(relation, verdict), *duller)
 
 
 def may_be_harmless(relation: Relation, evidence: Evidence, *, profiled: bool = False) -> bool:
@@ -160,7 +165,7 @@ def _lost(
 
 def _is_told(relation: Relation, evidence: Evidence, verdict: Verdict | None) -> bool:
     """Say whether a closer comparison tells better than the small pictures of the proof."""
-    if verdict is None or verdict.edges is None:
+    if verdict is None or (verdict.edges is None and not verdict.within):
         return False
     if not may_be_harmless(relation, evidence, profiled=verdict.profile is not None):
         return False
@@ -219,8 +224,10 @@ def _unnamed(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
 
 def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
     """Yield what a closer comparison found, without what saving alone explains."""
-    if verdict.profile is not None:
-        yield Reason.LOST_PROFILE if verdict.profile == "a" else Reason.MORE_PROFILE
+    if verdict.profile == "b":
+        yield Reason.MORE_PROFILE
+    elif verdict.profile == "a" and not verdict.within:
+        yield Reason.LOST_PROFILE
     yield from (reason for reason in _by_clues(verdict) if not _is_by_saving(reason, verdict))
     if verdict.saved is not None and verdict.saved < NOT_ONLY_SAVED:
         yield Reason.UNSURE
@@ -229,11 +236,13 @@ def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
 def _is_by_saving(reason: Reason, verdict: Verdict) -> bool:
     if verdict.saved is None or (verdict.edges is not None and verdict.edges < LOST_EDGES):
         return False
-    return verdict.saved >= _BY_SAVING.get(reason, math.inf)
+    if not verdict.within:
+        return verdict.saved >= _BY_SAVING.get(reason, math.inf)
+    return verdict.saved + WITHIN >= _BY_SAVING_WITHIN.get(reason, math.inf)
 
 
 def _by_clues(verdict: Verdict) -> Iterator[Reason]:
-    few_tones = verdict.against_b.get(Clue.STEPS, 0.0) >= FEW_TONES
+    few_tones = _has_few_tones(verdict)
     untouched = UNTOUCHED_COARSE if verdict.coarse else UNTOUCHED
     untouched = PALETTE if few_tones else untouched
     if verdict.changed_share > untouched or verdict.largest_change > ONE_REGION:
@@ -274,9 +283,20 @@ _TURNED_ABOUT = {
 }
 
 
+def _margin(verdict: Verdict) -> float:
+    """Return how clearly the copy was made from the kept one, without what dots of a palette look like."""
+    if not _has_few_tones(verdict):
+        return verdict.margin
+    return verdict.margin + sum(verdict.against_a.get(clue, 0.0) for clue in _LIKE_DOTS)
+
+
+def _has_few_tones(verdict: Verdict) -> bool:
+    return verdict.against_b.get(Clue.STEPS, 0.0) >= FEW_TONES
+
+
 def _may_be_better(verdict: Verdict | None, photo: Photo, kept: Photo) -> bool:
     # Blocks of coarse saving look like fine structure.
-    clear = verdict is not None and verdict.margin <= -CLEAR and not verdict.coarse
+    clear = verdict is not None and _margin(verdict) <= -CLEAR and not verdict.coarse
     if verdict is not None and clear and not _is_by_saving(Reason.FINER, verdict):
         return True
     if photo.width * photo.height <= MORE_PIXELS * kept.width * kept.height:

@@ -54,6 +54,7 @@ class Verdict:
         coarse: Whether b was saved so coarsely that this explains a loss of detail and colour.
         saved: Log odds that nothing was done to b but saving or reducing; None where it lies otherwise on
             a, or is larger.
+        within: Whether b is a JPEG that lies all within its own steps from a (``bounds``).
         profile: Which of the two has a colour profile that the other lost; they are compared without it.
     """
 
@@ -66,6 +67,7 @@ class Verdict:
     edges: float | None = None
     coarse: bool = False
     saved: float | None = None
+    within: bool = False
     profile: Literal["a", "b"] | None = None
 
     @property

@@ -13,12 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.bounds import beyond
 from dupfind.matching.clues import Clue, Verdict, Votes
 from dupfind.matching.detail import vote_detail
 from dupfind.matching.extent import Extent, extent_of
 from dupfind.matching.overlay import changed_in, changed_mask, written_over
 from dupfind.matching.quality import Look
-from dupfind.matching.resaved import Laid, only_saved, signs
+from dupfind.matching.resaved import WRITTEN_OVER, Laid, only_saved, signs
 from dupfind.matching.tones import Tones, toned, tones
 
 SAME_TONES = 5.0  # grey levels that the colours of re-encoded copies differ by at most
@@ -68,8 +69,10 @@ def judge(
         votes.add(Clue.COARSE, _coarser(a, b))
     votes.add(Clue.EDITOR, 1.1 * (float(b.edited) - float(a.edited)))
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
-    changed_share, largest_change = changed_in(changed, seen)
     by = toned(colour_a, b.colour, seen)
+    laid = Laid(colour_a, seen, found, by)
+    only, within = _only_saved(a, b, laid) if comparable else (None, False)
+    changed_share, largest_change = changed_in(changed, seen)
     return Verdict(
         votes.against_a,
         votes.against_b,
@@ -78,9 +81,19 @@ def judge(
         largest_change=largest_change,
         toned=by,
         edges=edges,
-        saved=only_saved(signs(a, b, Laid(colour_a, seen, found, by))) if comparable else None,
+        saved=only,
+        within=within,
         coarse=_is_coarse(b) or _was_coarse(a, b, edges),
     )
+
+
+def _only_saved(a: Look, b: Look, laid: Laid) -> tuple[float, bool]:
+    """Return the log odds that b was only saved or reduced, and whether it lies within its steps."""
+    bounds = beyond(a, b, laid.colour_a, laid.seen)
+    odds = only_saved(signs(a, b, laid))
+    if bounds is None:
+        return odds, False
+    return min(odds, WRITTEN_OVER) if bounds.is_beyond_in_places else odds, bounds.is_within
 
 
 def toned_by(a: Look, b: Look, matrix: NDArray[np.float64]) -> float:

@@ -39,6 +39,7 @@ class Look:
         modern: Whether the format is one that photos are made into rather than taken in (WebP, AVIF) or
             that phones take (HEIC).
         profiled: Whether the file has a colour profile that is not sRGB.
+        one_channel: Whether the file was saved as a grey picture, without any colours.
     """
 
     grey: NDArray[np.uint8]
@@ -52,6 +53,7 @@ class Look:
     lossless: bool = False
     modern: bool = False
     profiled: bool = False
+    one_channel: bool = False
 
     @property
     def width(self) -> int:

@@ -45,6 +45,7 @@ class Details:
         camera: Whether a camera or phone is named.
         edited: Whether an editor, a messenger or a screenshot is named.
         profiled: Whether it has a colour profile that is not sRGB.
+        one_channel: Whether it was saved as a grey picture, without any colours.
     """
 
     pixels: NDArray[np.uint8]
@@ -52,6 +53,7 @@ class Details:
     camera: bool
     edited: bool
     profiled: bool = False
+    one_channel: bool = False
 
 
 def read_details(
@@ -75,23 +77,24 @@ def read_details(
         needed_px = 1000 if large else FULL_SIZE_PX
         picture = decode(opened, needed_px=needed_px, use_profile=use_profile)
         table, camera, edited = _header(opened.file)
-        profiled = _is_profiled(opened.file)
+        profiled, one_channel = _colours(opened.file)
     if picture.pixels.shape[:2] != (height, width):
         table = None
-    return Details(picture.pixels, table, camera, edited, profiled)
+    return Details(picture.pixels, table, camera, edited, profiled, one_channel)
 
 
 def is_profiled(path: Path) -> bool:
     """Say whether a photo has a colour profile that is not sRGB; no where it cannot be read."""
-    return _is_profiled(path)
+    return _colours(path)[0]
 
 
-def _is_profiled(source: Path | BinaryIO) -> bool:
+def _colours(source: Path | BinaryIO) -> tuple[bool, bool]:
+    """Say of a photo whether it has a profile that is not sRGB, and whether it has one channel only."""
     try:
         with opened_image(source, DEFAULT_MAX_PIXELS) as (image, _):
-            return has_profile(image)
+            return has_profile(image), image.mode[0] in "1LIF" and image.mode != "LAB"
     except PhotoError:
-        return False
+        return False, False
 
 
 def _header(file: BinaryIO) -> tuple[NDArray[np.float32] | None, bool, bool]:

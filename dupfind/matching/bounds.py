@@ -1,0 +1,143 @@
+"""Tell whether a JPEG is what saving another picture gives: all of it within the steps it was saved with.
+
+In:  two looks that show the same the same way round. Out: ``Beyond``; nothing for other files. No disk,
+database or model.
+
+A JPEG rounds each frequency of a block of 8 x 8 to a step of its table. Saved from the other picture, none of
+them can be further from that picture's than half a step, and what is beyond comes from rounding pixels alone.
+What was written, moved, toned or sharpened is beyond somewhere; of what stays within, the kept picture has it
+all. The limits are what copies of photos reach that were saved by two programs and with all kinds of tables.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.matching.quality import BLOCK_FREQUENCIES, Look, whole_blocks
+from dupfind.matching.reducing import reduced_as
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+LEVELS = 1.5  # grey levels that decoding and colours round a frequency by
+LEVELS_REDUCED = (
+    3.0  # and that the ways of reducing differ by, where all their softness is the same
+)
+_BLOCK = 8
+_STRIPE = 64  # rows of blocks at once
+_EVEN_PX = 17
+_GREY_LEVELS = 4.0  # of colours: less is grey
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """How far a JPEG is beyond half a step of its table from another picture.
+
+    Attributes:
+        step: Mean of its table.
+        worst, fourth: Grey levels (rms of a block's frequencies) in the worst block, and the fourth worst.
+        share: Share of the blocks that are beyond by half a level.
+        often: Share of the frequencies, of those that are not nothing, that are beyond at all.
+        level: Grey levels by which most blocks are lighter or darker, times 8.
+        colour, colours: Levels of chroma that the most different place, and most places, are apart.
+        coloured: Levels of chroma that it has more than the other one where that is grey.
+    """
+
+    step: float
+    worst: float
+    fourth: float
+    share: float
+    often: float
+    level: float
+    colour: float
+    colours: float
+    coloured: float
+
+    @property
+    def is_within(self) -> bool:
+        """Whether nothing was done but saving, as far as anything can be told."""
+        return (
+            self.worst <= 6.0
+            and self.fourth <= 3.5
+            and self.share <= 0.15
+            and self.often <= 0.08
+            and self.level <= 0.5 + 0.24 * self.step
+            and self.colour <= 1.5 + 0.1 * self.step
+            and self.colours <= 1.0 + 0.006 * self.step
+            and self.coloured <= 0.5
+        )
+
+    @property
+    def is_beyond_in_places(self) -> bool:
+        """Whether a few blocks are far beyond and the others within: something was put there.
+
+        What was saved coarsely before, in this or another way, is beyond in most blocks.
+        """
+        return self.share <= 0.15 and self.worst > 8.0
+
+
+def beyond(a: Look, b: Look, colour_a: Pixels, seen: Mask) -> Beyond | None:
+    """Compare a JPEG b with a picture that shows the same; None where that cannot be told.
+
+    Args:
+        a, b: The two; b no larger.
+        colour_a: a's reduced colours drawn as b's.
+        seen: Where both show something.
+    """
+    if b.table is None or min(b.grey.shape) < 2 * _BLOCK or (b.one_channel and not a.one_channel):
+        return None
+    if any(one < other for one, other in zip(a.grey.shape, b.grey.shape, strict=True)):
+        return None
+    reduced = a.grey.shape != b.grey.shape
+    grey = reduced_as(a.grey, b.grey) if reduced else a.grey.astype(np.float32)
+    worst, often, level = _of_frequencies(
+        grey, b.grey, b.table, LEVELS_REDUCED if reduced else LEVELS
+    )
+    colour, colours, coloured = _of_chroma(colour_a, b.colour, seen)
+    ordered = np.sort(worst)[::-1]
+    return Beyond(
+        float(b.table.mean()), float(ordered[0]), float(ordered[min(3, len(ordered) - 1)]),
+        float((worst > 0.5).mean()), often, level, colour, colours, coloured,
+    )  # fmt: skip
+
+
+def _of_frequencies(
+    grey: Floats, other: Pixels, table: Floats, levels: float
+) -> tuple[Floats, float, float]:
+    """Return what is beyond in each block, the share of frequencies that is, and the usual shift."""
+    steps, rows = table.ravel(), _STRIPE * _BLOCK
+    per_block, shifts, alive, over = [], [], 0, 0
+    for top in range(0, grey.shape[0] // _BLOCK * _BLOCK, rows):
+        one, two = (
+            whole_blocks(np.asarray(part[top : top + rows], np.float32)).reshape(
+                -1, _BLOCK * _BLOCK
+            )
+            @ BLOCK_FREQUENCIES
+            for part in (grey, other)
+        )
+        apart = np.abs(one - two) - steps / 2 - levels
+        told = np.maximum(np.abs(one), np.abs(two)) > steps / 2
+        alive, over = alive + int(told.sum()), over + int((told & (apart > 0)).sum())
+        per_block.append(np.sqrt((np.maximum(apart, 0) ** 2).mean(axis=1)))
+        shifts.append(one[:, 0] - two[:, 0])
+    return (
+        np.concatenate(per_block),
+        over / max(1, alive),
+        abs(float(np.median(np.concatenate(shifts)))),
+    )
+
+
+def _of_chroma(a: Pixels, b: Pixels, seen: Mask) -> tuple[float, float, float]:
+    one, two = (cv2.cvtColor(p, cv2.COLOR_RGB2YCrCb)[..., 1:].astype(np.float32) for p in (a, b))
+    apart = np.abs(cv2.blur(one - two, (_EVEN_PX, _EVEN_PX))).max(axis=2)
+    inner = cv2.blur(seen.astype(np.float32), (_EVEN_PX, _EVEN_PX)) > 0.99
+    inner = inner if inner.any() else seen
+    strong_a, strong_b = (float(np.abs(chroma[seen] - 128).max(initial=0)) for chroma in (one, two))
+    return (
+        float(apart[inner].max(initial=0)),
+        float(np.abs(np.median((one - two)[seen], axis=0)).max()) if seen.any() else 0.0,
+        max(0.0, strong_b - strong_a) if strong_a < _GREY_LEVELS else 0.0,
+    )
