@@ -28,9 +28,12 @@ from dupfind.matching.features import (
     negative_descriptors,
     root_sift,
 )
+from dupfind.matching.inset import Inset, find_inset, only_new
 
 SKETCH_PX = 160  # long side for keypoints: on pairs of copies no worse than 192 or 400 to find them
 SKETCH_KEYPOINTS = 128
+INSET_KEYPOINTS = 48  # more for a picture on a page
+MOST_KEYPOINTS = SKETCH_KEYPOINTS + INSET_KEYPOINTS
 NEEDED_PX = 128  # what to ask of the decoder: half the shorter side, as the builtin model does
 THUMB_PX = 24
 DIMENSIONS = 64
@@ -69,7 +72,7 @@ class Sketch:
         return len(self.points)
 
     def to_bytes(self) -> bytes:
-        """Pack for a cache, at most 10 KB."""
+        """Pack for a cache, at most 10 KB, with a picture on a page 14."""
         turns = np.mod(self.angles / (2 * np.pi), 1.0)
         geometry = np.column_stack([self.points, self.sizes, turns])
         packed = np.round(np.clip(geometry, 0, 1) * 65535).astype("<u2")
@@ -104,12 +107,56 @@ class Sketch:
 
 
 def draw_sketch(pixels: NDArray[np.uint8]) -> Sketch:
-    """Sketch an upright sRGB picture, shape (height, width, 3) uint8."""
+    """Sketch an upright sRGB picture, shape (height, width, 3) uint8.
+
+    On a page or screen at least ``INSET_KEYPOINTS`` more are for the picture that it shows (``inset``).
+    """
+    grey = _small_grey(pixels)
+    found = _keypoints(grey)
+    inset = find_inset(pixels)
+    if inset is not None:
+        inner = _keypoints(_small_grey(inset.cut_from(pixels)))
+        found = found.with_inset(inset, inner, max(pixels.shape[:2]))
+    thumb = cv2.resize(grey, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
+    return Sketch(found.points, found.sizes, found.angles, encode(found.sift), thumb)
+
+
+def _small_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
     scale = SKETCH_PX / max(height, width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    grey = cv2.cvtColor(cv2.resize(pixels, size, interpolation=method), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(pixels, size, interpolation=method)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+@dataclass(frozen=True)
+class _Keypoints:
+    """Like those of a ``Sketch``, with their SIFT descriptors, (n, 128) uint8."""
+
+    points: NDArray[np.float32]
+    sizes: NDArray[np.float32]
+    angles: NDArray[np.float32]
+    sift: NDArray[np.uint8]
+
+    def with_inset(self, inset: Inset, inner: "_Keypoints", page_px: int) -> "_Keypoints":
+        """Return these and those that only the picture on the page, seen by itself, has."""
+        places = inset.on_page(inner.points, page_px)
+        sizes = np.asarray(inner.sizes * inset.scale(page_px), np.float32)
+        new = only_new(places, sizes, self.points, self.sizes)
+        new = new[: MOST_KEYPOINTS - len(self.points)]
+        both = np.concatenate([self.sizes, sizes[new]])
+        order = np.argsort(-both, kind="stable")
+        return _Keypoints(
+            np.concatenate([self.points, places[new]])[order],
+            both[order],
+            np.concatenate([self.angles, inner.angles[new]])[order],
+            np.concatenate([self.sift, inner.sift[new]])[order],
+        )
+
+
+def _keypoints(grey: NDArray[np.uint8]) -> _Keypoints:
+    """Find keypoints, the largest first."""
     # One detector a photo: one that is shared would not bear several threads.
     detector = cv2.SIFT.create(
         nfeatures=SKETCH_KEYPOINTS,
@@ -127,8 +174,7 @@ def draw_sketch(pixels: NDArray[np.uint8]) -> Sketch:
     places = np.asarray((geometry[order, :2] + 0.5) / SKETCH_PX, np.float32)
     sizes = np.asarray(geometry[order, 2] / SKETCH_PX, np.float32)
     angles = np.asarray(np.deg2rad(geometry[order, 3]), np.float32)
-    thumb = cv2.resize(grey, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
-    return Sketch(places, sizes, angles, encode(descriptors.astype(np.uint8)[order]), thumb)
+    return _Keypoints(places, sizes, angles, descriptors.astype(np.uint8)[order])
 
 
 def empty_sketch() -> Sketch:
