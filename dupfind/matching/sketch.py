@@ -29,11 +29,12 @@ from dupfind.matching.features import (
     root_sift,
 )
 from dupfind.matching.inset import Inset, find_inset, only_new
+from dupfind.matching.tiles import find_tiles
 
 SKETCH_PX = 160  # long side for keypoints: on pairs of copies no worse than 192 or 400 to find them
 SKETCH_KEYPOINTS = 128
-INSET_KEYPOINTS = 48  # more for a picture on a page
-MOST_KEYPOINTS = SKETCH_KEYPOINTS + INSET_KEYPOINTS
+PART_KEYPOINTS, PARTS_KEYPOINTS = 48, 96  # more for a picture on a page, and for all of a collage
+MOST_KEYPOINTS = SKETCH_KEYPOINTS + PARTS_KEYPOINTS
 NEEDED_PX = 128  # what to ask of the decoder: half the shorter side, as the builtin model does
 THUMB_PX = 24
 DIMENSIONS = 64
@@ -72,7 +73,7 @@ class Sketch:
         return len(self.points)
 
     def to_bytes(self) -> bytes:
-        """Pack for a cache, at most 10 KB, with a picture on a page 14."""
+        """Pack for a cache, at most 10 KB, of a page with a picture or a collage 17."""
         turns = np.mod(self.angles / (2 * np.pi), 1.0)
         geometry = np.column_stack([self.points, self.sizes, turns])
         packed = np.round(np.clip(geometry, 0, 1) * 65535).astype("<u2")
@@ -109,16 +110,24 @@ class Sketch:
 def draw_sketch(pixels: NDArray[np.uint8]) -> Sketch:
     """Sketch an upright sRGB picture, shape (height, width, 3) uint8.
 
-    On a page or screen at least ``INSET_KEYPOINTS`` more are for the picture that it shows (``inset``).
+    On a page or screen up to ``PART_KEYPOINTS`` more are for the picture that it shows (``inset``), in a
+    collage up to ``PARTS_KEYPOINTS`` for all of its pictures (``tiles``).
     """
     grey = _small_grey(pixels)
     found = _keypoints(grey)
-    inset = find_inset(pixels)
-    if inset is not None:
-        inner = _keypoints(_small_grey(inset.cut_from(pixels)))
-        found = found.with_inset(inset, inner, max(pixels.shape[:2]))
+    parts = _parts_of(pixels)
+    for part in parts:
+        inner = _keypoints(_small_grey(part.cut_from(pixels)))
+        most = min(PART_KEYPOINTS, PARTS_KEYPOINTS // len(parts))
+        most = max(most, (SKETCH_KEYPOINTS - len(found.points)) // len(parts))
+        found = found.with_part(part, inner, max(pixels.shape[:2]), most)
     thumb = cv2.resize(grey, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
     return Sketch(found.points, found.sizes, found.angles, encode(found.sift), thumb)
+
+
+def _parts_of(pixels: NDArray[np.uint8]) -> list[Inset]:
+    inset = find_inset(pixels)
+    return find_tiles(pixels) if inset is None else [inset]
 
 
 def _small_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -139,12 +148,11 @@ class _Keypoints:
     angles: NDArray[np.float32]
     sift: NDArray[np.uint8]
 
-    def with_inset(self, inset: Inset, inner: "_Keypoints", page_px: int) -> "_Keypoints":
-        """Return these and those that only the picture on the page, seen by itself, has."""
-        places = inset.on_page(inner.points, page_px)
-        sizes = np.asarray(inner.sizes * inset.scale(page_px), np.float32)
-        new = only_new(places, sizes, self.points, self.sizes)
-        new = new[: MOST_KEYPOINTS - len(self.points)]
+    def with_part(self, part: Inset, inner: "_Keypoints", page_px: int, most: int) -> "_Keypoints":
+        """Return these and so many of those that only a part, seen by itself, has."""
+        places = part.on_page(inner.points, page_px)
+        sizes = np.asarray(inner.sizes * part.scale(page_px), np.float32)
+        new = only_new(places, sizes, self.points, self.sizes)[:most]
         both = np.concatenate([self.sizes, sizes[new]])
         order = np.argsort(-both, kind="stable")
         return _Keypoints(
