@@ -22,7 +22,8 @@ from grown import as_trees
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from dupfind.copies.originals import Between, Looks, compare, lay
+from dupfind.copies.looks import Looks
+from dupfind.copies.originals import Between, compare, lay
 from dupfind.evidence import Evidence
 from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.features import extract

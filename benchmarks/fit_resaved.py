@@ -23,7 +23,7 @@ from grown import as_trees
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from dupfind.copies.originals import look_of
+from dupfind.copies.looks import look_of
 from dupfind.matching.original import saving_signs
 from dupfind.matching.resaved import AGAINST, SIGNS
 from dupfind.photos.decode import FULL_SIZE_PX, decode

@@ -172,6 +172,8 @@ class Reason(StrEnum):
     UNSEEN = "unseen"  # it could not be compared closely
     UNSURE = "unsure"  # it may be edited a little
     FINER = "finer"  # it may be the better one of the two
+    LOST_PROFILE = "lost-profile"  # the kept one has a colour profile that it lacks
+    MORE_PROFILE = "more-profile"  # it has a colour profile that the kept one lost
     MORE_EXIF = "more-exif"
     VIDEO = "video"
     GAIN_MAP = "gain-map"

@@ -15,7 +15,7 @@ import dupfind.copies.features
 import dupfind.copies.looking
 import dupfind.copies.originals
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.originals import HELD, Looks
+from dupfind.copies.looks import HELD, Looks
 from dupfind.photos.decode import read_known
 from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo
@@ -74,7 +74,7 @@ def test_of_a_group_no_more_photos_are_held_than_are_compared(tmp_path: Path) ->
     looks[HELD], looks[HELD + 1]
     assert len(looks.known) == HELD
     assert looks[0] is first
-    assert {1, 2}.isdisjoint(looks.known)
+    assert {1, 2}.isdisjoint(row for row, _ in looks.known)
     photos[1].path.unlink()
     assert looks[1] is None
 
@@ -93,7 +93,7 @@ def test_little_memory_finds_what_much_memory_finds(
 
     monkeypatch.setattr(dupfind.copies.features, "IN_MEMORY", 1)
     monkeypatch.setattr(dupfind.copies.looking, "IN_MEMORY_BYTES", LIMIT_BYTES)
-    monkeypatch.setattr(dupfind.copies.originals, "HELD", 1)
+    monkeypatch.setattr(dupfind.copies.looks, "HELD", 1)
     decoded: list[weakref.ref[Any]] = []
     most_bytes = 0
 

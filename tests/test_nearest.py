@@ -6,7 +6,8 @@ import numpy as np
 from original_helpers import noisy, photo_of, scene, written
 from PIL import Image, ImageFilter
 
-from dupfind.copies.originals import Looks, compare, lay, lineages_of
+from dupfind.copies.looks import Looks
+from dupfind.copies.originals import compare, lay, lineages_of
 from dupfind.evidence import Evidence
 from dupfind.matching.nearest import NEAREST, nearest
 

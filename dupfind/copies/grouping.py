@@ -18,6 +18,7 @@ from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, unjoined
 from dupfind.matching.units import unit_of, with_same_file_marks
+from dupfind.photos.details import is_profiled
 from dupfind.progress import OnDone
 from dupfind.records import (
     Advice,
@@ -227,6 +228,7 @@ class _Builder:
     ) -> None:
         self.scored, self.contents, self.known, self.kept = scored, contents, known, kept
         self._beside: dict[Path, frozenset[str]] = {}
+        self._profiles: dict[int, bool] = {}
 
     def build(self, number: int, star: Star, lineage: Lineage, also_in: Sequence[int]) -> Group:
         """Return a group: the kept photo, then the others, the most probable first."""
@@ -274,7 +276,17 @@ class _Builder:
         if row == centre:
             return False
         relation, _, _, evidence = self._relation(centre, row)
-        return may_be_harmless(relation, evidence)
+        if may_be_harmless(relation, evidence):
+            return True
+        # Only what else could go is worth a look into the files.
+        could = may_be_harmless(relation, evidence, profiled=True)
+        return could and self._profiled(centre) != self._profiled(row)
+
+    def _profiled(self, row: int) -> bool:
+        """Say whether a row's first photo has a colour profile that is not sRGB."""
+        if row not in self._profiles:
+            self._profiles[row] = is_profiled(self.contents.photos[row][0].path)
+        return self._profiles[row]
 
     def _members(self, star: Star, row: int, keep: Photo, lineage: Lineage) -> Iterator[Member]:
         photos = self.contents.photos[row]

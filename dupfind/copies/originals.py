@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.copies.kept import Kept
-from dupfind.errors import PhotoError
+from dupfind.copies.looks import LOOKED_INTO, Looks
+from dupfind.copies.profiles import alike, without_profiles
 from dupfind.evidence import Evidence
 from dupfind.matching.clues import Verdict
 from dupfind.matching.enlarged import after_sources
@@ -19,18 +20,14 @@ from dupfind.matching.features import use_one_thread
 from dupfind.matching.lineage import tiers
 from dupfind.matching.origin import shipped_origin
 from dupfind.matching.original import judge
-from dupfind.matching.quality import Look, look_at
+from dupfind.matching.profiled import after_profiled
+from dupfind.matching.quality import Look
 from dupfind.matching.traces import NOTHING_TRACED, Traced, trace
-from dupfind.photos.details import read_details
 from dupfind.progress import OnDone
 from dupfind.records import Photo, Relation
 from dupfind.system import usable_cores
 
-LOOKED_INTO = 12  # members of a group; the others come after them
-HELD = LOOKED_INTO + 1  # photos of a group that are held: those, and one that is compared with them
 MOSTLY = 0.5  # share of its pairs in which what holds others is known to, to come after them
-LOSSLESS = frozenset({"PNG", "BMP", "TIFF", "GIF", "DNG", "RAW"})
-MODERN = frozenset({"WEBP", "AVIF", "HEIF", "HEIC"})
 
 Matrix = NDArray[np.float64]
 Pair = tuple[int, int]
@@ -38,24 +35,6 @@ Pair = tuple[int, int]
 Between = Callable[[int, int], Evidence | None]
 # Says of (kept row, row) whether a closer comparison could let the second go.
 MayGo = Callable[[int, int], bool]
-
-
-@dataclass
-class Looks:
-    """Photos by row as they are judged; None for those that cannot be read any more.
-
-    The latest are held, as many as a group needs at once: each is as large as the photo.
-    """
-
-    photos: Sequence[Photo]
-    known: dict[int, Look | None] = field(default_factory=dict)
-
-    def __getitem__(self, row: int) -> Look | None:
-        look = self.known.pop(row) if row in self.known else look_of(self.photos[row])
-        self.known[row] = look
-        if len(self.known) > HELD:
-            del self.known[next(iter(self.known))]
-        return look
 
 
 @dataclass(frozen=True)
@@ -115,10 +94,19 @@ class Laid:
 
 @dataclass(frozen=True)
 class Compared:
-    """The traces of rows, by place; empty where there is nothing to compare."""
+    """The traces of rows, by place; empty where there is nothing to compare.
+
+    Attributes:
+        rows: Those that can be read.
+        traced: How they compare.
+        pictures: What was compared.
+        lost: (a, b) where b has lost the colour profile of a.
+    """
 
     rows: list[int]
     traced: Traced
+    pictures: Sequence[Look] = ()
+    lost: frozenset[Pair] = frozenset()
 
 
 def lineages_of(
@@ -201,11 +189,11 @@ def compare(laid: Laid, looks: Looks) -> Compared:
     if laid.frame not in places:  # without it there is nothing to lay the others on
         return Compared([], NOTHING_TRACED)
     rows = [laid.rows[place] for place in places]
-    pictures = [look for row in rows if (look := looks[row]) is not None]
     matrices = [laid.matrices[place] for place in places]
+    pictures, lost = without_profiles(rows, matrices, looks)
     family = lay_out(pictures, matrices, places.index(laid.frame))
     holds, framed = (_renumbered(known, places) for known in (laid.holds, laid.framed))
-    return Compared(rows, trace(family, holds, framed))
+    return Compared(rows, trace(family, holds, framed), pictures, lost)
 
 
 def _renumbered(known: Mapping[Pair, int], places: Sequence[int]) -> dict[Pair, int]:
@@ -217,9 +205,9 @@ def _lineage(laid: Laid, looks: Looks) -> Lineage:
     compared = compare(laid, looks)
     if len(compared.rows) < 2:
         return Lineage(dict.fromkeys(compared.rows, 0))
-    pictures = [look for row in compared.rows if (look := looks[row]) is not None]
     odds = shipped_origin().log_odds(compared.traced)
-    odds = after_sources(odds, compared.traced, pictures)
+    odds = after_sources(odds, compared.traced, compared.pictures)
+    odds = after_profiled(odds, compared.traced, compared.lost)
     last_rows = {laid.rows[place] for place in laid.last}
     last = [place for place, row in enumerate(compared.rows) if row in last_rows]
     return Lineage(dict(zip(compared.rows, tiers(odds, last=last), strict=True)))
@@ -235,9 +223,10 @@ def _judged(
         matrix = _matrix(evidence)
         if evidence is None or matrix is None or not _is_invertible(matrix):
             continue
-        first, other = looks[centre], looks[row]
-        if first is not None and other is not None:
-            found[centre, row] = judge(first, other, matrix, container=_container(evidence))
+        pair = alike(centre, row, matrix, looks)
+        if pair is not None:
+            verdict = judge(pair.a, pair.b, matrix, container=_container(evidence))
+            found[centre, row] = replace(verdict, profile=pair.profile)
     return found
 
 
@@ -339,27 +328,6 @@ def _holds_most(place: int, holds: Mapping[tuple[int, int], int]) -> bool:
     """Say whether a picture is known to hold most of those that it is proven against as a whole."""
     mine = [sign if b == place else -sign for (a, b), sign in holds.items() if place in (a, b)]
     return bool(mine) and sum(sign > 0 for sign in mine) > MOSTLY * len(mine)
-
-
-def look_of(photo: Photo) -> Look | None:
-    """Look at a photo; None where its file cannot be read any more, or is another."""
-    try:
-        details = read_details(
-            photo.path, width=photo.width, height=photo.height, sha256=photo.sha256
-        )
-    except PhotoError:  # it cannot be read any more, or is another: nothing is known of it
-        return None
-    look = look_at(
-        details.pixels, table=details.table, camera=details.camera, edited=details.edited
-    )
-    pixels = photo.width * photo.height
-    return replace(
-        look,
-        native_pixels=pixels,
-        bytes_per_pixel=photo.size_bytes / max(1, pixels),
-        lossless=photo.format in LOSSLESS,
-        modern=photo.format in MODERN,
-    )
 
 
 def _is_composite(evidence: Evidence) -> bool:

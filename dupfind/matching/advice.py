@@ -82,13 +82,19 @@ def advise(
     return Advice.REMOVE, (_harmless(relation, verdict),)
 
 
-def may_be_harmless(relation: Relation, evidence: Evidence) -> bool:
-    """Say whether a closer comparison could still find that nothing is lost with a copy."""
+def may_be_harmless(relation: Relation, evidence: Evidence, *, profiled: bool = False) -> bool:
+    """Say whether a closer comparison could still find that nothing is lost with a copy.
+
+    Args:
+        relation, evidence: Of the copy.
+        profiled: Whether one of the two has a colour profile, which may explain other colours.
+    """
     if relation in HARMLESS:
         return True
     tones = evidence.tones
     toned = tones is not None and (tones.is_negative or tones.contrast != 0 or tones.loses_colour)
-    changed = evidence.frame or evidence.warped or evidence.stretch is not None or evidence.grey
+    toned = (toned or evidence.grey) and not profiled
+    changed = evidence.frame or evidence.warped or evidence.stretch is not None
     doubtful = DOUBTFUL
     if evidence.changed_share is not None and evidence.changed_share <= LOST_SHARE:
         doubtful = DOUBTFUL | {Relation.EDITED}  # softer, or a little of it is
@@ -154,7 +160,9 @@ def _lost(
 
 def _is_told(relation: Relation, evidence: Evidence, verdict: Verdict | None) -> bool:
     """Say whether a closer comparison tells better than the small pictures of the proof."""
-    if verdict is None or verdict.edges is None or not may_be_harmless(relation, evidence):
+    if verdict is None or verdict.edges is None:
+        return False
+    if not may_be_harmless(relation, evidence, profiled=verdict.profile is not None):
         return False
     edited = Relation.EDITED in {*evidence.relations, relation}
     return not edited or _is_by_saving(Reason.CHANGED, verdict)
@@ -211,6 +219,8 @@ def _unnamed(holds: set[Relation], evidence: Evidence) -> Iterator[Reason]:
 
 def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
     """Yield what a closer comparison found, without what saving alone explains."""
+    if verdict.profile is not None:
+        yield Reason.LOST_PROFILE if verdict.profile == "a" else Reason.MORE_PROFILE
     yield from (reason for reason in _by_clues(verdict) if not _is_by_saving(reason, verdict))
     if verdict.saved is not None and verdict.saved < NOT_ONLY_SAVED:
         yield Reason.UNSURE

@@ -6,6 +6,7 @@ Plain data: no pictures, disk, database or model.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 CLEAR = 1.0  # margin from which on a verdict says which one is the source
 
@@ -53,6 +54,7 @@ class Verdict:
         coarse: Whether b was saved so coarsely that this explains a loss of detail and colour.
         saved: Log odds that nothing was done to b but saving or reducing; None where it lies otherwise on
             a, or is larger.
+        profile: Which of the two has a colour profile that the other lost; they are compared without it.
     """
 
     against_a: Mapping[Clue, float] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Verdict:
     edges: float | None = None
     coarse: bool = False
     saved: float | None = None
+    profile: Literal["a", "b"] | None = None
 
     @property
     def margin(self) -> float:

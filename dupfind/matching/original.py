@@ -83,6 +83,12 @@ def judge(
     )
 
 
+def toned_by(a: Look, b: Look, matrix: NDArray[np.float64]) -> float:
+    """Return by how many grey levels all colours of b differ from those of a (``tones.toned``)."""
+    colour_a, seen = _laid(a.colour, b.colour, matrix)
+    return toned(colour_a, b.colour, seen)
+
+
 def saving_signs(a: Look, b: Look) -> NDArray[np.float32]:
     """Number what differs in b from a where each shows all of the other (``resaved.signs``)."""
     colour_a, seen = _laid(a.colour, b.colour, np.eye(3))

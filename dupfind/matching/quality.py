@@ -38,6 +38,7 @@ class Look:
         lossless: Whether the format loses nothing (PNG, TIFF, GIF, ...).
         modern: Whether the format is one that photos are made into rather than taken in (WebP, AVIF) or
             that phones take (HEIC).
+        profiled: Whether the file has a colour profile that is not sRGB.
     """
 
     grey: NDArray[np.uint8]
@@ -50,6 +51,7 @@ class Look:
     bytes_per_pixel: float = 1.0
     lossless: bool = False
     modern: bool = False
+    profiled: bool = False
 
     @property
     def width(self) -> int:

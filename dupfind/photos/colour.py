@@ -121,12 +121,21 @@ def _from_deep(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8))
 
 
+def has_profile(image: Image.Image) -> bool:
+    """Say whether a picture has an ICC profile that fits it and is not sRGB: it changes the colours."""
+    profile = image.info.get("icc_profile")
+    mode = image.mode if image.mode in ("L", "CMYK") else "RGB"
+    return _way_of(profile, mode) is not None if profile else False
+
+
 def _managed(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Apply an ICC profile, where there is one that fits the picture and is not sRGB."""
-    if not profile or _SPACES.get(profile[16:20]) != image.mode:
-        return image
-    transform = _profile_transform(profile, image.mode)
+    transform = _way_of(profile, image.mode) if profile else None
     return _converted(image, transform) if transform else image
+
+
+def _way_of(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    return _profile_transform(profile, mode) if _SPACES.get(profile[16:20]) == mode else None
 
 
 def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:

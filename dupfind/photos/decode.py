@@ -46,7 +46,13 @@ FULL_SIZE_PX = 1 << 30
 CHANGED_SINCE = "it changed since it was indexed; run `dupfind index` again"
 
 
-def decode(source: Source, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def decode(
+    source: Source,
+    *,
+    needed_px: int,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    use_profile: bool = True,
+) -> Picture:
     """Read a photo, upright and in sRGB, at about the size that is needed.
 
     Args:
@@ -54,6 +60,8 @@ def decode(source: Source, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXE
         needed_px: Side of the largest view that will be taken. The shorter side of the pixels
             is at least twice this, where the file has as much; larger files come reduced.
         max_pixels: Largest width times height to decode; checked before any pixel is.
+        use_profile: Whether its colour profile is applied; without, the colours are as a program
+            shows them that passes profiles over, and as its copies have them.
 
     Returns:
         The picture; animations give their first frame, transparency lies on white, or on black
@@ -68,12 +76,13 @@ def decode(source: Source, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXE
         raise ValueError(f"needed_px is {needed_px}; it must be at least 1")
     whole = with_end(source, max_pixels)
     try:
-        return _decode(source if whole is None else io.BytesIO(whole), needed_px, max_pixels)
+        read = source if whole is None else io.BytesIO(whole)
+        return _decode(read, needed_px, max_pixels, use_profile=use_profile)
     except PhotoError:
         whole = with_end(source, max_pixels, failed=True)
         if whole is None:
             raise
-    return _decode(io.BytesIO(whole), needed_px, max_pixels)
+    return _decode(io.BytesIO(whole), needed_px, max_pixels, use_profile=use_profile)
 
 
 def read_known(photo: Photo, *, needed_px: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -109,9 +118,9 @@ def pixels_sha256(pixels: Pixels) -> str:
     return digest.hexdigest()
 
 
-def _decode(source: Source, needed_px: int, max_pixels: int) -> Picture:
+def _decode(source: Source, needed_px: int, max_pixels: int, *, use_profile: bool) -> Picture:
     with opened_image(source, max_pixels) as (image, found):
-        size, rgb, has_alpha = _loaded(image, 2 * needed_px)
+        size, rgb, has_alpha = _loaded(image, 2 * needed_px, use_profile=use_profile)
         exif = read_exif(image)  # only now: a PNG may have it after its pixels
         turn = orientation(exif)
         width, height = size[::-1] if turn in SIDEWAYS else size
@@ -127,7 +136,9 @@ def _decode(source: Source, needed_px: int, max_pixels: int) -> Picture:
         )
 
 
-def _loaded(image: Image.Image, short_px: int) -> tuple[tuple[int, int], Image.Image, bool]:
+def _loaded(
+    image: Image.Image, short_px: int, *, use_profile: bool
+) -> tuple[tuple[int, int], Image.Image, bool]:
     """Decode to RGB with a shorter side of at least ``short_px`` where there is as much.
 
     Returns the full size as stored (width, height), the picture, and whether it can be seen
@@ -142,7 +153,7 @@ def _loaded(image: Image.Image, short_px: int) -> tuple[tuple[int, int], Image.I
         else:
             image.load()
             size = image.size  # Pillow turns a TIFF upright while it loads
-        profile = image.info.get("icc_profile")
+        profile = image.info.get("icc_profile") if use_profile else None
         ground = ground_of(image)
         reduced = reduced_rgb(image, min(image.size) // short_px, profile, ground)
         return size, reduced, ground is not None

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
+from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import PhotoError
+from dupfind.photos.colour import has_profile
 from dupfind.photos.decode import CHANGED_SINCE, FULL_SIZE_PX, decode
 from dupfind.photos.exif import orientation, read_exif
 from dupfind.photos.opening import open_photo
 from dupfind.photos.quiet import QUIET_PILLOW
+from dupfind.photos.readers import opened_image
 
 MOST_PIXELS = 16_000_000  # of larger photos a reduced picture tells enough
 _MAKE, _MODEL, _SOFTWARE, _DESCRIPTION = 0x010F, 0x0110, 0x0131, 0x010E
@@ -41,21 +44,26 @@ class Details:
             other files, and where the picture came reduced or does not begin on a block.
         camera: Whether a camera or phone is named.
         edited: Whether an editor, a messenger or a screenshot is named.
+        profiled: Whether it has a colour profile that is not sRGB.
     """
 
     pixels: NDArray[np.uint8]
     table: NDArray[np.float32] | None
     camera: bool
     edited: bool
+    profiled: bool = False
 
 
-def read_details(path: Path, *, width: int, height: int, sha256: str = "") -> Details:
+def read_details(
+    path: Path, *, width: int, height: int, sha256: str = "", use_profile: bool = True
+) -> Details:
     """Read a photo of a known upright size.
 
     Args:
         path: The file.
         width, height: In pixels.
         sha256: What its bytes must have, in hex, so that what is found may be kept under it.
+        use_profile: Whether its colour profile is applied (``decode``).
 
     Raises:
         PhotoError: The file cannot be read as a photo, or holds other bytes.
@@ -64,11 +72,26 @@ def read_details(path: Path, *, width: int, height: int, sha256: str = "") -> De
     with open_photo(path) as opened:
         if sha256 and opened.sha256 != sha256:
             raise PhotoError(CHANGED_SINCE)
-        picture = decode(opened, needed_px=1000 if large else FULL_SIZE_PX)
+        needed_px = 1000 if large else FULL_SIZE_PX
+        picture = decode(opened, needed_px=needed_px, use_profile=use_profile)
         table, camera, edited = _header(opened.file)
+        profiled = _is_profiled(opened.file)
     if picture.pixels.shape[:2] != (height, width):
         table = None
-    return Details(picture.pixels, table, camera, edited)
+    return Details(picture.pixels, table, camera, edited, profiled)
+
+
+def is_profiled(path: Path) -> bool:
+    """Say whether a photo has a colour profile that is not sRGB; no where it cannot be read."""
+    return _is_profiled(path)
+
+
+def _is_profiled(source: Path | BinaryIO) -> bool:
+    try:
+        with opened_image(source, DEFAULT_MAX_PIXELS) as (image, _):
+            return has_profile(image)
+    except PhotoError:
+        return False
 
 
 def _header(file: BinaryIO) -> tuple[NDArray[np.float32] | None, bool, bool]:

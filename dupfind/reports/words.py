@@ -187,6 +187,8 @@ _REASONS: dict[Reason, str] = {
     Reason.UNPROVEN: "not proven a copy of the kept one",
     Reason.UNSURE: "may be edited a little",
     Reason.FINER: "may be the better one",
+    Reason.LOST_PROFILE: "the kept one has a colour profile that this one lost",
+    Reason.MORE_PROFILE: "has a colour profile that the kept one lost",
     Reason.MORE_EXIF: "has EXIF that the kept one lacks",
     Reason.VIDEO: "has a video behind the picture",
     Reason.GAIN_MAP: "has a gain map",
