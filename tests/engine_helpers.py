@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from dupfind import IndexOptions, Library
+from dupfind.copies.sketches import SKETCH_KIND
 
 PICTURES = 16
 
@@ -44,7 +45,7 @@ def photos_of(library: Library) -> dict[str, Any]:
             )
         }
         with store.features() as cache:
-            sketches = cache.get_blobs("sketch-160px-v1", by_content)
+            sketches = cache.get_blobs(SKETCH_KIND, by_content)
         found: dict[str, Any] = {
             str(photo.path): (
                 photo.sha256, photo.size_bytes, photo.mtime_ns, photo.width, photo.height,

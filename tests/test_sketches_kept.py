@@ -10,7 +10,7 @@ from PIL import Image
 
 from dupfind import Library
 from dupfind.copies.sketches import SKETCH_KIND, keypoints_per_photo, load_sketches
-from dupfind.matching.sketch import SKETCH_KEYPOINTS, Sketch, draw_sketch
+from dupfind.matching.sketch import MOST_KEYPOINTS, Sketch, draw_sketch
 from dupfind.options import IndexOptions
 from dupfind.records import Photo
 
@@ -86,6 +86,6 @@ def test_a_photo_that_is_gone_has_an_empty_sketch(album: Path, small_model: Path
 
 
 def test_many_photos_have_fewer_keypoints_each() -> None:
-    assert keypoints_per_photo(1000) == SKETCH_KEYPOINTS
+    assert keypoints_per_photo(1000) == MOST_KEYPOINTS
     assert keypoints_per_photo(200_000, 12_000_000) == 60
     assert keypoints_per_photo(10**8) == 16

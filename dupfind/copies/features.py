@@ -17,7 +17,7 @@ from dupfind.photos.decode import read_known
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
-FEATURES_KIND = "sift-400px-v4"
+FEATURES_KIND = "sift-400px-v5"
 IN_MEMORY = 400  # photos whose features are held: 0.7 MB each, with what was derived from them
 
 

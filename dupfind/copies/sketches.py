@@ -9,14 +9,14 @@ import numpy as np
 from dupfind.config import DEFAULT_MAX_PIXELS
 from dupfind.errors import DescriptorError, PhotoError
 from dupfind.matching.features import use_one_thread
-from dupfind.matching.sketch import NEEDED_PX, SKETCH_KEYPOINTS, Sketch, draw_sketch, empty_sketch
+from dupfind.matching.sketch import MOST_KEYPOINTS, NEEDED_PX, Sketch, draw_sketch, empty_sketch
 from dupfind.matching.voting import SketchTable
 from dupfind.photos.decode import read_known
 from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
-SKETCH_KIND = "sketch-160px-v1"
+SKETCH_KIND = "sketch-160px-v3"
 LOCAL_BUDGET = 12_000_000  # keypoints in all: 1.9 GB with their index
 FEWEST = 16
 _BLOCK = 64
@@ -33,7 +33,7 @@ def sketch_known(photo: Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Sketc
 
 def keypoints_per_photo(photos: int, budget: int = LOCAL_BUDGET) -> int:
     """Return how many keypoints of each photo are indexed, so that all keep within a budget."""
-    return int(np.clip(budget // max(1, photos), FEWEST, SKETCH_KEYPOINTS))
+    return int(np.clip(budget // max(1, photos), FEWEST, MOST_KEYPOINTS))
 
 
 @dataclass(frozen=True)

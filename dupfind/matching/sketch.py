@@ -28,9 +28,13 @@ from dupfind.matching.features import (
     negative_descriptors,
     root_sift,
 )
+from dupfind.matching.inset import Inset, find_inset, only_new
+from dupfind.matching.tiles import find_tiles
 
 SKETCH_PX = 160  # long side for keypoints: on pairs of copies no worse than 192 or 400 to find them
 SKETCH_KEYPOINTS = 128
+PART_KEYPOINTS, PARTS_KEYPOINTS = 48, 96  # more for a picture on a page, and for all of a collage
+MOST_KEYPOINTS = SKETCH_KEYPOINTS + PARTS_KEYPOINTS
 NEEDED_PX = 128  # what to ask of the decoder: half the shorter side, as the builtin model does
 THUMB_PX = 24
 DIMENSIONS = 64
@@ -69,7 +73,7 @@ class Sketch:
         return len(self.points)
 
     def to_bytes(self) -> bytes:
-        """Pack for a cache, at most 10 KB."""
+        """Pack for a cache, at most 10 KB, of a page with a picture or a collage 17."""
         turns = np.mod(self.angles / (2 * np.pi), 1.0)
         geometry = np.column_stack([self.points, self.sizes, turns])
         packed = np.round(np.clip(geometry, 0, 1) * 65535).astype("<u2")
@@ -104,12 +108,63 @@ class Sketch:
 
 
 def draw_sketch(pixels: NDArray[np.uint8]) -> Sketch:
-    """Sketch an upright sRGB picture, shape (height, width, 3) uint8."""
+    """Sketch an upright sRGB picture, shape (height, width, 3) uint8.
+
+    On a page or screen up to ``PART_KEYPOINTS`` more are for the picture that it shows (``inset``), in a
+    collage up to ``PARTS_KEYPOINTS`` for all of its pictures (``tiles``).
+    """
+    grey = _small_grey(pixels)
+    found = _keypoints(grey)
+    parts = _parts_of(pixels)
+    for part in parts:
+        inner = _keypoints(_small_grey(part.cut_from(pixels)))
+        most = min(PART_KEYPOINTS, PARTS_KEYPOINTS // len(parts))
+        most = max(most, (SKETCH_KEYPOINTS - len(found.points)) // len(parts))
+        found = found.with_part(part, inner, max(pixels.shape[:2]), most)
+    thumb = cv2.resize(grey, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
+    return Sketch(found.points, found.sizes, found.angles, encode(found.sift), thumb)
+
+
+def _parts_of(pixels: NDArray[np.uint8]) -> list[Inset]:
+    inset = find_inset(pixels)
+    return find_tiles(pixels) if inset is None else [inset]
+
+
+def _small_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
     scale = SKETCH_PX / max(height, width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    grey = cv2.cvtColor(cv2.resize(pixels, size, interpolation=method), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(pixels, size, interpolation=method)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+@dataclass(frozen=True)
+class _Keypoints:
+    """Like those of a ``Sketch``, with their SIFT descriptors, (n, 128) uint8."""
+
+    points: NDArray[np.float32]
+    sizes: NDArray[np.float32]
+    angles: NDArray[np.float32]
+    sift: NDArray[np.uint8]
+
+    def with_part(self, part: Inset, inner: "_Keypoints", page_px: int, most: int) -> "_Keypoints":
+        """Return these and so many of those that only a part, seen by itself, has."""
+        places = part.on_page(inner.points, page_px)
+        sizes = np.asarray(inner.sizes * part.scale(page_px), np.float32)
+        new = only_new(places, sizes, self.points, self.sizes)[:most]
+        both = np.concatenate([self.sizes, sizes[new]])
+        order = np.argsort(-both, kind="stable")
+        return _Keypoints(
+            np.concatenate([self.points, places[new]])[order],
+            both[order],
+            np.concatenate([self.angles, inner.angles[new]])[order],
+            np.concatenate([self.sift, inner.sift[new]])[order],
+        )
+
+
+def _keypoints(grey: NDArray[np.uint8]) -> _Keypoints:
+    """Find keypoints, the largest first."""
     # One detector a photo: one that is shared would not bear several threads.
     detector = cv2.SIFT.create(
         nfeatures=SKETCH_KEYPOINTS,
@@ -127,8 +182,7 @@ def draw_sketch(pixels: NDArray[np.uint8]) -> Sketch:
     places = np.asarray((geometry[order, :2] + 0.5) / SKETCH_PX, np.float32)
     sizes = np.asarray(geometry[order, 2] / SKETCH_PX, np.float32)
     angles = np.asarray(np.deg2rad(geometry[order, 3]), np.float32)
-    thumb = cv2.resize(grey, (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA)
-    return Sketch(places, sizes, angles, encode(descriptors.astype(np.uint8)[order]), thumb)
+    return _Keypoints(places, sizes, angles, descriptors.astype(np.uint8)[order])
 
 
 def empty_sketch() -> Sketch:

@@ -1,0 +1,100 @@
+"""Find the pictures of a collage: cut along the seams that run straight through all of it.
+
+In:  an upright sRGB picture. Out: the boxes of its parts. No disk, database or model.
+
+Where two pictures meet, nearly every pixel along a straight line from edge to edge differs from the one beyond
+it, and those beside the line do not. What a seam cuts off is cut again, across.
+
+Source: recursive X-Y cut (Nagy and Seth 1984), by seams where theirs has white space.
+"""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dupfind.matching.inset import Inset, Pixels, small_view
+
+STEP_LEVELS = 14  # across two pixels
+SEAM_SHARE, RISE = 0.9, 0.3  # of its pixels that differ so much; more than of the lines beside it
+BESIDE_PX = 9
+LEAST_SIDE, MOST_SHARE = (
+    0.15,
+    0.6,
+)  # of the long side, of the area: else it is a strip, or the picture itself
+MOST_CUTS = 4  # one in the other
+MOST_TILES = 9
+
+Box = tuple[int, int, int, int]
+
+
+def find_tiles(pixels: Pixels) -> list[Inset]:
+    """Return the parts of a collage, (height, width, 3) uint8, the largest first; none of another picture."""
+    small, scale = small_view(pixels)
+    across, down = np.zeros((2, *small.shape[:2]), np.uint8)
+    across[:, 1:-1] = _differs(small[:, 2:], small[:, :-2])
+    down[1:-1] = _differs(small[2:], small[:-2])
+    steps = across, down
+    boxes = _parts(steps, (0, 0, small.shape[1], small.shape[0]), LEAST_SIDE * max(small.shape), 0)
+    area = small.shape[0] * small.shape[1]
+    tiles = [box for box in boxes if _area(box) <= MOST_SHARE * area]
+    tiles.sort(key=lambda box: (-_area(box), box))
+    return [Inset.of(box, scale, pixels.shape) for box in tiles[:MOST_TILES]]
+
+
+def _differs(one: Pixels, other: Pixels) -> Pixels:
+    """Return 1 where two pictures differ by a step, (height, width) uint8."""
+    red, green, blue = cv2.split(cv2.absdiff(one, other))
+    return np.asarray(cv2.max(cv2.max(red, green), blue) > STEP_LEVELS, np.uint8)
+
+
+def _parts(steps: tuple[Pixels, Pixels], box: Box, least: float, cuts: int) -> list[Box]:
+    """Return the parts of a box that no seam goes through; of what is not cut at all, the box."""
+    left, top, right, bottom = box
+    if cuts < MOST_CUTS:
+        for axis in (cuts % 2, 1 - cuts % 2):
+            part = steps[axis][top:bottom, left:right]
+            share = (
+                cv2.reduce(part, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32F).ravel() / part.shape[axis]
+            )
+            spans = _spans(share, least)
+            if spans is not None:
+                first = box[axis]
+                inner = [_between(box, axis, first + low, first + high) for low, high in spans]
+                return [part for one in inner for part in _parts(steps, one, least, cuts + 1)]
+    return [box]
+
+
+def _spans(share: NDArray[np.float32], least: float) -> list[tuple[int, int]] | None:
+    """Return the spans between seams that are no strips; None without a seam.
+
+    Args:
+        share: (n,) of the pixels of each line that differ from those beyond it.
+        least: Length of a span in pixels.
+    """
+    is_seam = share >= SEAM_SHARE
+    if is_seam.any():
+        is_seam &= share >= _usual(share) + RISE
+    seams = np.flatnonzero(is_seam)
+    seams = seams[(seams > 1) & (seams < len(share) - 2)]
+    if not len(seams):
+        return None
+    ends = np.concatenate([[-1], seams, [len(share)]])
+    return [(int(low) + 1, int(high)) for low, high in pairwise(ends) if high - low - 1 >= least]
+
+
+def _usual(share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the median of the lines around each line, (n,)."""
+    padded = np.pad(share, BESIDE_PX, mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * BESIDE_PX + 1)
+    return np.asarray(np.median(around, axis=1))
+
+
+def _between(box: Box, axis: int, low: int, high: int) -> Box:
+    left, top, right, bottom = box
+    return (low, top, high, bottom) if axis == 0 else (left, low, right, high)
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
