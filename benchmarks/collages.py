@@ -2,10 +2,11 @@
 
     python benchmarks/collages.py ~/Pictures --each 21
 
-Makes an album: photos, each with a copy that was saved again, so that each has a group; and pictures that show
-some of them: collages of four, three strips beside each other, screenshots, a picture in another. Each such
-picture has a second file. Right is: a picture is in a group of one photo that it shows, and the groups of all
-others name it; it is never kept and never may go, but its second file may.
+Makes an album: photos, each with a copy that was saved again, so that each has a group; and pictures that
+show some of them: collages of four, three strips beside each other, screenshots, a picture in another. Right
+is: such a picture is in the group of one photo that it shows, and the groups of all others name it; it is
+never kept there and never may go. With ``--second`` each has a second file, which may go: the two may be a
+group of their own then.
 """
 
 import itertools
@@ -92,8 +93,9 @@ KINDS: dict[str, tuple[Callable[[Sequence[Picture], np.random.Generator], Pictur
 @click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--each", default=21, show_default=True, help="Pictures of each kind.")
 @click.option("--seed", default=1, show_default=True)
+@click.option("--second", is_flag=True, help="Each such picture also as a second file, a PNG.")
 @click.option("--only", multiple=True, type=click.Choice(sorted(KINDS)), help="Kinds; else all.")
-def main(photos: Path, each: int, seed: int, only: tuple[str, ...]) -> None:
+def main(photos: Path, each: int, seed: int, second: bool, only: tuple[str, ...]) -> None:
     """Measure on pictures made of PHOTOS which of their parts name them, and what would become of them."""
     rng = np.random.default_rng(seed)
     found = (Image.fromarray(pixels) for _, pixels in readable_photos(photos, rng))
@@ -108,7 +110,8 @@ def main(photos: Path, each: int, seed: int, only: tuple[str, ...]) -> None:
             parts[name] = [f"{name}-part{place}" for place in range(len(shown))]
             for part, photo in zip(parts[name], shown, strict=True):
                 _save_photo(album / part, photo)
-            _save_page(album / name, make([_as_saved(album / part) for part in parts[name]], rng))
+            page = make([_as_saved(album / part) for part in parts[name]], rng)
+            _save_page(album / name, page, second=second)
         with Library(Path(folder) / "library") as library:
             library.index([album])
             library.cluster()
@@ -126,8 +129,10 @@ def _as_saved(path: Path) -> Picture:
         return image.convert("RGB")
 
 
-def _save_page(path: Path, page: Picture) -> None:
+def _save_page(path: Path, page: Picture, *, second: bool) -> None:
     page.save(path.with_suffix(".jpg"), quality=88)
+    if not second:
+        return
     with Image.open(path.with_suffix(".jpg")) as image:
         image.convert("RGB").save(path.with_name(f"{path.name}-second.png"))
 
@@ -150,12 +155,12 @@ def report(parts: dict[str, list[str]], groups: Sequence[Group], names: dict[int
         found["one group"] += len(homes) == 1 and with_part
         found["kept"] += with_part and any(member.keep for _, member in members)
         going = [member.advice is Advice.REMOVE for _, member in members]
-        found["both go"] += len(going) == 2 and all(going)
-        found["second goes"] += sum(going) == 1
+        found["goes"] += bool(going) and all(going)
+        found["second goes"] += len(going) == 2 and sum(going) == 1
         if named < len(shown):
             lost = [part for part in shown if not _names(part, files, home, names)]
             print(f"not named by {', '.join(lost)}")
-    columns = ("pictures", "one group", "shown", "named", "kept", "both go", "second goes")
+    columns = ("pictures", "one group", "shown", "named", "kept", "goes", "second goes")
     print(f"{'kind':20}" + "".join(f"{column:>13}" for column in columns))
     for kind, found in counts.items():
         print(f"{kind:20}" + "".join(f"{found[column]:13}" for column in columns))
