@@ -16,7 +16,7 @@ from dupfind.progress import OnDone
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
-SKETCH_KIND = "sketch-160px-v3"
+SKETCH_KIND = "sketch-160px-v4"
 LOCAL_BUDGET = 12_000_000  # keypoints in all: 1.9 GB with their index
 FEWEST = 16
 _BLOCK = 64

@@ -77,15 +77,21 @@ def only_new(
     return np.flatnonzero(~same.any(axis=1))
 
 
-def find_inset(pixels: Pixels) -> Inset | None:
-    """Return the largest picture on a page, (height, width, 3) uint8; None on what is no page with one."""
-    small, scale = small_view(pixels)
+def find_inset(pixels: Pixels, view: "View | None" = None) -> Inset | None:
+    """Return the largest picture on a page, (height, width, 3) uint8; None on what is no page with one.
+
+    ``view`` is the ``small_view`` of it, where that is at hand.
+    """
+    small, scale = view or small_view(pixels)
     ground = _ground(small)
     box = None if ground is None else _largest(small, ground == 0)
     return None if box is None else Inset.of(box, scale, pixels.shape)
 
 
-def small_view(pixels: Pixels) -> tuple[Pixels, float]:
+View = tuple[Pixels, float]
+
+
+def small_view(pixels: Pixels) -> View:
     """Return a picture at ``LOOKED_AT_PX``, and how many pixels of that are one of its own."""
     height, width = pixels.shape[:2]
     scale = LOOKED_AT_PX / max(height, width)

@@ -28,10 +28,11 @@ from dupfind.matching.features import (
     negative_descriptors,
     root_sift,
 )
-from dupfind.matching.inset import Inset, find_inset, only_new
-from dupfind.matching.tiles import find_tiles
+from dupfind.matching.inset import Inset, only_new
+from dupfind.matching.tiles import find_parts
 
 SKETCH_PX = 160  # long side for keypoints: on pairs of copies no worse than 192 or 400 to find them
+TILE_PX = 112  # of each picture of a collage
 SKETCH_KEYPOINTS = 128
 PART_KEYPOINTS, PARTS_KEYPOINTS = 48, 96  # more for a picture on a page, and for all of a collage
 MOST_KEYPOINTS = SKETCH_KEYPOINTS + PARTS_KEYPOINTS
@@ -113,11 +114,12 @@ def draw_sketch(pixels: NDArray[np.uint8]) -> Sketch:
     On a page or screen up to ``PART_KEYPOINTS`` more are for the picture that it shows (``inset``), in a
     collage up to ``PARTS_KEYPOINTS`` for all of its pictures (``tiles``).
     """
-    grey = _small_grey(pixels)
+    grey = _small_grey(pixels, SKETCH_PX)
     found = _keypoints(grey)
-    parts = _parts_of(pixels)
+    parts = find_parts(pixels)
     for part in parts:
-        inner = _keypoints(_small_grey(part.cut_from(pixels)))
+        part_px = SKETCH_PX if len(parts) == 1 else TILE_PX
+        inner = _keypoints(_small_grey(part.cut_from(pixels), part_px))
         most = min(PART_KEYPOINTS, PARTS_KEYPOINTS // len(parts))
         most = max(most, (SKETCH_KEYPOINTS - len(found.points)) // len(parts))
         found = found.with_part(part, inner, max(pixels.shape[:2]), most)
@@ -125,14 +127,9 @@ def draw_sketch(pixels: NDArray[np.uint8]) -> Sketch:
     return Sketch(found.points, found.sizes, found.angles, encode(found.sift), thumb)
 
 
-def _parts_of(pixels: NDArray[np.uint8]) -> list[Inset]:
-    inset = find_inset(pixels)
-    return find_tiles(pixels) if inset is None else [inset]
-
-
-def _small_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _small_grey(pixels: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
-    scale = SKETCH_PX / max(height, width)
+    scale = long_side_px / max(height, width)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = cv2.resize(pixels, size, interpolation=method)
@@ -179,8 +176,8 @@ def _keypoints(grey: NDArray[np.uint8]) -> _Keypoints:
     ).reshape(-1, 4)
     # SIFT gives a few more than it was asked for, where several are equally strong.
     order = np.argsort(-geometry[:, 2], kind="stable")[:SKETCH_KEYPOINTS]
-    places = np.asarray((geometry[order, :2] + 0.5) / SKETCH_PX, np.float32)
-    sizes = np.asarray(geometry[order, 2] / SKETCH_PX, np.float32)
+    places = np.asarray((geometry[order, :2] + 0.5) / max(grey.shape), np.float32)
+    sizes = np.asarray(geometry[order, 2] / max(grey.shape), np.float32)
     angles = np.asarray(np.deg2rad(geometry[order, 3]), np.float32)
     return _Keypoints(places, sizes, angles, descriptors.astype(np.uint8)[order])
 

@@ -14,31 +14,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.matching.inset import Inset, Pixels, small_view
+from dupfind.matching.inset import Inset, Pixels, View, find_inset, small_view
 
 STEP_LEVELS = 14  # across two pixels
 SEAM_SHARE, RISE = 0.9, 0.3  # of its pixels that differ so much; more than of the lines beside it
 BESIDE_PX = 9
-LEAST_SIDE, MOST_SHARE = (
-    0.15,
-    0.6,
-)  # of the long side, of the area: else it is a strip, or the picture itself
+LEAST_SIDE, MOST_SHARE = 0.15, 0.6  # of the long side, of the area: else a strip, or the picture
 MOST_CUTS = 4  # one in the other
 MOST_TILES = 9
 
 Box = tuple[int, int, int, int]
 
 
-def find_tiles(pixels: Pixels) -> list[Inset]:
+def find_parts(pixels: Pixels) -> list[Inset]:
+    """Return the picture on a page, or those of a collage, (height, width, 3) uint8; none of another one."""
+    view = small_view(pixels)
+    inset = find_inset(pixels, view)
+    return find_tiles(pixels, view) if inset is None else [inset]
+
+
+def find_tiles(pixels: Pixels, view: View | None = None) -> list[Inset]:
     """Return the parts of a collage, (height, width, 3) uint8, the largest first; none of another picture."""
-    small, scale = small_view(pixels)
+    small, scale = view or small_view(pixels)
     across, down = np.zeros((2, *small.shape[:2]), np.uint8)
     across[:, 1:-1] = _differs(small[:, 2:], small[:, :-2])
     down[1:-1] = _differs(small[2:], small[:-2])
-    steps = across, down
-    boxes = _parts(steps, (0, 0, small.shape[1], small.shape[0]), LEAST_SIDE * max(small.shape), 0)
-    area = small.shape[0] * small.shape[1]
-    tiles = [box for box in boxes if _area(box) <= MOST_SHARE * area]
+    whole = (0, 0, small.shape[1], small.shape[0])
+    boxes = _parts((across, down), whole, LEAST_SIDE * max(small.shape), 0)
+    tiles = [box for box in boxes if _area(box) <= MOST_SHARE * _area(whole)]
     tiles.sort(key=lambda box: (-_area(box), box))
     return [Inset.of(box, scale, pixels.shape) for box in tiles[:MOST_TILES]]
 
