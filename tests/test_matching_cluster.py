@@ -1,5 +1,6 @@
 """Groups without chains, and which photo of them to keep."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,16 @@ def test_frames_that_are_alike_are_in_the_group_of_the_photo_they_hold() -> None
     contained = {(photo, frame): frame for photo in (0, 1, 2) for frame in (3, 4)}
     found = grouped(edges(*all_pairs(0, 1, 2), (3, 4), *contained, container=contained), 5)
     assert found == [{0, 1, 2, 3, 4}]
+
+
+def test_a_picture_on_a_photo_that_has_a_group_joins_no_groups() -> None:
+    contained = collage_of(1, 2, 3)  # photo 1 is an altered copy of 0, with 2 small on it
+    found = edges((0, 1), (2, 3), *contained, container=contained)
+    assert sorted(map(sorted, grouped(found, 4))) == [[0, 1], [2, 3]]
+    contained = collage_of(0, 2)
+    found = edges((0, 1), *contained, container=contained)
+    assert grouped(found, 3) == [{0, 1, 2}]  # large as 2 is there, 0 may be a frame of it
+    assert grouped(replace(found, share=np.array([1.0, 0.1])), 3) == [{0, 1}]
 
 
 def test_a_frame_is_known_once_the_photos_it_holds_are_one_group() -> None:

@@ -8,6 +8,7 @@ screenshot) is a copy like any other. A collage contains several but is no copy 
 it is proven against most often and never brings two groups together.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 QUORUM = 0.5
+SMALL = 0.3  # share of a photo that a picture on it takes up, below which it is no frame of that picture
 
 
 @dataclass(frozen=True)
@@ -131,15 +133,28 @@ def _without_rivals(
 
 
 def _holds_one(edges: Edges, contained: NDArray[np.bool_], stars: list[Star]) -> NDArray[np.bool_]:
-    """Return which pairs have a container whose parts are all of one group, or one photo: (pairs,)."""
+    """Return which pairs have a container whose parts are all of one group, or one photo: (pairs,).
+
+    A picture on a photo is none, where that photo has a group of its own with it: it is small there, or
+    has a group too.
+    """
     place = {row: index for index, star in enumerate(stars) for row in star.members}
-    homes: dict[int, set[int]] = {}
+    homes: dict[int, set[int]] = defaultdict(set)
+    holders: dict[int, set[int]] = defaultdict(set)
     parts = np.where(edges.a == edges.container, edges.b, edges.a)
+    large = set(edges.container[contained & (edges.share >= SMALL)].tolist())
     for container, part in zip(
         edges.container[contained].tolist(), parts[contained].tolist(), strict=True
     ):
-        homes.setdefault(container, set()).add(place.get(part, -1 - part))
-    one = [container for container, found in homes.items() if len(found) == 1]
+        home = place.get(part, -1 - part)
+        homes[container].add(home)
+        holders[home].add(container)
+    one = []
+    for container, (home, *others) in homes.items():
+        own = place.get(container, home)
+        is_framed = own == home or (home < 0 and container in large)
+        if not others and (is_framed or holders[home].issuperset(stars[own].members)):
+            one.append(container)
     return np.isin(edges.container, one)
 
 
