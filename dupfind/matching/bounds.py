@@ -23,9 +23,7 @@ Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 LEVELS = 1.5  # grey levels that decoding and colours round a frequency by
-LEVELS_REDUCED = (
-    3.0  # and that the ways of reducing differ by, where all their softness is the same
-)
+LEVELS_REDUCED = 3.0  # and that the ways of reducing differ by, with the same softness
 _BLOCK = 8
 _STRIPE = 64  # rows of blocks at once
 _EVEN_PX = 17

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import DescriptorError
-from dupfind.matching.inset import Inset, find_inset, only_new
+from dupfind.matching.inset import Keypoints, find_inset
 from dupfind.matching.sizes import long_side, stretch
 
 # Long sides; of very wide and tall pictures they are longer (``sizes``).
@@ -181,52 +181,26 @@ def extract(pixels: NDArray[np.uint8]) -> LocalFeatures:
     """
     working = _resize(pixels, long_side(pixels.shape, WORKING_PX))
     picture = _resize(working, long_side(pixels.shape, COMPARE_PX))
-    found = _keypoints(working, picture.shape, round(MAX_KEYPOINTS * times_keypoints(pixels.shape)))
+    most = round(MAX_KEYPOINTS * times_keypoints(pixels.shape))
+    found, is_soft = _keypoints(working, picture.shape, most)
     inset = find_inset(pixels)
     if inset is not None:
-        found = found.with_inset(inset, _of_inset(inset.cut_from(pixels)), max(pixels.shape[:2]))
-    order = np.argsort(-found.sizes, kind="stable")
-    return LocalFeatures(
-        found.points[order],
-        found.sizes[order],
-        found.angles[order],
-        found.sift[order],
-        picture,
-        found.is_soft,
-    )
+        found = found.with_part(inset, _of_inset(inset.cut_from(pixels)), max(pixels.shape[:2]))
+    return LocalFeatures(found.points, found.sizes, found.angles, found.sift, picture, is_soft)
 
 
-@dataclass(frozen=True)
-class _Keypoints:
-    """Places and sizes in fractions of the long side, angles in degrees, descriptors (n, 128) uint8."""
-
-    points: NDArray[np.float32]
-    sizes: NDArray[np.float32]
-    angles: NDArray[np.float32]
-    sift: NDArray[np.uint8]
-    is_soft: bool
-
-    def with_inset(self, inset: Inset, inner: "_Keypoints", page_px: int) -> "_Keypoints":
-        """Return these and those that only the picture on the page, seen by itself, has."""
-        places = inset.on_page(inner.points, page_px)
-        sizes = np.asarray(inner.sizes * inset.scale(page_px), np.float32)
-        new = only_new(places, sizes, self.points, self.sizes)
-        return _Keypoints(
-            np.concatenate([self.points, places[new]]),
-            np.concatenate([self.sizes, sizes[new]]),
-            np.concatenate([self.angles, inner.angles[new]]),
-            np.concatenate([self.sift, inner.sift[new]]),
-            self.is_soft,
-        )
-
-
-def _of_inset(pixels: NDArray[np.uint8]) -> _Keypoints:
+def _of_inset(pixels: NDArray[np.uint8]) -> Keypoints:
     working = _resize(pixels, long_side(pixels.shape, WORKING_PX))
-    return _keypoints(working, working.shape, MAX_KEYPOINTS)
+    return _keypoints(working, working.shape, MAX_KEYPOINTS)[0]
 
 
-def _keypoints(working: NDArray[np.uint8], shape: tuple[int, ...], most: int) -> _Keypoints:
-    """Find about so many keypoints; ``shape`` is that of the picture whose long side is their unit."""
+def _keypoints(
+    working: NDArray[np.uint8], shape: tuple[int, ...], most: int
+) -> tuple[Keypoints, bool]:
+    """Find about so many keypoints, the largest first, and say whether they are those of a soft picture.
+
+    ``shape`` is that of the picture whose long side is their unit; angles are in degrees.
+    """
     grey = cv2.cvtColor(working, cv2.COLOR_RGB2GRAY)
     detector = cv2.SIFT.create(
         nfeatures=most,
@@ -246,7 +220,9 @@ def _keypoints(working: NDArray[np.uint8], shape: tuple[int, ...], most: int) ->
     points = ((points + 0.5) * (scale / max(shape[:2]))).astype(np.float32)
     sizes = np.array([keypoint.size for keypoint in keypoints], np.float32) / float(max(grey.shape))
     angles = np.array([keypoint.angle for keypoint in keypoints], np.float32)
-    return _Keypoints(points, sizes, angles, descriptors.astype(np.uint8), is_soft)
+    order = np.argsort(-sizes, kind="stable")
+    sift = descriptors.astype(np.uint8)[order]
+    return Keypoints(points[order], sizes[order], angles[order], sift), is_soft
 
 
 def lifted(grey: NDArray[Any]) -> NDArray[np.float32]:

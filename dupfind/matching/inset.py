@@ -60,6 +60,39 @@ class Inset:
         return np.asarray(points * self.scale(page_px) + corner, np.float32)
 
 
+@dataclass(frozen=True)
+class Keypoints:
+    """Keypoints of one picture.
+
+    Attributes:
+        points: (n, 2) in fractions of its long side.
+        sizes: (n,) diameters in the same unit.
+        angles: (n,) their main directions, in the unit of who found them.
+        sift: (n, 128) uint8 SIFT descriptors.
+    """
+
+    points: Places
+    sizes: Places
+    angles: Places
+    sift: Pixels
+
+    def with_part(
+        self, part: Inset, inner: "Keypoints", page_px: int, most: int | None = None
+    ) -> "Keypoints":
+        """Return these and those (``most`` of them) that only a part, seen by itself, has; largest first."""
+        places = part.on_page(inner.points, page_px)
+        sizes = np.asarray(inner.sizes * part.scale(page_px), np.float32)
+        new = only_new(places, sizes, self.points, self.sizes)[:most]
+        both = np.concatenate([self.sizes, sizes[new]])
+        order = np.argsort(-both, kind="stable")
+        return Keypoints(
+            np.concatenate([self.points, places[new]])[order],
+            both[order],
+            np.concatenate([self.angles, inner.angles[new]])[order],
+            np.concatenate([self.sift, inner.sift[new]])[order],
+        )
+
+
 def only_new(
     places: Places, sizes: Places, known: Places, known_sizes: Places
 ) -> NDArray[np.int64]:

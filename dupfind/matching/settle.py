@@ -132,15 +132,11 @@ class Settling:
 
     def in_series(self) -> NDArray[np.bool_]:
         """Return which pairs were told apart, (pairs,), where both photos are frames of a series."""
-        return self._between_series() & (self.scores < UNLIKE)
+        return self.leads_nowhere() & (self.scores < UNLIKE)
 
     def leads_nowhere(self) -> NDArray[np.bool_]:
         """Return which pairs, (pairs,), are of two frames of a series and no sure copies."""
-        return self._between_series() & (self.scores < SURE_LOG_ODDS)
-
-    def _between_series(self) -> NDArray[np.bool_]:
-        """Return of which pairs, (pairs,), both photos are frames of a series."""
-        found = self._are_frames.copy()
+        found = self._are_frames & (self.scores < SURE_LOG_ODDS)
         for place in np.flatnonzero(found).tolist():
             a, b = self.pairs.rows[place].tolist()
             found[place] = self._series.bar_of(a, b) > -np.inf

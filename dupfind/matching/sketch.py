@@ -28,7 +28,7 @@ from dupfind.matching.features import (
     negative_descriptors,
     root_sift,
 )
-from dupfind.matching.inset import Inset, only_new
+from dupfind.matching.inset import Keypoints
 from dupfind.matching.tiles import find_parts
 
 SKETCH_PX = 160  # long side for keypoints: on pairs of copies no worse than 192 or 400 to find them
@@ -136,31 +136,7 @@ def _small_grey(pixels: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-@dataclass(frozen=True)
-class _Keypoints:
-    """Like those of a ``Sketch``, with their SIFT descriptors, (n, 128) uint8."""
-
-    points: NDArray[np.float32]
-    sizes: NDArray[np.float32]
-    angles: NDArray[np.float32]
-    sift: NDArray[np.uint8]
-
-    def with_part(self, part: Inset, inner: "_Keypoints", page_px: int, most: int) -> "_Keypoints":
-        """Return these and so many of those that only a part, seen by itself, has."""
-        places = part.on_page(inner.points, page_px)
-        sizes = np.asarray(inner.sizes * part.scale(page_px), np.float32)
-        new = only_new(places, sizes, self.points, self.sizes)[:most]
-        both = np.concatenate([self.sizes, sizes[new]])
-        order = np.argsort(-both, kind="stable")
-        return _Keypoints(
-            np.concatenate([self.points, places[new]])[order],
-            both[order],
-            np.concatenate([self.angles, inner.angles[new]])[order],
-            np.concatenate([self.sift, inner.sift[new]])[order],
-        )
-
-
-def _keypoints(grey: NDArray[np.uint8]) -> _Keypoints:
+def _keypoints(grey: NDArray[np.uint8]) -> Keypoints:
     """Find keypoints, the largest first."""
     # One detector a photo: one that is shared would not bear several threads.
     detector = cv2.SIFT.create(
@@ -179,7 +155,7 @@ def _keypoints(grey: NDArray[np.uint8]) -> _Keypoints:
     places = np.asarray((geometry[order, :2] + 0.5) / max(grey.shape), np.float32)
     sizes = np.asarray(geometry[order, 2] / max(grey.shape), np.float32)
     angles = np.asarray(np.deg2rad(geometry[order, 3]), np.float32)
-    return _Keypoints(places, sizes, angles, descriptors.astype(np.uint8)[order])
+    return Keypoints(places, sizes, angles, descriptors.astype(np.uint8)[order])
 
 
 def empty_sketch() -> Sketch:
