@@ -109,8 +109,8 @@ def compare(
     if _zoom(_in_pixels(matrix, a.picture, b.picture)) <= 1:
         return _compare_in_b(a, b, matrix, (seen_a, b.content), lift=lift)
     inverse = np.linalg.inv(matrix)
-    swapped = _compare_in_b(b, a, inverse / inverse[2, 2], (b.content, seen_a), lift=lift)
-    return None if swapped is None else _swapped(swapped)
+    turned = _compare_in_b(b, a, inverse / inverse[2, 2], (b.content, seen_a), lift=lift)
+    return None if turned is None else swapped(turned)
 
 
 def project_content(
@@ -284,7 +284,7 @@ def _box_in(
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
-def _swapped(comparison: Comparison) -> Comparison:
+def swapped(comparison: Comparison) -> Comparison:
     """Return the comparison as seen from the other photo."""
     values = dict(vars(comparison))
     gain = values["grey_gain"] if abs(values["grey_gain"]) > 0.05 else 0.05
