@@ -29,6 +29,10 @@ from dupfind.matching.features import LocalFeatures, lifted
 
 Box = tuple[float, float, float, float]
 
+SAME_EXTENT = 0.97  # share of two photos that the other covers where both have the same frame
+SAME_BORDER_LEVELS = (
+    8.0  # that what is in the one a border differs by in the other, of 19 in 20 pixels
+)
 MIN_OVERLAP_PX = 24  # both sides of the overlap; less than this proves nothing
 
 
@@ -250,6 +254,30 @@ def _overlap(
     seen = cv2.warpPerspective(content_a.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST)
     both = cv2.bitwise_and(seen, content_b.astype(np.uint8))
     return np.asarray(cv2.erode(both, np.ones((3, 3), np.uint8), borderValue=0) > 0)
+
+
+def is_same_border(a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]) -> bool:
+    """Say whether two photos of the same extent show the same where only one of them seems to have a border.
+
+    A sky or a wall may or may not pass for a plain border, by a level or two that saving changed.
+    """
+    pixels = _in_pixels(matrix, a.picture, b.picture)
+    shape = b.picture.shape[:2]
+    everything = np.ones(a.picture.shape[:2], np.uint8)
+    covered = cv2.warpPerspective(everything, pixels, shape[::-1], flags=cv2.INTER_NEAREST) > 0
+    beyond = _zoom(pixels) ** 2 * everything.size / covered.size
+    if covered.mean() < SAME_EXTENT or beyond > 1 / SAME_EXTENT:
+        return False
+    seen = cv2.warpPerspective(
+        a.content.astype(np.uint8), pixels, shape[::-1], flags=cv2.INTER_NEAREST
+    )
+    doubtful = covered & ((seen > 0) != b.content)
+    if not doubtful.any():
+        return False
+    drawn = _warp(a.picture, pixels, (shape[0], shape[1]), _zoom(pixels))
+    one, other = (cv2.blur(picture, (3, 3)) for picture in (drawn, b.picture))  # dots of a palette
+    apart = cv2.absdiff(one, other).max(axis=2)[doubtful]
+    return float(np.percentile(apart, 95)) <= SAME_BORDER_LEVELS
 
 
 def _is_framed(photo: LocalFeatures, other: LocalFeatures, from_other: NDArray[np.float64]) -> bool:

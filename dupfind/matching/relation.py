@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dupfind.evidence import Evidence, Tone, Which
 from dupfind.matching.align import transform
-from dupfind.matching.compare import Comparison
+from dupfind.matching.compare import Comparison, is_same_border
 from dupfind.matching.features import LocalFeatures
 from dupfind.matching.tile_proof import TileProof
 from dupfind.matching.verify import Proof
@@ -183,7 +183,7 @@ def _extent(
     comparison = proof.comparison
     assert comparison is not None and proof.matrix is not None  # noqa: PT018 - relate() checked
     share_a, share_b = comparison.share_a, comparison.share_b
-    if min(share_a, share_b) >= WHOLE:
+    if min(share_a, share_b) >= WHOLE or is_same_border(a.features, b.features, proof.matrix):
         return evidence, set()
     part_is_a = share_a > share_b
     larger, box, share = (
