@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -215,6 +216,22 @@ def test_a_stream_leaves_the_number_of_torch_threads_as_it_was(embedder: Embedde
     view = random_views(1)[0]
     list(describe_stream(embedder, range(3), lambda _: (None, view), workers=2))
     assert torch.get_num_threads() == before
+
+
+def test_small_products_beside_each_other_use_one_thread_each(embedder: Embedder) -> None:
+    def load(_item: int) -> tuple[int, NDArray[np.uint8]]:
+        return blas_threads(), random_views(1)[0]
+
+    before = blas_threads()
+    found = list(describe_stream(embedder, range(8), load, workers=2))
+    assert {described.payload for described in found} == {1}
+    assert blas_threads() == before
+
+
+def blas_threads() -> int:
+    """Return the most threads that any BLAS in this process would use."""
+    pools = threadpoolctl.threadpool_info()
+    return max(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "meta", "cpu:x"])
