@@ -5,11 +5,15 @@ No disk, database or model.
 """
 
 from collections.abc import Callable
-from typing import Any
+from threading import local
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from dupfind.matching.channels import highest, lowest
+from dupfind.matching.levels import middle_values
+from dupfind.matching.spread import percentile
 
 BLOCK_PX = 12
 STEP_PX = 6
@@ -21,8 +25,8 @@ PAPER_TONE = 8  # grey levels that paper may vary by
 PAPER_LIGHT = 160  # grey level from which on a background is taken for paper
 PHOTO_BELOW, PAPER_RAMP = 0.35, 0.25  # from these shares of background on, paper by degrees
 INK_WEIGHT = 16.0
-_APART = 1024.0  # more than any two grey values
 TONE_LEVELS, TONE_LEVEL_PIXELS = 17, 20  # of a tone curve; pixels that one of them needs
+TONE_LEVEL_WIDTH = 15  # grey levels
 TONE_PIXELS, TONE_CURVE_PIXELS = 16_000, 32_000  # looked at for the fits of tone
 SOFTEN_PX = 0.8  # standard deviation of the blur before blocks are correlated
 FLAT_TOLERANCE = 12.0  # grey levels that flat blocks may differ by after the fit of tone
@@ -113,7 +117,7 @@ def settle(
     """
     gain, offset = fit_tone(grey_a[mask], grey_b[mask])
     toned = np.clip(gain * grey_a + offset, 0, 255).astype(np.uint8)
-    flow = _flow().calc(np.clip(grey_b, 0, 255).astype(np.uint8), toned, None)
+    flow = _FLOW.between(np.clip(grey_b, 0, 255).astype(np.uint8), toned)
     smooth = np.clip(_smooth(flow, mask), -2, 2)
     height, width = grey_a.shape
     moved = cv2.remap(
@@ -134,7 +138,8 @@ def _smooth(flow: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.fl
     x = np.arange(width, dtype=np.float32) / width - 0.5
     rows, columns = (places[::7] for places in np.nonzero(mask))
     at_y, at_x = y[rows, 0], x[columns]
-    points = np.stack([np.ones_like(at_x), at_x, at_y, at_x * at_y, at_x**2, at_y**2], -1)
+    points = np.stack([np.ones_like(at_x), at_x, at_y, at_x * at_y, at_x**2, at_y**2])
+    points = points.astype(np.float64)  # for normal equations
     smooth = np.empty_like(flow)
     for axis in (0, 1):
         one, c_x, c_y, c_xy, c_xx, c_yy = _quadratic(points, flow[rows, columns, axis])
@@ -142,40 +147,56 @@ def _smooth(flow: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.fl
     return smooth
 
 
-def _quadratic(points: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+def _quadratic(points: NDArray[np.float64], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
     """Solve for the coefficients, (6,); outliers are cut off twice."""
     keep = np.abs(wanted) < 4
-    solution = np.zeros(points.shape[1], np.float32)
+    solution = np.zeros(len(points))
     for _ in range(2):
         if keep.sum() < 30:
-            return np.zeros_like(solution)
-        solution = np.linalg.lstsq(points[keep], wanted[keep], rcond=None)[0]
-        keep = np.abs(points @ solution - wanted) < 0.7
+            return np.zeros(len(points), np.float32)
+        part = points.compress(keep, axis=1)
+        solution = np.linalg.pinv(part @ part.T, hermitian=True) @ (part @ wanted[keep])
+        keep = np.abs(solution @ points - wanted) < 0.7
     return np.asarray(solution, np.float32)
 
 
-def _flow() -> Any:
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    flow.setFinestScale(0)
-    return flow
+class _Flow(local):
+    """The optical flow of each thread: it keeps its memory from one pair to the next."""
+
+    def __init__(self) -> None:
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow.setFinestScale(0)
+
+    def between(self, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return how far each pixel of one is found from its place in the other, (height, width, 2)."""
+        return np.asarray(self._flow.calc(one, other, None), np.float32)
+
+
+_FLOW = _Flow()
 
 
 def fit_tone(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> tuple[float, float]:
     """Return gain and offset of b = gain * a + offset, fitted twice, without the worst third."""
     values_a, values_b = _some(values_a, TONE_PIXELS), _some(values_b, TONE_PIXELS)
-    keep = np.ones(len(values_a), bool)
-    gain, offset = 1.0, 0.0
-    for _ in range(2):
-        deviation = float(values_a[keep].std())
-        if deviation < 1.0:
-            return 1.0, float(np.median(values_b) - np.median(values_a))
-        centred = values_a[keep] - values_a[keep].mean()
-        gain = float((centred * values_b[keep]).mean() / deviation**2)
-        gain = float(np.clip(gain, -3, 5))
-        offset = float(values_b[keep].mean() - gain * values_a[keep].mean())
-        error = np.abs(gain * values_a + offset - values_b)
-        keep = error <= np.percentile(error, 67)
-    return gain, offset
+    line = _line(values_a, values_b)
+    if line is not None:
+        error = np.abs(line[0] * values_a + line[1] - values_b)
+        keep = np.flatnonzero(error <= percentile(error, 67))
+        line = _line(values_a[keep], values_b[keep])
+    return line or (1.0, float(np.median(values_b) - np.median(values_a)))
+
+
+def _line(
+    values_a: NDArray[np.float32], values_b: NDArray[np.float32]
+) -> tuple[float, float] | None:
+    """Return gain and offset from a to b; None where a hardly varies."""
+    mean = values_a.mean()
+    centred = values_a - mean
+    deviation = float(np.sqrt((centred * centred).mean()))
+    if deviation < 1.0:
+        return None
+    gain = float(np.clip(float((centred * values_b).mean() / deviation**2), -3, 5))
+    return gain, float(values_b.mean() - gain * mean)
 
 
 def _some(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:
@@ -203,7 +224,7 @@ def _background_share(values: NDArray[np.float32]) -> float:
 
 
 def saturation(values: NDArray[np.float32]) -> float:
-    return float((values.max(axis=1) - values.min(axis=1)).mean())
+    return float((highest(values) - lowest(values)).mean())
 
 
 def colour_shift(values_a: NDArray[np.float32], values_b: NDArray[np.float32]) -> float:
@@ -237,31 +258,12 @@ def _tone_curve(
     values_a: NDArray[np.float32], values_b: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean of a in each of its levels that has enough pixels, and the median of b there."""
-    place = np.digitize(values_a, np.linspace(0, 255, TONE_LEVELS + 1)[1:-1])
-    ordered, first, count = sorted_by_level(place, values_b, TONE_LEVELS)
+    level = np.divide(values_a, TONE_LEVEL_WIDTH, dtype=np.float64)
+    place = np.clip(level, 0, TONE_LEVELS - 1).astype(np.int64)
+    low, high, count = middle_values(place, values_b, TONE_LEVELS)
     known = np.flatnonzero(count >= TONE_LEVEL_PIXELS)
     means = np.bincount(place, values_a, minlength=TONE_LEVELS)[known] / count[known]
-    low, high = first[known] + (count[known] - 1) // 2, first[known] + count[known] // 2
-    return means, (ordered[low] + ordered[high]) / 2
-
-
-def sorted_by_level(
-    level: NDArray[np.int64], values: NDArray[np.float32], levels: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return grey values sorted by their level and then by themselves, and where each level begins.
-
-    Args:
-        level: (n,) from 0, below ``levels``.
-        values: (n,) grey levels.
-        levels: How many there are.
-
-    Returns:
-        The values (n,), and for each level the first place and how many there are, (levels,).
-    """
-    count = np.bincount(level, minlength=levels)
-    # In one go: levels lie further apart than grey values.
-    ordered = np.sort(level * _APART + values) - np.repeat(np.arange(levels), count) * _APART
-    return ordered, np.cumsum(count) - count, count
+    return means, (low[known] + high[known]) / 2
 
 
 def soften(values: NDArray[np.float32]) -> NDArray[np.float32]:

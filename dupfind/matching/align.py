@@ -7,7 +7,9 @@ similarity transform (Lowe 2004): every proposal is tried, which is exact and re
 draws at random. The best one is refined to an affine map and, where the data allow, a homography.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,15 +48,18 @@ class Alignment:
 
 def align(a: LocalFeatures, b: LocalFeatures) -> Alignment | None:
     """Return the alignment of a to b with the most inliers, plain or mirrored; None without one."""
-    found = [align_as(a, b, mirrored=mirrored) for mirrored in (False, True)]
-    sound = [alignment for alignment in found if alignment is not None]
-    return max(sound, key=lambda alignment: alignment.inliers, default=None)
+    plain = align_as(a, b, mirrored=False)
+    if plain is None:
+        return align_as(a, b, mirrored=True)
+    return align_as(a, b, mirrored=True, least=plain.inliers + 1) or plain
 
 
-def align_as(a: LocalFeatures, b: LocalFeatures, *, mirrored: bool) -> Alignment | None:
-    """Return the best alignment of a to b as a plain or as a mirror image; None without one."""
+def align_as(
+    a: LocalFeatures, b: LocalFeatures, *, mirrored: bool, least: int = MIN_INLIERS
+) -> Alignment | None:
+    """Return the best alignment of a to b as a plain or as a mirror image; None below ``least`` inliers."""
     rows_a, rows_b, ratio = match(a, b, mirrored=mirrored)
-    if len(rows_a) < MIN_INLIERS:
+    if len(rows_a) < least:  # no more of them can agree
         return None
     best = np.argsort(ratio, kind="stable")[:MAX_PROPOSALS]
     places_a, places_b = _places(a), _places(b)
@@ -65,7 +70,7 @@ def align_as(a: LocalFeatures, b: LocalFeatures, *, mirrored: bool) -> Alignment
     if refined is None:
         return None
     keep = _unique(rows_a, rows_b, _errors(refined, points_a, points_b) < TIGHT)
-    if len(keep) < MIN_INLIERS:
+    if len(keep) < least:
         return None
     rows_a, rows_b = rows_a[keep], rows_b[keep]
     whole = (
@@ -181,11 +186,18 @@ def _affine(
     if np.linalg.cond(normal) > 1e9:
         return None
     solution = np.linalg.solve(normal, design.T @ points_b)
-    stretch = np.linalg.svd(solution[:2].T, compute_uv=False)
+    most, least = _stretch(solution[:2])
     # A map that squeezes one direction more than threefold is a fit to chance matches.
-    if stretch[1] < 1e-3 or stretch[0] / stretch[1] > 3:
+    if least < 1e-3 or most / least > 3:
         return None
     return np.vstack([solution.T, [0.0, 0.0, 1.0]])
+
+
+def _stretch(linear: NDArray[np.floating[Any]]) -> tuple[float, float]:
+    """Return by how much a (2, 2) map stretches at most and at least: its singular values."""
+    (a, b), (c, d) = linear.tolist()
+    turn, shear = math.hypot(a + d, b - c), math.hypot(a - d, b + c)
+    return (turn + shear) / 2, abs(turn - shear) / 2
 
 
 def _with_perspective(

@@ -25,7 +25,9 @@ from dupfind.matching.agreement import (
     soften,
     toned,
 )
+from dupfind.matching.channels import highest
 from dupfind.matching.features import LocalFeatures, lifted
+from dupfind.matching.spread import median, percentile
 
 Box = tuple[float, float, float, float]
 
@@ -192,9 +194,9 @@ def _measure(
     )
     return Comparison(
         **blocks,
-        residual=float(np.median(difference[mask])),
+        residual=median(difference[mask]),
         peak=_peak(difference, mask),
-        parallax=float(np.percentile(motion[mask], 90)),
+        parallax=percentile(motion[mask], 90),
         detail=detail(grey_b, mask) / max(abs(gain) * detail(settled, mask), 0.3),
         framed_a=extent.framed[0],
         framed_b=extent.framed[1],
@@ -213,7 +215,7 @@ def _measure(
 def _peak(difference: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
     spots = cv2.blur(difference, (5, 5))[inner]
-    return float(np.percentile(spots, 99.95)) if spots.size else 0.0
+    return percentile(spots, 99.95) if spots.size else 0.0
 
 
 def _zoom(matrix: NDArray[np.float64]) -> float:
@@ -276,7 +278,7 @@ def is_same_border(a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float6
         return False
     drawn = _warp(a.picture, pixels, (shape[0], shape[1]), _zoom(pixels))
     one, other = (cv2.blur(picture, (3, 3)) for picture in (drawn, b.picture))  # dots of a palette
-    apart = cv2.absdiff(one, other).max(axis=2)[doubtful]
+    apart = highest(np.asarray(cv2.absdiff(one, other)))[doubtful]
     return float(np.percentile(apart, 95)) <= SAME_BORDER_LEVELS
 
 

@@ -287,11 +287,20 @@ def content_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     count = int(content.sum())
     if not 0.1 * content.size < count < 0.985 * content.size:
         return np.ones((height, width), bool)
-    hull = cv2.convexHull(cv2.findNonZero(content))
+    hull = cv2.convexHull(_ends(content))
     whole = cv2.fillConvexPoly(np.zeros_like(content), hull, 1)
     if count >= 0.97 * int(whole.sum()):
         return np.asarray(whole > 0)
     return _framed_box(content)
+
+
+def _ends(content: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return x and y of the first and the last content in each row: all others lie between them."""
+    rows = np.flatnonzero(content.any(axis=1))
+    inside = content[rows] > 0
+    last = content.shape[1] - 1 - inside[:, ::-1].argmax(axis=1)
+    ends = np.stack([inside.argmax(axis=1), rows, last, rows], axis=1)
+    return ends.reshape(-1, 2).astype(np.int32)
 
 
 def _framed_box(content: NDArray[np.uint8]) -> NDArray[np.bool_]:

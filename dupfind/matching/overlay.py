@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.matching.agreement import sorted_by_level
+from dupfind.matching.levels import middle_values
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -61,12 +61,11 @@ def curve(values_a: Floats, values_b: Floats) -> Floats | None:
     """Return the median of b at each of 256 levels of a, (256,); None where a has one level only."""
     step = max(1, len(values_a) // TONE_PIXELS)
     level = np.clip(values_a[::step], 0, 255).astype(np.int64) // 8
-    ordered, starts, counts = sorted_by_level(level, values_b[::step], 32)
+    _low, middles, counts = middle_values(level, values_b[::step], 32)
     known = np.flatnonzero(counts >= 20)
     if len(known) < 2:
         return None
-    middles = ordered[starts[known] + counts[known] // 2]
-    return np.asarray(np.interp(np.arange(256), known * 8 + 4, middles), np.float32)
+    return np.asarray(np.interp(np.arange(256), known * 8 + 4, middles[known]), np.float32)
 
 
 def changed_in(changed: Mask, seen: Mask) -> tuple[float, float]:
