@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.channels import highest
 from dupfind.matching.quality import BLOCK_FREQUENCIES, Look, whole_blocks
 from dupfind.matching.reducing import reduced_as
 
@@ -130,7 +131,7 @@ def _of_frequencies(
 
 def _of_chroma(a: Pixels, b: Pixels, seen: Mask) -> tuple[float, float, float]:
     one, two = (cv2.cvtColor(p, cv2.COLOR_RGB2YCrCb)[..., 1:].astype(np.float32) for p in (a, b))
-    apart = np.abs(cv2.blur(one - two, (_EVEN_PX, _EVEN_PX))).max(axis=2)
+    apart = highest(np.abs(cv2.blur(one - two, (_EVEN_PX, _EVEN_PX))))
     inner = cv2.blur(seen.astype(np.float32), (_EVEN_PX, _EVEN_PX)) > 0.99
     inner = inner if inner.any() else seen
     strong_a, strong_b = (float(np.abs(chroma[seen] - 128).max(initial=0)) for chroma in (one, two))

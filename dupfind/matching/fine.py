@@ -61,10 +61,13 @@ def compare_fine(
     mask = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0) > 0
     seen = spread(np.flatnonzero(mask), MOST_PIXELS)
     one, other = (_bands(picture, seen) for picture in (drawn, target))
-    is_sound = ~is_wrong.ravel()[seen]
+    bands = _agreement(one, other)
+    sound = np.flatnonzero(~is_wrong.ravel()[seen])
     return Fine(
-        bands=_agreement(one, other),
-        sound=_agreement(one[:, is_sound], other[:, is_sound]),
+        bands=bands,
+        sound=bands
+        if len(sound) == len(seen)
+        else _agreement(one.take(sound, axis=1), other.take(sound, axis=1)),
         grain=_grain(one, other),
     )
 

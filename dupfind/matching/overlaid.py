@@ -8,10 +8,13 @@ colour, in one place, that one was written over. Small letters are lost at the s
 all pairs are compared; each picture is compared with the group's median here, so it may be larger.
 """
 
+from functools import reduce
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.channels import highest
 from dupfind.matching.family import Family, drawn_alike
 from dupfind.matching.overlay import curve
 
@@ -76,7 +79,7 @@ def _toned(picture: Pixels, wanted: Pixels, both: Mask) -> Pixels | None:
         return None
     table = np.rint(np.stack(known, axis=1)).astype(np.uint8)
     off = cv2.absdiff(cv2.LUT(x[:, None], table[:, None]), y[:, None])
-    if float(np.median(off.max(axis=2))) >= WITNESS_LEVELS:
+    if float(np.median(highest(np.asarray(off)))) >= WITNESS_LEVELS:
         return None
     return np.asarray(cv2.LUT(picture, table[:, None]), np.uint8)
 
@@ -84,10 +87,20 @@ def _toned(picture: Pixels, wanted: Pixels, both: Mask) -> Pixels | None:
 def _median(values: Pixels, seen: Mask) -> Pixels:
     """Return the lower median over the pictures that show each pixel, of (pictures, ...)."""
     hidden = ~seen if values.ndim == seen.ndim else ~seen[..., None]
-    ordered = np.sort(np.where(hidden, np.uint8(255), values), axis=0)
+    ordered = _sorted(np.where(hidden, np.uint8(255), values))
     at = np.maximum(0, (seen.sum(axis=0) - 1) // 2)
     at = at if values.ndim == seen.ndim else at[..., None]
     return np.asarray(np.take_along_axis(ordered, at[None], axis=0)[0], np.uint8)
+
+
+def _sorted(values: Pixels) -> Pixels:
+    """Sort along the first axis, of (pictures, ...): whole pictures at once, not pixel by pixel."""
+    rows = list(values)
+    for end in range(len(rows) - 1, 0, -1):
+        for at in range(end):
+            low, high = cv2.min(rows[at], rows[at + 1]), cv2.max(rows[at], rows[at + 1])
+            rows[at], rows[at + 1] = np.asarray(low, np.uint8), np.asarray(high, np.uint8)
+    return np.stack(rows)
 
 
 def _away(picture: Pixels, middle: Pixels) -> Pixels:
@@ -100,7 +113,7 @@ def _away(picture: Pixels, middle: Pixels) -> Pixels:
             cv2.subtract(one, cv2.dilate(other, _BESIDE)),
         )
     ]
-    return np.asarray(np.maximum.reduce(found).max(axis=2), np.uint8)
+    return highest(np.asarray(reduce(cv2.max, found), np.uint8))
 
 
 def _largest(away: Pixels, of_most: Pixels, seen: Mask) -> float:

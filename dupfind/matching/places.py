@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.channels import highest
 from dupfind.matching.overlay import beyond_beside, curve
 from dupfind.matching.quality import BLOCK_FREQUENCIES, Look, whole_blocks
 
@@ -63,8 +64,8 @@ def of_colours(a: Pixels, b: Pixels, seen: Mask) -> dict[str, float]:
         return {}
     one, other = (cv2.cvtColor(p, cv2.COLOR_RGB2YCrCb)[..., 1:].astype(np.float32) for p in (a, b))
     soft, soft_other = (cv2.GaussianBlur(chroma, (0, 0), _SOFT_PX) for chroma in (one, other))
-    off = np.abs(soft - soft_other).max(axis=2)
-    busy = cv2.GaussianBlur(np.abs(one - soft).max(axis=2), (0, 0), _SOFT_PX)
+    off = highest(np.abs(soft - soft_other))
+    busy = cv2.GaussianBlur(highest(np.abs(one - soft)), (0, 0), _SOFT_PX)
     return {
         "chroma_0": float(np.log1p(off[weight].max())),
         "chroma_1": float(np.log(np.percentile((off / (busy + 2.0))[weight], 99.9) + 0.05)),

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import CalibrationError
+from dupfind.matching.channels import highest
 from dupfind.matching.places import of_blocks, of_colours, of_places
 from dupfind.matching.quality import LUMA, Look
 from dupfind.matching.sharpness import hardest_edges, sharpness
@@ -172,7 +173,7 @@ def _of_soft(a: Pixels, b: Pixels, seen: Mask) -> dict[str, float]:
     one, two = (cv2.blur(p.astype(np.float32), (15, 15))[7::8, 7::8][weight] for p in (a, b))
     rest = two - one
     luma = np.abs(rest @ LUMA)
-    colour = np.abs(rest - (rest @ LUMA)[:, None]).max(axis=1)
+    colour = highest(np.abs(rest - (rest @ LUMA)[:, None]))
     both = np.maximum(luma, colour)
     return {
         "soft_luma": float(np.sqrt((luma**2).mean())),

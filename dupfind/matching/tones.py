@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.channels import highest
 from dupfind.matching.quality import LUMA, off_line
 
 _BLACK, _WHITE = 4, 251
@@ -185,6 +186,6 @@ def toned(a: NDArray[np.uint8], b: NDArray[np.uint8], seen: NDArray[np.bool_]) -
         # Towards no change where the colours do not tell.
         fit = np.linalg.solve(part.T @ part + ridge, part.T @ (two - one)[kept])
         mapped = one + terms @ fit
-        off = np.abs(two - mapped).max(axis=1)
+        off = highest(np.abs(two - mapped))
         kept = off <= max(4.0, 2.5 * float(np.median(off)))
     return float(np.sqrt(((mapped - one)[kept] ** 2).mean(axis=0).max()))
