@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dupfind.matching.family import Family
 from dupfind.matching.overlay import written_over
 from dupfind.matching.quality import LUMA
+from dupfind.matching.spread import median
 
 Floats = NDArray[np.float32]
 
@@ -51,7 +52,8 @@ class Colours:
         there, there_share, there_tilt = self._explain(a, b, seen, inside)
         back, back_share, back_tilt = self._explain(b, a, seen, inside)
         mixed = there | back
-        difference = float(cv2.absdiff(self.values[a], self.values[b])[:, inside].mean()) * 255
+        apart = np.asarray(cv2.absdiff(self.values[a], self.values[b]), np.float32)
+        difference = float(apart.take(inside, axis=1).mean()) * 255
         values = {
             "unexplained_b": there_share,
             "unexplained_a": back_share,
@@ -84,17 +86,17 @@ class Colours:
     ) -> tuple[NDArray[np.bool_], float, tuple[float, float]]:
         """Return where b is not what a explains, how much that is in all, and where light was added."""
         places = inside[::_FIT_EVERY]
-        terms, wanted = self.terms[a][:, places], self.values[b][:, places]
-        kept = np.ones(len(places), bool)
+        terms, wanted = self.terms[a].take(places, axis=1), self.values[b].take(places, axis=1)
+        part, goal = terms, wanted
         for _ in range(2):
-            part = terms[:, kept]
-            fit = np.linalg.solve(part @ part.T + len(places) * _RIDGE, part @ wanted[:, kept].T)
+            fit = np.linalg.solve(part @ part.T + len(places) * _RIDGE, part @ goal.T)
             off = np.abs(wanted - fit.T @ terms).max(axis=0)
-            kept = off < max(0.03, 2.5 * float(np.median(off)))
+            usual = median(off)
+            kept = off < max(0.03, 2.5 * usual)
+            part, goal = terms.compress(kept, axis=1), wanted.compress(kept, axis=1)
         share = float(np.log(255 * float(np.sqrt((off[kept] ** 2).mean() + 1e-9)) + 0.5))
         rest = self.values[b] - fit.T @ self.terms[a]
         size = np.abs(rest).max(axis=0)
-        usual = float(np.median(off))
         changed = (size > max(16 / 255, 5 * usual)).reshape(seen.shape) & seen
         return changed, share, self._tilt(LUMA @ rest, self.luma[b], seen)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dupfind.matching.channels import highest
 from dupfind.matching.family import Family, drawn_alike
 from dupfind.matching.overlay import curve
+from dupfind.matching.spread import median, percentile
 
 LONG_PX = 384
 FEWEST = 3  # pictures that show a place: two say nothing of who is right
@@ -79,7 +80,7 @@ def _toned(picture: Pixels, wanted: Pixels, both: Mask) -> Pixels | None:
         return None
     table = np.rint(np.stack(known, axis=1)).astype(np.uint8)
     off = cv2.absdiff(cv2.LUT(x[:, None], table[:, None]), y[:, None])
-    if float(np.median(highest(np.asarray(off)))) >= WITNESS_LEVELS:
+    if median(highest(np.asarray(off))) >= WITNESS_LEVELS:
         return None
     return np.asarray(cv2.LUT(picture, table[:, None]), np.uint8)
 
@@ -118,7 +119,7 @@ def _away(picture: Pixels, middle: Pixels) -> Pixels:
 
 def _largest(away: Pixels, of_most: Pixels, seen: Mask) -> float:
     """Return the number of the largest place that is away where most are not."""
-    usual = float(np.percentile(away[seen], 90)) if seen.any() else 0.0
+    usual = percentile(away[seen], 90) if seen.any() else 0.0
     allowed = np.maximum(max(CHANGED_LEVELS, OF_USUAL * usual), OF_MOST * of_most)
     marked = (away > allowed) & seen
     joined = cv2.morphologyEx(marked.astype(np.uint8), cv2.MORPH_CLOSE, _JOINED)

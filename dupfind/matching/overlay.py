@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.matching.levels import middle_values
+from dupfind.matching.spread import median
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -34,7 +35,7 @@ def changed_mask(a: Pixels, b: Pixels, seen: Mask) -> Mask:
         mapped = curve_of[np.clip(x, 0, 255).astype(np.int64)]
         difference = np.maximum(difference, beyond_beside(mapped, y))
     difference[~seen] = 0
-    usual = float(np.median(difference[seen])) if seen.any() else 0.0
+    usual = median(difference[seen]) if seen.any() else 0.0
     return np.asarray(difference > max(CHANGED_LEVELS, 5 * usual))
 
 
@@ -134,14 +135,13 @@ def _moved(a: Pixels, b: Pixels, box: NDArray[np.int32]) -> float:
     left, top, wide, high = box[:4]
     if min(wide, high) < 12 or wide * high > 0.15 * a.shape[0] * a.shape[1]:
         return 0.0
+    y, x = top + high // 5, left + wide // 5
+    inner = np.s_[y : top + high - high // 5, x : left + wide - wide // 5]
+    if any(picture[inner].std() < 8 for picture in (a, b)):
+        return 0.0
     scores = []
     for picture in (a, b):
-        part = picture[top : top + high, left : left + wide]
-        part = part[high // 5 : high - high // 5, wide // 5 : wide - wide // 5]
-        if part.std() < 8:
-            return 0.0
-        found = cv2.matchTemplate(picture, part, cv2.TM_CCOEFF_NORMED)
-        y, x = top + high // 5, left + wide // 5
+        found = cv2.matchTemplate(picture, picture[inner], cv2.TM_CCOEFF_NORMED)
         found[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7] = 0
         scores.append(float(found.max()))
     return 2.0 * float(np.clip((scores[1] - scores[0]) / 0.2, -1, 1)) if max(scores) > 0.93 else 0.0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dupfind.matching.channels import highest
 from dupfind.matching.overlay import beyond_beside, curve
 from dupfind.matching.quality import BLOCK_FREQUENCIES, Look, whole_blocks
+from dupfind.matching.spread import median, percentile
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -43,7 +44,7 @@ def of_places(a: Pixels, b: Pixels, seen: Mask) -> dict[str, float]:
     activity = np.sqrt(np.maximum(cv2.blur(grey * grey, (7, 7)) - cv2.blur(grey, (7, 7)) ** 2, 0))
     level, usual = _usual_by_activity(activity, away, seen, percentile=90)
     values = {
-        "usual": float(np.median(away[seen])),
+        "usual": median(away[seen]),
         "flat_usual": float(usual[0]),
         "busy_usual": float(usual[-1]),
     }
@@ -68,8 +69,8 @@ def of_colours(a: Pixels, b: Pixels, seen: Mask) -> dict[str, float]:
     busy = cv2.GaussianBlur(highest(np.abs(one - soft)), (0, 0), _SOFT_PX)
     return {
         "chroma_0": float(np.log1p(off[weight].max())),
-        "chroma_1": float(np.log(np.percentile((off / (busy + 2.0))[weight], 99.9) + 0.05)),
-        "chroma_usual": float(np.log1p(np.percentile(off[weight], 75))),
+        "chroma_1": float(np.log(percentile((off / (busy + 2.0))[weight], 99.9) + 0.05)),
+        "chroma_usual": float(np.log1p(percentile(off[weight], 75))),
     }
 
 
@@ -87,7 +88,7 @@ def of_blocks(a: Look, b: Look) -> dict[str, float]:
         values["sharper"] = by
         x = np.asarray(np.clip(x + float(np.clip(by, -1, 1)) * fine, 0, 255), np.float32)
     rest = y - x
-    values["shift"] = abs(float(np.median(rest)))
+    values["shift"] = abs(median(rest))
     values |= _worst_blocks(x, rest)
     if b.table is not None and b.grey.shape == y.shape:
         values |= _beyond_steps(rest, b.table)

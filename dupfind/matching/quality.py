@@ -134,14 +134,18 @@ def look_at(
 
 def off_line(colour: NDArray[np.uint8]) -> float:
     """Return how far the colours lie from the mean colour of their luma, in grey levels (rms)."""
-    values = colour.reshape(-1, 3).astype(np.float32)
-    level = np.clip(values @ LUMA, 0, 255).astype(np.int64) // 8
-    count = np.maximum(np.bincount(level, minlength=32), 1)
-    total = 0.0
-    for channel in range(3):
-        means = np.bincount(level, values[:, channel], 32) / count
-        total += float(((values[:, channel] - means[level]) ** 2).mean())
-    return float(total**0.5)
+    values = colour.reshape(-1, 3)
+    level = np.clip(values.astype(np.float32) @ LUMA, 0, 255).astype(np.int64) // 8 * 256
+    total = sum(_beyond_means(level + values[:, channel]) for channel in range(3))
+    return float((total / len(values)) ** 0.5)
+
+
+def _beyond_means(place: NDArray[np.int64]) -> float:
+    """Return the sum of squares of values (0 to 255) from the mean of their level, by level * 256 + value."""
+    counts = np.bincount(place, minlength=32 * 256).reshape(32, 256)
+    values = np.arange(256)
+    count, sums, squares = counts.sum(axis=1), counts @ values, counts @ values**2
+    return float(((count * squares - sums**2) / np.maximum(count, 1)).sum())
 
 
 def carries(grey: Grey, table: NDArray[np.float32]) -> float | None:

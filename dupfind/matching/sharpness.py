@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.spread import median, percentile
+
 WINDOW_PX = 640
 _SIGMAS_PX = (0.5, 1.0, 2.0, 4.0)  # what lies between two of them is a band, from fine to coarse
 _BLOCK_PX = 17
@@ -66,20 +68,20 @@ def sharpness(a: Grey, b: Grey) -> Sharpness | None:
     busy = same & (activity >= np.percentile(activity[same], 50)) & (activity > 8)
     if busy.sum() < _SOME_BLOCKS:
         return None
-    level = float(np.median(np.log(energy_b[3][busy] / energy_a[3][busy]))) / 2
+    level = median(np.log(energy_b[3][busy] / energy_a[3][busy])) / 2
 
     def ratio(band: int) -> float:
         logs = np.log((energy_b[band][busy] + 0.3) / (energy_a[band][busy] + 0.3)) / 2
-        return float(np.median(logs)) - level
+        return median(logs) - level
 
-    shared = np.median(common[0][busy] / np.sqrt(energy_a[0][busy] * energy_b[0][busy] + 0.3))
-    noise_a = _noise(bands_a, energy_b, common, activity, same)
-    noise_b = _noise(bands_b, energy_a, common, activity, same)
+    shared = median(common[0][busy] / np.sqrt(energy_a[0][busy] * energy_b[0][busy] + 0.3))
+    noise_a = _noise(energy_a, energy_b, common, activity, same)
+    noise_b = _noise(energy_b, energy_a, common, activity, same)
     return Sharpness(
         ratio(0),
         ratio(1),
         ratio(2),
-        float(shared),
+        shared,
         noise_a[0],
         noise_b[0],
         noise_a[1],
@@ -98,7 +100,7 @@ def hardest_edges(a: NDArray[np.uint8], b: Grey) -> float:
         for window in (_window(a.astype(np.float32)), _window(b))
     )
     strength = np.abs(fine_a)
-    hard = strength >= max(_HARD_LEVELS, float(np.percentile(strength, _HARDEST)))
+    hard = strength >= max(_HARD_LEVELS, percentile(strength, _HARDEST))
     if hard.sum() < _SOME_PIXELS:
         return 1.0
     return float((fine_a[hard] * fine_b[hard]).sum() / (fine_a[hard] ** 2).sum())
@@ -121,24 +123,23 @@ def _mean(values: Grey) -> Grey:
 
 
 def _noise(
-    bands: list[Grey],
+    energy: list[Grey],
     other_energy: list[Grey],
     common: list[Grey],
     activity: Grey,
     same: NDArray[np.bool_],
 ) -> tuple[float, float, float]:
     """Return strength, whiteness and evenness of what the other picture does not explain."""
-    rests = []
-    for band in range(3):
-        energy = _mean(bands[band] * bands[band])
-        rests.append(np.maximum(energy - common[band] ** 2 / (other_energy[band] + 0.5), 0))
+    rests = [
+        np.maximum(energy[band] - common[band] ** 2 / (other_energy[band] + 0.5), 0)
+        for band in range(3)
+    ]
     low, high = np.percentile(activity[same], (20, 80))
     flat, busy = same & (activity <= low), same & (activity >= high)
-    strength = float(np.sqrt(np.median(rests[0][flat]) + np.median(rests[1][flat])))
-    white = float(np.median(rests[0][flat]) / (np.median(rests[1][flat]) + 0.05))
-    even = strength / max(
-        float(np.sqrt(np.median(rests[0][busy]) + np.median(rests[1][busy]))), 0.5
-    )
+    finest, fine = (median(rest[flat]) for rest in rests[:2])
+    strength = (finest + fine) ** 0.5
+    white = finest / (fine + 0.05)
+    even = strength / max((median(rests[0][busy]) + median(rests[1][busy])) ** 0.5, 0.5)
     return strength, white, even
 
 

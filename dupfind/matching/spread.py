@@ -21,21 +21,21 @@ def spread(values: NDArray[Kind], most: int = FOR_MEDIAN) -> NDArray[Kind]:
     return values[:: len(values) // most | 1]
 
 
-def median(values: NDArray[np.floating[Any]]) -> float:
-    """Return what ``np.median`` does, (n,) with one value at least and no NaN, without its detours."""
+def median(values: NDArray[Any]) -> float:
+    """Return what ``np.median`` does of one value or more, none of them NaN, without its detours."""
     half = values.size // 2
     if values.size % 2:
-        return float(np.partition(values, half)[half])
-    part = np.partition(values, (half - 1, half))
-    return float((part[half - 1] + part[half]) / 2)
+        return float(np.partition(values, half, axis=None)[half])
+    part = np.partition(values, (half - 1, half), axis=None)
+    return float(part[half - 1 : half + 1].mean())
 
 
-def percentile(values: NDArray[np.floating[Any]], percent: float) -> float:
-    """Return what ``np.percentile`` does, (n,) with one value at least and no NaN, without its detours."""
+def percentile(values: NDArray[Any], percent: float) -> float:
+    """Return what ``np.percentile`` does of one value or more, none of them NaN, without its detours."""
     place = (values.size - 1) * (percent / 100)
     low = int(place)
     if low == values.size - 1:
         return float(values.max())
-    part, share = np.partition(values, (low, low + 1)), place - low
+    part, share = np.partition(values, (low, low + 1), axis=None), place - low
     step = part[low + 1] - part[low]
     return float(part[low + 1] - step * (1 - share) if share >= 0.5 else part[low] + step * share)

@@ -56,10 +56,11 @@ class Tones:
 
 def tones(a: NDArray[np.uint8], b: NDArray[np.uint8], seen: NDArray[np.bool_]) -> Tones | None:
     """Compare two pictures (height, width, 3) where both are ``seen``; None where that is too little."""
-    if seen.sum() < 400:
+    places = np.flatnonzero(seen)
+    if len(places) < 400:
         return None
     soft_a, soft_b = (cv2.blur(picture, (3, 3)).astype(np.float32) for picture in (a, b))
-    one, two = soft_a[seen], soft_b[seen]
+    one, two = (picture.reshape(-1, 3).take(places, axis=0) for picture in (soft_a, soft_b))
     grey_a, grey_b = one @ LUMA, two @ LUMA
     correlation = (
         float(np.corrcoef(grey_a, grey_b)[0, 1]) if grey_a.std() > 1 < grey_b.std() else 1.0
@@ -77,8 +78,8 @@ def tones(a: NDArray[np.uint8], b: NDArray[np.uint8], seen: NDArray[np.bool_]) -
         dimmed_a=dimmed_a,
         dimmed_b=dimmed_b,
         contrast=float(np.log((spread_b + 2) / (spread_a + 2))),
-        line_a=off_line(a[seen][None]),
-        line_b=off_line(b[seen][None]),
+        line_a=off_line(a.reshape(-1, 3).take(places, axis=0)),
+        line_b=off_line(b.reshape(-1, 3).take(places, axis=0)),
         uneven=_uneven(soft_a @ LUMA, soft_b @ LUMA, seen),
     )
 
@@ -86,26 +87,33 @@ def tones(a: NDArray[np.uint8], b: NDArray[np.uint8], seen: NDArray[np.bool_]) -
 def _ends(one: Colours, two: Colours, seen: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the share of ``one`` that is clipped and not in ``two``, and that is one shade in ``two``."""
     lost = dimmed = 0.0
-    # What is left without the slow changes of light: a leak of light is no shade of the picture.
-    shades = cv2.blur(two, (5, 5)) - cv2.blur(two, (31, 31))
+    shown = int(seen.sum())
     for channel in range(3):
         for clipped, end in (
             (one[..., channel] >= _WHITE, 255.0),
             (one[..., channel] <= _BLACK, 0.0),
         ):
+            if np.count_nonzero(clipped) < _LEAST_SHARE * shown:
+                continue
             inner = cv2.erode(
                 (clipped & seen).astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0
             )
             inside = inner > 0
-            share = float(inside.sum() / seen.sum())
+            share = float(inside.sum() / shown)
             if share < _LEAST_SHARE:
                 continue
-            low, middle, high = np.percentile(two[..., channel][inside], (10, 50, 90))
-            if high - low > _SHADES and float(shades[..., channel][inside].std()) > _TEXTURE:
+            other = two[..., channel]
+            low, middle, high = np.percentile(other[inside], (10, 50, 90))
+            if high - low > _SHADES and float(_shades(other)[inside].std()) > _TEXTURE:
                 lost += share / 3
             elif high - low < _ONE_SHADE and abs(middle - end) > _DIMMED:
                 dimmed += share / 3
     return lost, dimmed
+
+
+def _shades(channel: Colours) -> Colours:
+    """Return what is left without the slow changes of light: a leak of light is no shade of the picture."""
+    return np.asarray(cv2.blur(channel, (5, 5)) - cv2.blur(channel, (31, 31)), np.float32)
 
 
 def _uneven(
