@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.matching.align import transform
-from dupfind.matching.disagree import Disagreement, disagreement
+from dupfind.matching.disagree import Disagreement, deviation_of, disagreement
 from dupfind.matching.features import lifted
 from dupfind.matching.fine import compare_fine, correlation
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
 from dupfind.matching.laid_over import laid_over, one_shade
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.sizes import stretch
-from dupfind.matching.spread import spread
+from dupfind.matching.spread import median, percentile, spread
 
 COARSE_PX = 400
 MIN_OVERLAP_PIXELS = 400
@@ -183,7 +183,7 @@ def _as_matrix(
     if matrix is None:
         return None
     apart = np.linalg.norm(transform(matrix, start.astype(np.float32)) - end, axis=1)
-    return np.asarray(matrix, np.float64) if np.median(apart) < 2 else None
+    return np.asarray(matrix, np.float64) if median(apart) < 2 else None
 
 
 def _settled(frame: Frame) -> _Laid | None:
@@ -207,7 +207,7 @@ def _settled(frame: Frame) -> _Laid | None:
         figures = (
             clear_share,
             float((apart <= tolerance_px).mean()),
-            float(np.percentile(apart, 90)),
+            percentile(apart, 90),
             float((apart > 1).mean()),
         )
         total -= motion.field(frame.shape)
@@ -272,14 +272,14 @@ def noise_of(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     texture.
     """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    values = spread(cv2.filter2D(picture, -1, kernel)[mask])
-    return float(np.median(np.abs(values))) / 0.6745 / 6 if values.size else 0.0
+    values = cv2.filter2D(picture, -1, kernel).ravel()[spread(np.flatnonzero(mask))]
+    return median(np.abs(values)) / 0.6745 / 6 if values.size else 0.0
 
 
 def _equally_sharp(laid: _Laid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return both pictures softened a little, and the sharper one until it is as soft as the other."""
-    deviation = laid.drawn[laid.mask].std(), laid.target[laid.mask].std()
-    gain = float(deviation[1] / max(float(deviation[0]), 1.0))
+    deviations = [deviation_of(picture, laid.mask) for picture in (laid.drawn, laid.target)]
+    gain = deviations[1] / max(deviations[0], 1.0)
     soft_a, soft_b = _soften(laid.drawn, SOFTEN_PX), _soften(laid.target, SOFTEN_PX)
     for sigma in SOFTER_PX:
         detail_a, detail_b = gain * _detail(soft_a, laid.mask), _detail(soft_b, laid.mask)
@@ -293,7 +293,8 @@ def _equally_sharp(laid: _Laid) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 
 def _detail(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    return float(np.abs((picture - _soften(picture, 1.6))[mask]).mean()) + 1e-3
+    fine = cv2.absdiff(picture, _soften(picture, 1.6))
+    return float(cv2.mean(fine, mask.view(np.uint8))[0]) + 1e-3
 
 
 def _soften(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

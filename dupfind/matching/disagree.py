@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from dupfind.matching.spread import median, percentile
+
 Floats = NDArray[np.float32]
 
 WINDOW_PX = 15
@@ -123,7 +125,7 @@ def disagreement(
         mask: Where both have pixels.
         noise: Noise of each in grey levels; texture must exceed it.
     """
-    spread_a, spread_b = (max(float(picture[mask].std()), 8.0) for picture in (a, b))
+    spread_a, spread_b = (max(deviation_of(picture, mask), 8.0) for picture in (a, b))
     deviation_a, deviation_b, covariance = _moments(a, b)
     whole = cv2.blur(mask.astype(np.float32), (WINDOW_PX, WINDOW_PX)) > 0.99
     enough_a = max(LOWEST_CONTRAST, CONTRAST_SHARE * spread_a, 1.5 * noise[0])
@@ -136,23 +138,28 @@ def disagreement(
         return None
     correlation = covariance / np.maximum(deviation_a * deviation_b, 0.5 * enough_a * enough_b)
     values = correlation[textured & counted]
-    typical = max(1 - float(np.median(values)), 0.02)
+    middle = median(values)
+    typical = max(1 - middle, 0.02)
     wrong = textured & (
         correlation < 1 - max(1 - WRONG_BELOW, min(TYPICAL_FACTOR * typical, WORST_TYPICAL))
     )
-    unexplained = np.sqrt(np.clip(1 - np.maximum(correlation, 0) ** 2, 0, 1))
-    own = deviation_a * unexplained / spread_a, deviation_b * unexplained / spread_b
-    regions = _regions(_Laid(a, b, spread_a, spread_b), wrong, whole, own)
+    laid = _Laid(a, b, spread_a, spread_b, deviation_a, deviation_b, correlation)
+    regions = _regions(laid, wrong, whole)
     return Disagreement(
         windows=windows,
         textured_share=windows / max(1, int((whole & counted).sum())),
-        median=float(np.median(values)),
-        low=float(np.percentile(values, 5)),
+        median=middle,
+        low=percentile(values, 5),
         agree=float((values > 0.8).mean()),
         wrong=float((wrong & counted).sum() / windows),
         regions=regions,
         is_wrong=wrong,
     )
+
+
+def deviation_of(picture: Floats, mask: NDArray[np.bool_]) -> float:
+    """Return the standard deviation within a mask; 0 where there is nothing in it."""
+    return float(cv2.meanStdDev(picture, mask=mask.view(np.uint8))[1][0, 0])
 
 
 def _moments(
@@ -183,21 +190,38 @@ def _beyond_mean(a: Floats, b: Floats, mean_a: Floats, mean_b: Floats) -> Floats
 
 @dataclass(frozen=True, slots=True)
 class _Laid:
-    """Two pictures on each other, and the contrast of each in grey levels."""
+    """Two pictures on each other, the contrast of each in grey levels, and what their windows show."""
 
-    a: NDArray[np.float32]
-    b: NDArray[np.float32]
+    a: Floats
+    b: Floats
     spread_a: float
     spread_b: float
+    deviation_a: Floats
+    deviation_b: Floats
+    correlation: Floats
 
     def at(self, place: tuple[slice, slice]) -> "_Laid":
         """Return a part of them."""
-        return _Laid(self.a[place], self.b[place], self.spread_a, self.spread_b)
+        return _Laid(
+            self.a[place],
+            self.b[place],
+            self.spread_a,
+            self.spread_b,
+            self.deviation_a[place],
+            self.deviation_b[place],
+            self.correlation[place],
+        )
+
+    def own(self) -> tuple[Floats, Floats]:
+        """Return what each shows around each pixel that the other does not explain."""
+        unexplained = np.sqrt(np.clip(1 - np.maximum(self.correlation, 0) ** 2, 0, 1))
+        return (
+            self.deviation_a * unexplained / self.spread_a,
+            self.deviation_b * unexplained / self.spread_b,
+        )
 
 
-def _regions(
-    laid: _Laid, wrong: NDArray[np.bool_], whole: NDArray[np.bool_], own: tuple[Floats, Floats]
-) -> tuple[Region, ...]:
+def _regions(laid: _Laid, wrong: NDArray[np.bool_], whole: NDArray[np.bool_]) -> tuple[Region, ...]:
     joined = cv2.dilate(wrong.astype(np.uint8), np.ones((JOIN_PX, JOIN_PX), np.uint8))
     labels, _count = ndimage.label(joined)
     around = [
@@ -212,10 +236,7 @@ def _regions(
     if not large:
         return ()
     tone, area = _tone(laid, whole & ~wrong), max(1, int(whole.sum()))
-    regions = [
-        _region(laid.at(place), tone, inside, whole[place], (own[0][place], own[1][place]), area)
-        for place, inside in large
-    ]
+    regions = [_region(laid.at(place), tone, inside, whole[place], area) for place, inside in large]
     return tuple(sorted(regions, key=lambda region: -region.share))
 
 
@@ -224,11 +245,11 @@ def _region(
     tone: tuple[float, float],
     inside: NDArray[np.bool_],
     whole: NDArray[np.bool_],
-    own: tuple[Floats, Floats],
     area: int,
 ) -> Region:
     """Describe one place, all arrays cut to its surroundings; ``area`` is that of the whole picture."""
     slopes = _slope(laid.a) / laid.spread_a, _slope(laid.b) / laid.spread_b
+    own = laid.own()
     gain, offset = tone
     changed = inside & (np.abs(gain * laid.a + offset - laid.b) > DIFFERS * laid.spread_b)
     edges = _along_outline(changed, slopes)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.matching.spread import spread
+from dupfind.matching.spread import median, spread
 
 FINE_PX = (1.0, 2.0, 4.0, 8.0)  # borders of the bands whose pixels are correlated
 HALVED_FROM_PX = 4.0  # a wider blur is made at half the size
@@ -100,18 +100,18 @@ def _grain(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     calm = np.ones(one.shape[1], bool)
     for bands in (one, other):
         structure = np.abs(bands[2] + bands[3])
-        calm &= structure <= CALM * float(np.median(spread(structure))) + 0.1
+        calm &= structure <= CALM * median(spread(structure)) + 0.1
     if int(calm.sum()) < CALM_PIXELS:
         return 1.0
     grain = one[1][calm], other[1][calm]
-    levels = sorted(float(np.median(spread(np.abs(band)))) / 0.6745 for band in grain)
+    levels = sorted(median(np.abs(spread(band))) / 0.6745 for band in grain)
     if levels[0] < GRAIN_LEAST or levels[1] > GRAIN_ALIKE * levels[0]:
         return 1.0
     return correlation(_limited(grain[0]), _limited(grain[1]))
 
 
 def _limited(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    limit = 2 * float(np.median(np.abs(spread(values)))) + 0.3
+    limit = 2 * median(np.abs(spread(values))) + 0.3
     return np.clip(values, -limit, limit)
 
 

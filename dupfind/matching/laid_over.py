@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.matching.overlay import beyond_beside
-from dupfind.matching.spread import spread
+from dupfind.matching.spread import median, percentile, spread
 
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -78,7 +78,7 @@ def laid_over(a: Grey, b: Grey, mask: Mask) -> float:
 def _differs(a: Grey, b: Grey, mask: Mask, shown: int) -> Mask | None:
     """Find where two pictures differ; None where they do everywhere by a little, too much or too little."""
     off = beyond_beside(a, b)
-    usual = float(np.percentile(spread(off[mask]), 75))
+    usual = percentile(off.ravel()[spread(np.flatnonzero(mask))], 75)
     if usual > MOST_USUAL:
         return None
     closed = _closed((off > max(DIFFERS_LEVELS, OF_USUAL * usual)) & mask)
@@ -93,14 +93,14 @@ def _differs(a: Grey, b: Grey, mask: Mask, shown: int) -> Mask | None:
 
 def _in_tones_of(a: Grey, b: Grey, mask: Mask) -> Grey:
     """Return a with the contrast and brightness of b, by the pixels that agree on them."""
-    x, y = spread(a[mask], _TONE_PIXELS), spread(b[mask], _TONE_PIXELS)
-    kept = np.ones(len(x), bool)
-    gain, offset = 1.0, 0.0
-    for _ in range(3):
-        terms = np.stack([x[kept], np.ones(int(kept.sum()), np.float32)], axis=1)
-        gain, offset = np.linalg.lstsq(terms, y[kept], rcond=None)[0].tolist()
+    places = spread(np.flatnonzero(mask), _TONE_PIXELS)
+    x, y = a.ravel()[places], b.ravel()[places]
+    terms = np.stack([x, np.ones_like(x)], axis=1)
+    gain, offset = np.linalg.lstsq(terms, y, rcond=None)[0].tolist()
+    for _ in range(2):
         away = np.abs(gain * x + offset - y)
-        kept = away < max(4.0, 3 * float(np.median(away)))
+        kept = np.flatnonzero(away < max(4.0, 3 * median(away)))
+        gain, offset = np.linalg.lstsq(terms.take(kept, axis=0), y[kept], rcond=None)[0].tolist()
     return np.asarray(gain * a + offset, np.float32)
 
 
@@ -133,7 +133,8 @@ def _covers(compared: _Compared, place: Mask, over: int) -> bool:
     grown = cv2.dilate(place.astype(np.uint8), _BESIDE) > 0
     slopes = [float(slope[grown].mean()) for slope in compared.slopes]
     elsewhere = compared.mask & ~compared.differs
-    hardest = float(np.percentile(spread(np.maximum(*compared.slopes)[elsewhere], 20_000), 99))
+    places = spread(np.flatnonzero(elsewhere), 20_000)
+    hardest = percentile(np.maximum(*(slope.ravel()[places] for slope in compared.slopes)), 99)
     harder = float(np.log((slopes[over] + 1) / (slopes[beneath] + 1)))
     return slopes[over] >= HARD * hardest and harder >= HARDER
 
