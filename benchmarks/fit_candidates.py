@@ -42,12 +42,14 @@ from dupfind.matching.sketch import SKETCH_KEYPOINTS, SKETCH_PX, learn_basis
 from dupfind.matching.trees import Trees
 from dupfind.matching.voting import compare_sketches
 from dupfind.matching.worth import (
+    GROUND_SIGNALS,
     SCORED,
     WORTH_SIGNALS,
     GrownWorth,
     Scores,
     Worth,
     beside_signals,
+    ground_signals,
     shipped_worth,
     worth_signals,
 )
@@ -126,12 +128,14 @@ def examples(album: Path, output: Path) -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--beside", "others", multiple=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--recalls", type=(float, float, float), default=(0.9995, 0.999, 0.998))
+@click.option("--recalls", type=(float, float, float), default=(0.9995, 0.998, 0.998))
+@click.option("--keep-first", is_flag=True, help="Learn the two of trees only.")
 @click.option("--measure", is_flag=True, help="Learn nothing: measure the shipped scores.")
 def score(
     files: tuple[Path, ...],
     others: tuple[Path, ...],
     recalls: tuple[float, float, float],
+    keep_first: bool,
     measure: bool,
 ) -> None:
     """Learn the scores, so that each cut keeps its share of the proven copies that reach it."""
@@ -141,7 +145,7 @@ def score(
         every = Examples(
             0, *(np.concatenate([getattr(album, name) for album in albums]) for name in COLUMNS)
         )
-        scores, odds = learned_all(every, recalls)
+        scores, odds = learned_all(every, recalls, keep_first)
         text = json.dumps(scores.to_json()) + "\n"
         (HOME / "worth.json").write_text(text, encoding="utf-8")
         shipped_worth.cache_clear()
@@ -156,13 +160,17 @@ def score(
 
 
 def learned_all(
-    found: Examples, recalls: tuple[float, float, float]
+    found: Examples, recalls: tuple[float, float, float], keep_first: bool
 ) -> tuple[Scores, NDArray[np.float64]]:
     """Return the scores, and the log odds of each, (3, pairs), by folds that they were not learned on."""
     odds = np.full((3, len(found.is_copy)), -np.inf)
-    one, odds[0] = learned(found, recalls[0])
+    if keep_first:
+        one = Worth.from_json(json.loads((HOME / "worth.json").read_text("utf-8"))["first"])
+        odds[0] = one.log_odds(found.signals[:, : len(WORTH_SIGNALS)])
+    else:
+        one, odds[0] = learned(found, recalls[0])
     near = odds[0] >= one.cut
-    two, odds[1, near] = grown(found.where(near), WORTH_SIGNALS, recalls[1])
+    two, odds[1, near] = grown(found.where(near), SCORED["second"], recalls[1])
     near &= odds[1] >= two.cut
     three, odds[2, near] = grown(found.where(near), SCORED["third"], recalls[2])
     return Scores(one, two, three), odds
@@ -170,9 +178,10 @@ def learned_all(
 
 def shipped_odds(found: Examples) -> NDArray[np.float64]:
     """Return the log odds by the shipped scores, (3, pairs)."""
-    scores, at_hand = shipped_worth(), found.signals[:, : len(WORTH_SIGNALS)]
-    third = scores.third.log_odds(found.signals)
-    return np.stack([scores.first.log_odds(at_hand), scores.second.log_odds(at_hand), third])
+    scores = shipped_worth()
+    first = scores.first.log_odds(found.signals[:, : len(WORTH_SIGNALS)])
+    second = scores.second.log_odds(found.signals[:, : len(SCORED["second"])])
+    return np.stack([first, second, scores.third.log_odds(found.signals)])
 
 
 def report_all(name: str, found: Examples, odds: NDArray[np.float64]) -> None:
@@ -203,13 +212,17 @@ def grown(
 ) -> tuple[GrownWorth, NDArray[np.float64]]:
     """Return a score that weighs the first signals, and the log odds by folds that it was not grown on."""
     signals, is_copy = found.signals[:, : len(names)], found.is_copy
-    odds = by_folds(lambda rows: grow(signals[rows], is_copy[rows]), signals, found.fold)
+    rises = [int(name not in GROUND_SIGNALS) for name in names]
+    odds = by_folds(lambda rows: grow(signals[rows], is_copy[rows], rises), signals, found.fold)
     cut = float(np.quantile(odds[is_copy], 1 - recall))
-    return GrownWorth(names, grow(signals, is_copy), cut), odds
+    return GrownWorth(names, grow(signals, is_copy, rises), cut), odds
 
 
-def grow(signals: NDArray[np.float32], is_copy: NDArray[np.bool_]) -> Trees:
-    """Grow trees whose answer only rises with each signal; rare copies weigh more than the many others."""
+def grow(signals: NDArray[np.float32], is_copy: NDArray[np.bool_], rises: list[int]) -> Trees:
+    """Grow trees; rare copies weigh more than the many others.
+
+    ``rises`` is 1 for signals with which the answer may only rise, 0 for those with which it may do anything.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     weight = np.sqrt(np.where(is_copy, 1 / is_copy.sum(), 1 / (~is_copy).sum()) * len(is_copy))
@@ -221,7 +234,7 @@ def grow(signals: NDArray[np.float32], is_copy: NDArray[np.bool_]) -> Trees:
             min_samples_leaf=20,
             l2_regularization=1.0,
             max_features=0.7,
-            monotonic_cst=[1] * signals.shape[1],
+            monotonic_cst=rises,
             early_stopping=False,
             random_state=seed,
         ).fit(signals, is_copy, sample_weight=weight)
@@ -277,6 +290,7 @@ def examples_of(album: Path) -> Examples:
                 signals = np.column_stack(
                     [
                         worth_signals(pairs, votes, local.table.thumbs, contents.vectors),
+                        ground_signals(pairs, local.table.thumbs),
                         beside_signals(compare_sketches(local.table, pairs)),
                     ]
                 )

@@ -21,7 +21,7 @@ from dupfind.copies.local_index import index_local
 from dupfind.errors import CalibrationError
 from dupfind.matching.sketch import Sketch, draw_sketch, empty_sketch
 from dupfind.matching.voting import SketchTable, compare_sketches
-from dupfind.matching.worth import GrownWorth, Scores, shipped_worth, worth_signals
+from dupfind.matching.worth import GROUND_SIGNALS, GrownWorth, Scores, shipped_worth, worth_signals
 
 NAMES = (
     "astronaut.png",
@@ -148,6 +148,8 @@ def test_no_sign_of_a_copy_makes_a_pair_less_promising(name: str) -> None:
     odds = score.log_odds(signals)
     assert odds.std() > 0.1
     for column in range(asked):
+        if score.signals[column] in GROUND_SIGNALS:
+            continue
         more = signals.copy()
         more[:, column] += rng.uniform(0, 2, len(more)).astype(np.float32)
         assert (score.log_odds(more) >= odds - 1e-9).all(), score.signals[column]

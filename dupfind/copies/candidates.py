@@ -14,7 +14,7 @@ from dupfind.index import BlockTask, Join, Tables, join, join_block, one_thread_
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
 from dupfind.matching.sketch import SKETCH_KEYPOINTS
 from dupfind.matching.voting import SketchTable, Votes, compare_sketches
-from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
+from dupfind.matching.worth import beside_signals, ground_signals, shipped_worth, worth_signals
 from dupfind.options import IndexKind
 from dupfind.progress import OnDone
 from dupfind.records import JoinFacts
@@ -161,11 +161,14 @@ def worth_a_proof(
     odds = worth.first.log_odds(signals)
     keep = odds >= worth.first.cut
     unsure = np.flatnonzero(keep & (odds < SURE))
-    keep[unsure] = worth.second.log_odds(signals[unsure]) >= worth.second.cut
+    signals = np.column_stack([signals[unsure], ground_signals(pairs[unsure], table.thumbs)])
+    is_near = worth.second.log_odds(signals) >= worth.second.cut
+    keep[unsure] = is_near
     keypoints = np.diff(table.start)[pairs].min(axis=1, initial=SKETCH_KEYPOINTS)
-    unsure = unsure[keep[unsure] & (keypoints[unsure] >= FEWEST_KEYPOINTS)]
+    is_unsure = is_near & (keypoints[unsure] >= FEWEST_KEYPOINTS)
+    unsure = unsure[is_unsure]
     beside = _beside(table, pairs[unsure])
-    third = worth.third.log_odds(np.column_stack([signals[unsure], beside]))
+    third = worth.third.log_odds(np.column_stack([signals[is_unsure], beside]))
     keep[unsure] = _passing(pairs[unsure], third - worth.third.cut, len(vectors))
     return keep, odds
 
