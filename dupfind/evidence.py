@@ -110,7 +110,8 @@ class Evidence:
     A new field needs a line here, one in ``FORMS``, and one in ``reversed`` when it has a direction.
 
     Attributes:
-        method: ``keypoints``, ``direct``, ``composed`` (through a third photo), ``quorum``, ``none``.
+        method: ``keypoints``, ``tile`` (in one picture of a collage), ``direct``, ``composed`` (through a
+            third photo), ``quorum``, ``none``.
         inliers: Keypoints in place.
         relations: All that hold, the strongest last.
         scale: Pixels of b for one of a.

@@ -15,7 +15,8 @@ from test_matching_cluster import collage_of, edges
 
 from dupfind import Library
 from dupfind.copies.originals import Laid
-from dupfind.matching.cluster import Star, recentred
+from dupfind.matching.cluster import Star, is_page, recentred, shown_by
+from dupfind.matching.cluster import group as form_groups
 from dupfind.options import IndexOptions, ReportFormat, ReportOptions
 from dupfind.records import Advice, Group, Member, Reason
 
@@ -145,3 +146,54 @@ def test_what_holds_most_of_the_others_comes_last(
     laid = Laid([10, 11, 12], 0, [np.eye(3)] * 3, holds, {})
 
     assert laid.last == last
+
+
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_a_page_is_not_kept_in_place_of_what_it_shows(best: int) -> None:
+    """However well it does by the rules of taste: 0 shows 1, of which 2 is a copy, on half of it."""
+    holds = {(0, 1): 0, (0, 2): 0}
+    preference = np.array([1, 1, 1])
+    preference[best] = 0
+    (star,) = form_groups(edges((1, 2), *holds, container=holds), photos=3, preference=preference)
+
+    assert star.members == (0, 1, 2)
+    assert star.centre == (best or 1)
+
+
+def test_who_only_a_page_joins_to_what_is_kept_leaves() -> None:
+    """Photo 0 shows 1, and 3 is a copy of 0 that shows it no more; 2 is a copy of 1."""
+    holds = {(0, 1): 0, (0, 2): 0}
+    proven = edges((1, 2), (0, 3), *holds, container=holds)
+    stars = form_groups(proven, photos=4, preference=np.arange(4))
+
+    assert all(star.centre != 0 or star.members == (0, 3) for star in stars)
+    assert not any({1, 3} <= set(star.members) for star in stars)
+
+
+def test_a_group_is_never_put_around_a_page() -> None:
+    # 1, 2 and 3 are shown small on 0; 2 and 3 are copies.
+    proven = edges((0, 1), (0, 2), (0, 3), (2, 3), container={(0, 2): 0, (0, 3): 0, (0, 1): 0})
+    proven.share[:3] = 0.2
+    neighbours = {
+        0: {1: 0.9, 2: 0.9, 3: 0.9},
+        1: {0: 0.9},
+        2: {0: 0.9, 3: 0.9},
+        3: {0: 0.9, 2: 0.9},
+    }
+
+    assert is_page(0, {0, 1, 2, 3}, neighbours, shown_by(proven))
+    assert not is_page(2, {0, 1, 2, 3}, neighbours, shown_by(proven))
+    star = Star(2, (0, 1, 2, 3))
+    assert recentred(star, proven, [0, 2, 3, 1]).centre == 2
+
+
+@pytest.mark.parametrize(
+    ("share", "parts", "expected"),
+    [(0.1, [1], True), (0.5, [1], False), (0.5, [1, 2], True), (0.1, [], False), (0.1, [7], False)],
+)
+def test_a_page_shows_one_small_or_most_of_its_partners(
+    share: float, parts: list[int], *, expected: bool
+) -> None:
+    neighbours = {0: {1: 0.9, 2: 0.9, 3: 0.9}}
+
+    assert is_page(0, {0, 1, 2, 3}, neighbours, {0: dict.fromkeys(parts, share)}) is expected

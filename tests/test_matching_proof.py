@@ -406,3 +406,35 @@ def test_the_tone_of_another_picture_is_taken_over_along_its_curve() -> None:
     few = np.zeros(grey.shape, bool)
     few[0, :30] = True  # of one level: a line has to do
     assert np.isfinite(toned(grey, grey + 9, few)).all()
+
+
+def gone_flat(level: int) -> NDArray[np.uint8]:
+    """Return a photo with a sky of nearly one shade above it."""
+    pixels = photo("coffee.png").copy()
+    pixels[:50] = level
+    return pixels
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_plain_sky_that_is_plain_in_one_copy_only_is_no_crop(*, turned: bool) -> None:
+    plain, shaded = (gone_flat(200) for _ in range(2))
+    for pixels, levels in ((plain, 6), (shaded, 12)):  # a plain border may vary by eight
+        bump = levels * np.sin(np.linspace(0, np.pi, pixels.shape[1]))
+        pixels[:50] += bump.astype(np.uint8)[None, :, None]
+    pictures = [shaded, plain] if turned else [plain, shaded]
+    one, other = (extract(pixels) for pixels in pictures)
+    relation, evidence = relate(verify(one, other), side(pictures[0]), side(pictures[1]))
+
+    assert (one.content != other.content).mean() > 0.05
+    assert relation is Relation.REENCODED
+    assert evidence.part is None
+
+
+def test_a_strip_of_another_shade_is_still_told() -> None:
+    pixels = gone_flat(20)
+    relation, _ = relate(
+        verify(features("coffee.png"), extract(pixels)), side(photo("coffee.png")), side(pixels)
+    )
+
+    assert not extract(pixels).content.all()
+    assert relation is not Relation.REENCODED

@@ -182,7 +182,9 @@ def _edges(scored: Scored, level: Level, vectors: NDArray[np.float16]) -> Edges:
     # Two photos that each show much the other does not are parts of one picture, not copies of one
     # another: a chain of them would lead from one end of it to the other.
     held = np.array([_or_whole(pair.evidence.part_share) for pair in pairs])
-    joined = (scored.probability >= scored.cut) & (held >= MOSTLY_HELD)
+    # A collage leads nowhere: it may show a strip of a photo.
+    whole = (held >= MOSTLY_HELD) | (edges.container >= 0)
+    joined = (scored.probability >= scored.cut) & whole
     if level is Level.SIMILAR:
         aligned = np.array(
             [(pair.evidence.inliers or 0) >= SIMILAR_INLIERS for pair in pairs], bool

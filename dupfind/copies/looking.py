@@ -25,6 +25,7 @@ from dupfind.matching.judge import (
 )
 from dupfind.matching.proven import Proven
 from dupfind.matching.settle import Looked, Settling
+from dupfind.matching.tile_proof import IN_TILE, cut_tile
 from dupfind.photos.decode import read_known
 from dupfind.progress import OnDone
 from dupfind.records import Photo
@@ -177,6 +178,8 @@ class Looker:
         small = (pair.evidence.crop_share or 1.0) < SMALL_PART
         needed_px = NEEDED_FOR_PARTS_PX if small else NEEDED_PX
         a, b = (self._pixels(row, needed_px) for row in (pair.a, pair.b))
+        if pair.evidence.method == IN_TILE and pair.evidence.crop_box is not None:
+            return _look_in_tile(pair, a, b)
         return look_closer(a, b, pair.matrix)
 
     def _held_bytes(self) -> int:
@@ -198,6 +201,18 @@ class Looker:
             while len(self._held) > 1 and self._held_bytes() > IN_MEMORY_BYTES:
                 self._held.popitem(last=False)
         return pixels
+
+
+def _look_in_tile(pair: Proven, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> CloserLook | None:
+    """Look at one picture of a collage, cut from it, and at the photo that it shows."""
+    if pair.matrix is None or pair.evidence.crop_box is None:
+        return None
+    box = pair.evidence.crop_box
+    if pair.evidence.part == "b":
+        tile, to_collage = cut_tile(a, box)
+        return look_closer(tile, b, np.asarray(pair.matrix @ to_collage, np.float64))
+    tile, to_collage = cut_tile(b, box)
+    return look_closer(a, tile, np.asarray(np.linalg.inv(to_collage) @ pair.matrix, np.float64))
 
 
 def _looked(pairs: Sequence[Proven], proof: NDArray[np.float64]) -> Looked:

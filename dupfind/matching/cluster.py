@@ -9,7 +9,7 @@ it is proven against most often and never brings two groups together.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,11 +81,12 @@ def group(
         The groups, in the order of their centre's rank; each photo is in at most one.
     """
     contained = edges.container >= 0
-    stars = _stars(edges.select(~contained), photos, preference, apart)
+    order = _Order(preference, shown_by(edges))
+    stars = _stars(edges.select(~contained), photos, order, apart)
     # Whatever holds one photo only (a frame, a screenshot) is a copy of it like any other.
     while (framed := contained & _holds_one(edges, contained, stars)).any():
         contained &= ~framed
-        stars = _stars(edges.select(~contained), photos, preference, apart)
+        stars = _stars(edges.select(~contained), photos, order, apart)
     stars = _with_collages(stars, edges.select(contained), apart)
     return sorted(stars, key=lambda star: int(preference[star.centre]))
 
@@ -94,7 +95,8 @@ def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
     """Return the group around the best of its members that it can be proven around.
 
     That one is proven against half of the others, and each of the others against it or against half
-    of the group. What holds photos of several groups is never the centre.
+    of the group. What holds photos of several groups is never the centre, nor what shows another member
+    (``is_page``).
 
     Args:
         star: A group.
@@ -105,18 +107,64 @@ def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
     neighbours = _neighbours(edges.select(inside), list(star.members))
     members = set(star.members)
     quorum = {row for row in members if _has_quorum(row, members, neighbours)}
+    shown = shown_by(edges.select(inside))
     for row in best_first:
         near = neighbours[row].keys()
         enough = len(near) >= QUORUM * (len(members) - 1)
-        if row not in star.bridges and enough and members - near - {row} <= quorum:
+        late = row in star.bridges or is_page(row, members, neighbours, shown)
+        if not late and enough and members - near - {row} <= quorum:
             return Star(row, star.members, star.bridges)
     return star
 
 
-def _stars(peers: Edges, photos: int, preference: NDArray[np.int64], apart: Apart) -> list[Star]:
+Shown = dict[int, dict[int, float]]
+
+
+def shown_by(edges: Edges) -> Shown:
+    """Return for each row that holds others among other things which, and how much of it each takes up."""
+    found: Shown = defaultdict(dict)
+    held = edges.select(edges.container >= 0)
+    parts = np.where(held.a == held.container, held.b, held.a)
+    for row, part, share in zip(
+        held.container.tolist(), parts.tolist(), held.share.tolist(), strict=True
+    ):
+        found[row][part] = share
+    return dict(found)
+
+
+def is_page(
+    row: int, members: set[int], neighbours: dict[int, dict[int, float]], shown: Shown
+) -> bool:
+    """Say whether a member shows another one small, or most of those that it is proven against.
+
+    It is made from them, and never kept in their place.
+    """
+    parts = {part: share for part, share in shown.get(row, {}).items() if part in members}
+    others = len(neighbours[row].keys() & members)
+    return any(share < SMALL for share in parts.values()) or 2 * len(parts) > max(1, others)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is kept: the rank of each photo by the keep rules, and what shows others among other things."""
+
+    preference: NDArray[np.int64]
+    shown: Shown
+
+    def best(self, rows: Iterable[int]) -> int:
+        """Return the first by the keep rules."""
+        return min(rows, key=lambda row: int(self.preference[row]))
+
+    def without_pages(self, members: set[int], neighbours: dict[int, dict[int, float]]) -> set[int]:
+        """Return the members that show no other one; all where each does."""
+        plain = {row for row in members if not is_page(row, members, neighbours, self.shown)}
+        return plain or members
+
+
+def _stars(peers: Edges, photos: int, order: _Order, apart: Apart) -> list[Star]:
     stars = []
     for rows in _components(peers, photos):
-        stars.extend(_split(rows, _neighbours(peers, rows), preference, apart))
+        stars.extend(_split(rows, _neighbours(peers, rows), order, apart))
     return stars
 
 
@@ -188,7 +236,7 @@ def _neighbours(edges: Edges, rows: list[int]) -> dict[int, dict[int, float]]:
 def _split(
     rows: list[int],
     neighbours: dict[int, dict[int, float]],
-    preference: NDArray[np.int64],
+    order: _Order,
     apart: Apart,
 ) -> list[Star]:
     """Cut one component into stars, the best connected centre first."""
@@ -196,13 +244,13 @@ def _split(
     stars = []
     while len(free) > 1:
         centre = max(
-            free, key=lambda row: (len(neighbours[row].keys() & free), -int(preference[row]))
+            free, key=lambda row: (len(neighbours[row].keys() & free), -int(order.preference[row]))
         )
         members = _grow(centre, free, neighbours)
         if len(members) < 2:
             break
         members = _without_rivals(centre, members, neighbours, apart)
-        centre, members = _choose_centre(members, neighbours, preference)
+        centre, members = _choose_centre(members, neighbours, order)
         stars.append(Star(centre, tuple(sorted(members))))
         free -= members
     return stars
@@ -229,15 +277,16 @@ def _has_quorum(row: int, members: set[int], neighbours: dict[int, dict[int, flo
 
 
 def _choose_centre(
-    members: set[int], neighbours: dict[int, dict[int, float]], preference: NDArray[np.int64]
+    members: set[int], neighbours: dict[int, dict[int, float]], order: _Order
 ) -> tuple[int, set[int]]:
-    """Let the keep rules choose among the members that are proven against half of the others."""
-    sound = [
-        row
-        for row in members
-        if len(neighbours[row].keys() & members) >= QUORUM * (len(members) - 1)
-    ]
-    centre = min(sound, key=lambda row: int(preference[row]))
+    """Let the keep rules choose among the members that are proven against half of the others.
+
+    Where only what shows other members is, the group is that of the best connected of those.
+    """
+    plain = order.without_pages(members, neighbours)
+    near = {row: len(neighbours[row].keys() & members) for row in plain}
+    enough = min(max(near.values()), QUORUM * (len(members) - 1))
+    centre = order.best(row for row, count in near.items() if count >= enough)
     return centre, _only_proven(centre, members, neighbours)
 
 

@@ -29,6 +29,10 @@ from dupfind.matching.features import LocalFeatures, lifted
 
 Box = tuple[float, float, float, float]
 
+SAME_EXTENT = 0.97  # share of two photos that the other covers where both have the same frame
+SAME_BORDER_LEVELS = (
+    8.0  # that what is in the one a border differs by in the other, of 19 in 20 pixels
+)
 MIN_OVERLAP_PX = 24  # both sides of the overlap; less than this proves nothing
 
 
@@ -109,8 +113,8 @@ def compare(
     if _zoom(_in_pixels(matrix, a.picture, b.picture)) <= 1:
         return _compare_in_b(a, b, matrix, (seen_a, b.content), lift=lift)
     inverse = np.linalg.inv(matrix)
-    swapped = _compare_in_b(b, a, inverse / inverse[2, 2], (b.content, seen_a), lift=lift)
-    return None if swapped is None else _swapped(swapped)
+    turned = _compare_in_b(b, a, inverse / inverse[2, 2], (b.content, seen_a), lift=lift)
+    return None if turned is None else swapped(turned)
 
 
 def project_content(
@@ -252,6 +256,30 @@ def _overlap(
     return np.asarray(cv2.erode(both, np.ones((3, 3), np.uint8), borderValue=0) > 0)
 
 
+def is_same_border(a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float64]) -> bool:
+    """Say whether two photos of the same extent show the same where only one of them seems to have a border.
+
+    A sky or a wall may or may not pass for a plain border, by a level or two that saving changed.
+    """
+    pixels = _in_pixels(matrix, a.picture, b.picture)
+    shape = b.picture.shape[:2]
+    everything = np.ones(a.picture.shape[:2], np.uint8)
+    covered = cv2.warpPerspective(everything, pixels, shape[::-1], flags=cv2.INTER_NEAREST) > 0
+    beyond = _zoom(pixels) ** 2 * everything.size / covered.size
+    if covered.mean() < SAME_EXTENT or beyond > 1 / SAME_EXTENT:
+        return False
+    seen = cv2.warpPerspective(
+        a.content.astype(np.uint8), pixels, shape[::-1], flags=cv2.INTER_NEAREST
+    )
+    doubtful = covered & ((seen > 0) != b.content)
+    if not doubtful.any():
+        return False
+    drawn = _warp(a.picture, pixels, (shape[0], shape[1]), _zoom(pixels))
+    one, other = (cv2.blur(picture, (3, 3)) for picture in (drawn, b.picture))  # dots of a palette
+    apart = cv2.absdiff(one, other).max(axis=2)[doubtful]
+    return float(np.percentile(apart, 95)) <= SAME_BORDER_LEVELS
+
+
 def _is_framed(photo: LocalFeatures, other: LocalFeatures, from_other: NDArray[np.float64]) -> bool:
     """Say whether most of the photo's plain border lies outside of the other photo."""
     border = ~photo.content
@@ -284,7 +312,7 @@ def _box_in(
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
-def _swapped(comparison: Comparison) -> Comparison:
+def swapped(comparison: Comparison) -> Comparison:
     """Return the comparison as seen from the other photo."""
     values = dict(vars(comparison))
     gain = values["grey_gain"] if abs(values["grey_gain"]) > 0.05 else 0.05

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import DescriptorError
+from dupfind.evidence import Box
 from dupfind.matching.inset import Keypoints, find_inset
 from dupfind.matching.sizes import long_side, stretch
+from dupfind.matching.tiles import find_nested
 
 # Long sides; of very wide and tall pictures they are longer (``sizes``).
 WORKING_PX = 400  # for keypoints: larger costs time, smaller loses crops and collage tiles
@@ -85,6 +87,18 @@ class LocalFeatures:
     def content(self) -> NDArray[np.bool_]:
         """Where ``picture`` shows something: False in plain borders, frames and letterboxes."""
         return content_mask(self.picture)
+
+    @cached_property
+    def tiles(self) -> list[Box]:
+        """The pictures of a collage, their parts and several side by side (``tiles.find_nested``).
+
+        Left, top, right and bottom as shares of the sides, the largest first; none of another photo.
+        """
+        height, width = self.picture.shape[:2]
+        return [
+            (tile.left / width, tile.top / height, tile.right / width, tile.bottom / height)
+            for tile in find_nested(self.picture)
+        ]
 
     @cached_property
     def variants(self) -> NDArray[np.float32]:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from dupfind.evidence import Evidence, Tone, Which
 from dupfind.matching.align import transform
-from dupfind.matching.compare import Comparison
+from dupfind.matching.compare import Comparison, is_same_border
 from dupfind.matching.features import LocalFeatures
+from dupfind.matching.tile_proof import TileProof
 from dupfind.matching.verify import Proof
 from dupfind.records import Relation
 
@@ -177,10 +178,12 @@ def _extent(
     evidence: Evidence, proof: Proof, a: Side, b: Side, *, turned: bool
 ) -> tuple[Evidence, set[Relation]]:
     """Tell a crop from a part of a collage: a crop's picture goes on beyond its border."""
+    if proof.tile is not None:
+        return _in_collage(evidence, proof.tile), {Relation.COMPOSITE}
     comparison = proof.comparison
     assert comparison is not None and proof.matrix is not None  # noqa: PT018 - relate() checked
     share_a, share_b = comparison.share_a, comparison.share_b
-    if min(share_a, share_b) >= WHOLE:
+    if min(share_a, share_b) >= WHOLE or is_same_border(a.features, b.features, proof.matrix):
         return evidence, set()
     part_is_a = share_a > share_b
     larger, box, share = (
@@ -206,6 +209,17 @@ def _extent(
         return evidence, set()
     # A frame, a caption, a banner: the photo with something around it.
     return replace(evidence, frame="b" if part_is_a else "a"), {Relation.EDITED}
+
+
+def _in_collage(evidence: Evidence, tile: TileProof) -> Evidence:
+    shown = tile.comparison.share_b if tile.collage == "a" else tile.comparison.share_a
+    return replace(
+        evidence,
+        part="b" if tile.collage == "a" else "a",
+        crop_box=tile.box,
+        crop_share=tile.share,
+        part_share=shown,
+    )
 
 
 def _seam(part: LocalFeatures, larger: LocalFeatures, matrix: NDArray[np.float64]) -> float:

@@ -8,6 +8,8 @@ it, and those beside the line do not. What a seam cuts off is cut again, across.
 Source: recursive X-Y cut (Nagy and Seth 1984), by seams where theirs has white space.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
@@ -35,15 +37,36 @@ def find_parts(pixels: Pixels) -> list[Inset]:
 
 def find_tiles(pixels: Pixels, view: View | None = None) -> list[Inset]:
     """Return the parts of a collage, (height, width, 3) uint8, the largest first; none of another picture."""
+    tree, scale = _cut(pixels, view)
+    tiles = _small_enough([node.box for node in tree.nodes() if not node.parts], tree.box)
+    return [Inset.of(box, scale, pixels.shape) for box in tiles[:MOST_TILES]]
+
+
+def find_nested(pixels: Pixels) -> list[Inset]:
+    """Return what is cut off at any step, the largest first: a picture, pictures side by side, parts of one.
+
+    An edge that runs straight through a narrow picture looks like a seam: what it cuts is in the list whole
+    and in parts.
+    """
+    tree, scale = _cut(pixels, None)
+    boxes = _small_enough([node.box for node in tree.nodes()], tree.box)
+    return [Inset.of(box, scale, pixels.shape) for box in boxes]
+
+
+def _small_enough(boxes: list[Box], whole: Box) -> list[Box]:
+    """Return those that are not nearly the whole picture, the largest first."""
+    some = [box for box in boxes if _area(box) <= MOST_SHARE * _area(whole)]
+    return sorted(some, key=lambda box: (-_area(box), box))
+
+
+def _cut(pixels: Pixels, view: View | None) -> tuple["_Node", float]:
+    """Return a picture with what it is cut into, in pixels of its small view, and the scale of that."""
     small, scale = view or small_view(pixels)
     across, down = np.zeros((2, *small.shape[:2]), np.uint8)
     across[:, 1:-1] = _differs(small[:, 2:], small[:, :-2])
     down[1:-1] = _differs(small[2:], small[:-2])
     whole = (0, 0, small.shape[1], small.shape[0])
-    boxes = _parts((across, down), whole, LEAST_SIDE * max(small.shape), 0)
-    tiles = [box for box in boxes if _area(box) <= MOST_SHARE * _area(whole)]
-    tiles.sort(key=lambda box: (-_area(box), box))
-    return [Inset.of(box, scale, pixels.shape) for box in tiles[:MOST_TILES]]
+    return _node((across, down), whole, LEAST_SIDE * max(small.shape), 0), scale
 
 
 def _differs(one: Pixels, other: Pixels) -> Pixels:
@@ -52,8 +75,22 @@ def _differs(one: Pixels, other: Pixels) -> Pixels:
     return np.asarray(cv2.max(cv2.max(red, green), blue) > STEP_LEVELS, np.uint8)
 
 
-def _parts(steps: tuple[Pixels, Pixels], box: Box, least: float, cuts: int) -> list[Box]:
-    """Return the parts of a box that no seam goes through; of what is not cut at all, the box."""
+@dataclass(frozen=True)
+class _Node:
+    """A box and what seams cut it into; nothing where none goes through it."""
+
+    box: Box
+    parts: "tuple[_Node, ...]" = ()
+
+    def nodes(self) -> "Iterator[_Node]":
+        """Yield itself and all that it is cut into."""
+        yield self
+        for part in self.parts:
+            yield from part.nodes()
+
+
+def _node(steps: tuple[Pixels, Pixels], box: Box, least: float, cuts: int) -> _Node:
+    """Return a box with its parts."""
     left, top, right, bottom = box
     if cuts < MOST_CUTS:
         for axis in (cuts % 2, 1 - cuts % 2):
@@ -65,8 +102,8 @@ def _parts(steps: tuple[Pixels, Pixels], box: Box, least: float, cuts: int) -> l
             if spans is not None:
                 first = box[axis]
                 inner = [_between(box, axis, first + low, first + high) for low, high in spans]
-                return [part for one in inner for part in _parts(steps, one, least, cuts + 1)]
-    return [box]
+                return _Node(box, tuple(_node(steps, one, least, cuts + 1) for one in inner))
+    return _Node(box)
 
 
 def _spans(share: NDArray[np.float32], least: float) -> list[tuple[int, int]] | None:

@@ -13,8 +13,10 @@ from dupfind.matching.align import Alignment, align
 from dupfind.matching.compare import Comparison, compare, project_content
 from dupfind.matching.direct import direct_alignments
 from dupfind.matching.features import LocalFeatures
+from dupfind.matching.tile_proof import IN_TILE, TileProof, prove_in_tile
 
 ENOUGH_AGREE = 0.5  # keypoints that align so well need no second way
+ALL_AGREE = 0.95  # share of the blocks from which on nothing else is shown beside what agrees
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Proof:
     """What was found for a pair (a, b).
 
     Attributes:
-        method: ``keypoints``, ``direct``, ``composed`` (through a third photo) or ``none``.
+        method: ``keypoints``, ``tile`` (in one picture of a collage), ``direct``, ``composed`` (through a
+            third photo) or ``none``.
         matrix: (3, 3) float64 from points of a to points of b in fractions of the long sides; None
             when no alignment was found.
         mirrored: Whether b shows a mirror image of a.
         inliers: Keypoints that agree with the matrix.
         matches: Matched keypoints before the geometric check.
         comparison: How the overlap agrees; None when there is none to compare.
+        tile: Where only one picture of a collage was compared (method ``tile``).
     """
 
     method: str = "none"
@@ -37,6 +41,7 @@ class Proof:
     inliers: int = 0
     matches: int = 0
     comparison: Comparison | None = None
+    tile: TileProof | None = None
 
     @property
     def strength(self) -> float:
@@ -49,7 +54,11 @@ class Proof:
 
 def verify(a: LocalFeatures, b: LocalFeatures) -> Proof:
     """Return the best proof for the pair: by keypoints first, directly where these do not suffice."""
-    best = _by_keypoints(a, b, align(a, b))
+    aligned = align(a, b)
+    best = _by_keypoints(a, b, aligned)
+    in_tile = None if aligned is None else _in_tile(a, b, aligned, best.comparison)
+    if in_tile is not None:
+        return in_tile
     if best.comparison is not None and best.comparison.agree >= ENOUGH_AGREE:
         return best
     for matrix, mirrored in direct_alignments(a, b):
@@ -87,6 +96,27 @@ def reversed_proof(proof: Proof) -> Proof:
     inverse = np.linalg.inv(proof.matrix)
     return Proof(
         proof.method, inverse / inverse[2, 2], proof.mirrored, proof.inliers, proof.matches
+    )
+
+
+def _in_tile(
+    a: LocalFeatures, b: LocalFeatures, found: Alignment, whole: Comparison | None
+) -> Proof | None:
+    if whole is None or whole.agree >= ALL_AGREE:
+        return None
+    tile = prove_in_tile(a, b, found, whole)
+    return (
+        None
+        if tile is None
+        else Proof(
+            IN_TILE,
+            found.matrix,
+            found.mirrored,
+            found.inliers,
+            found.matches,
+            tile.comparison,
+            tile,
+        )
     )
 
 
