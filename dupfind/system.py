@@ -16,17 +16,6 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def cpu_has_bfloat16() -> bool:
-    """Tell whether bfloat16 is computed by the processor itself; emulated it is slower than float32."""
-    import torch
-
-    try:
-        found = torch.cpu.get_capabilities()
-    except AttributeError:  # torch before 2.8
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
-
-
 @contextmanager
 def written_whole(target: Path) -> Iterator[Path]:
     """Write a file or a folder that appears whole or not at all.

@@ -21,8 +21,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from dupfind.descriptors.backbone import Model, describe_tokens, suit_attention
+from dupfind.descriptors.processor import cpu_has_bfloat16
 from dupfind.errors import DescriptorError, DupfindError, ModelError
-from dupfind.system import cpu_has_bfloat16, usable_cores
+from dupfind.system import usable_cores
 
 CPU_BATCH = 16
 CUDA_BATCH = 256
