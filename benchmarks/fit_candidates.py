@@ -3,13 +3,13 @@
     python benchmarks/fit_candidates.py basis PHOTOS
     python benchmarks/make_set.py PHOTOS ALBUM --originals 200 --edits 9 --distractors 800
     python benchmarks/fit_candidates.py examples ALBUM -o one.npz
-    python benchmarks/fit_candidates.py score one.npz two.npz [--measure]
+    python benchmarks/fit_candidates.py score one.npz two.npz [--beside other.npz] [--measure]
 
 The first learns the main directions of keypoint descriptors (dupfind/matching/sketch.npz). The third proves
 the copies of a made album: those that a proof finds are examples of what is worth one, pairs of different
-photos are not. The last learns the two scores (dupfind/matching/worth.json) and prints for each album, by folds
-of photos that they were not learned on, what share of the former the cuts keep and how many proofs a photo the
-latter cost.
+photos are not. The last learns the three scores (dupfind/matching/worth.json) and prints for each album, by
+folds of photos that they were not learned on, what share of the former the cuts keep and how many proofs a
+photo the latter cost; the same for albums ``--beside``, of which nothing is learned.
 """
 
 import csv
@@ -42,12 +42,14 @@ from dupfind.matching.sketch import SKETCH_KEYPOINTS, SKETCH_PX, learn_basis
 from dupfind.matching.trees import Trees
 from dupfind.matching.voting import compare_sketches
 from dupfind.matching.worth import (
-    BESIDE_SIGNALS,
+    GROUND_SIGNALS,
+    SCORED,
     WORTH_SIGNALS,
     GrownWorth,
     Scores,
     Worth,
     beside_signals,
+    ground_signals,
     shipped_worth,
     worth_signals,
 )
@@ -70,6 +72,13 @@ class Examples:
     is_copy: NDArray[np.bool_]
     kinds: NDArray[np.str_]
     fold: NDArray[np.int64]
+
+    def where(self, rows: NDArray[np.bool_]) -> "Examples":
+        """Return some of the pairs."""
+        return Examples(self.photos, *(getattr(self, name)[rows] for name in COLUMNS))
+
+
+COLUMNS = ("signals", "is_copy", "kinds", "fold")
 
 
 @click.group(help=__doc__)
@@ -118,38 +127,71 @@ def examples(album: Path, output: Path) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--first-recall", default=0.999, help="Share of proven copies the first cut keeps.")
-@click.option("--second-recall", default=0.998, help="Share of those that the second cut keeps.")
+@click.option("--beside", "others", multiple=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--recalls", type=(float, float, float), default=(0.9995, 0.998, 0.998))
+@click.option("--keep-first", is_flag=True, help="Learn the two of trees only.")
 @click.option("--measure", is_flag=True, help="Learn nothing: measure the shipped scores.")
 def score(
-    files: tuple[Path, ...], first_recall: float, second_recall: float, measure: bool
+    files: tuple[Path, ...],
+    others: tuple[Path, ...],
+    recalls: tuple[float, float, float],
+    keep_first: bool,
+    measure: bool,
 ) -> None:
-    """Learn the scores."""
+    """Learn the scores, so that each cut keeps its share of the proven copies that reach it."""
     albums = [Examples(**np.load(file)) for file in files]
-    signals, is_copy, fold = (
-        np.concatenate([getattr(album, name) for album in albums])
-        for name in ("signals", "is_copy", "fold")
-    )
-    if measure:
-        scores = shipped_worth()
-        first = scores.first.log_odds(signals[:, : len(WORTH_SIGNALS)])
-        second = scores.second.log_odds(signals)
-    else:
-        one, first = learned(signals, is_copy, fold, first_recall)
-        near = first >= one.cut
-        second = np.full(len(signals), -np.inf)
-        two, second[near] = grown(signals[near], is_copy[near], fold[near], second_recall)
-        scores = Scores(one, two)
+    odds = None
+    if not measure:
+        every = Examples(
+            0, *(np.concatenate([getattr(album, name) for album in albums]) for name in COLUMNS)
+        )
+        scores, odds = learned_all(every, recalls, keep_first)
         text = json.dumps(scores.to_json()) + "\n"
         (HOME / "worth.json").write_text(text, encoding="utf-8")
+        shipped_worth.cache_clear()
     start = 0
     for file, found in zip(files, albums, strict=True):
         rows = slice(start, start + len(found.is_copy))
         start = rows.stop
-        passing = first[rows] >= scores.first.cut
-        report(f"{file.name}, first", found, passing)
-        sure = first[rows] >= SURE
-        report(f"{file.name}, both", found, passing & (sure | (second[rows] >= scores.second.cut)))
+        report_all(file.name, found, odds[:, rows] if odds is not None else shipped_odds(found))
+    for file in others:
+        found = Examples(**np.load(file))
+        report_all(f"{file.name} (not learned)", found, shipped_odds(found))
+
+
+def learned_all(
+    found: Examples, recalls: tuple[float, float, float], keep_first: bool
+) -> tuple[Scores, NDArray[np.float64]]:
+    """Return the scores, and the log odds of each, (3, pairs), by folds that they were not learned on."""
+    odds = np.full((3, len(found.is_copy)), -np.inf)
+    if keep_first:
+        one = Worth.from_json(json.loads((HOME / "worth.json").read_text("utf-8"))["first"])
+        odds[0] = one.log_odds(found.signals[:, : len(WORTH_SIGNALS)])
+    else:
+        one, odds[0] = learned(found, recalls[0])
+    near = odds[0] >= one.cut
+    two, odds[1, near] = grown(found.where(near), SCORED["second"], recalls[1])
+    near &= odds[1] >= two.cut
+    three, odds[2, near] = grown(found.where(near), SCORED["third"], recalls[2])
+    return Scores(one, two, three), odds
+
+
+def shipped_odds(found: Examples) -> NDArray[np.float64]:
+    """Return the log odds by the shipped scores, (3, pairs)."""
+    scores = shipped_worth()
+    first = scores.first.log_odds(found.signals[:, : len(WORTH_SIGNALS)])
+    second = scores.second.log_odds(found.signals[:, : len(SCORED["second"])])
+    return np.stack([first, second, scores.third.log_odds(found.signals)])
+
+
+def report_all(name: str, found: Examples, odds: NDArray[np.float64]) -> None:
+    """Print what each score in turn keeps of an album."""
+    scores, sure = shipped_worth(), odds[0] >= SURE
+    kept = odds[0] >= scores.first.cut
+    report(f"{name}, first", found, kept)
+    kept = kept & (sure | (odds[1] >= scores.second.cut))
+    report(f"{name}, second", found, kept)
+    report(f"{name}, all", found, kept & (sure | (odds[2] >= scores.third.cut)))
 
 
 def by_folds(
@@ -166,19 +208,21 @@ def by_folds(
 
 
 def grown(
-    signals: NDArray[np.float32],
-    is_copy: NDArray[np.bool_],
-    fold: NDArray[np.int64],
-    recall: float,
+    found: Examples, names: tuple[str, ...], recall: float
 ) -> tuple[GrownWorth, NDArray[np.float64]]:
-    """Return the second score, and the log odds by folds that it was not grown on."""
-    odds = by_folds(lambda rows: grow(signals[rows], is_copy[rows]), signals, fold)
+    """Return a score that weighs the first signals, and the log odds by folds that it was not grown on."""
+    signals, is_copy = found.signals[:, : len(names)], found.is_copy
+    rises = [int(name not in GROUND_SIGNALS) for name in names]
+    odds = by_folds(lambda rows: grow(signals[rows], is_copy[rows], rises), signals, found.fold)
     cut = float(np.quantile(odds[is_copy], 1 - recall))
-    return GrownWorth((*WORTH_SIGNALS, *BESIDE_SIGNALS), grow(signals, is_copy), cut), odds
+    return GrownWorth(names, grow(signals, is_copy, rises), cut), odds
 
 
-def grow(signals: NDArray[np.float32], is_copy: NDArray[np.bool_]) -> Trees:
-    """Grow trees whose answer only rises with each signal; rare copies weigh more than the many others."""
+def grow(signals: NDArray[np.float32], is_copy: NDArray[np.bool_], rises: list[int]) -> Trees:
+    """Grow trees; rare copies weigh more than the many others.
+
+    ``rises`` is 1 for signals with which the answer may only rise, 0 for those with which it may do anything.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     weight = np.sqrt(np.where(is_copy, 1 / is_copy.sum(), 1 / (~is_copy).sum()) * len(is_copy))
@@ -190,7 +234,7 @@ def grow(signals: NDArray[np.float32], is_copy: NDArray[np.bool_]) -> Trees:
             min_samples_leaf=20,
             l2_regularization=1.0,
             max_features=0.7,
-            monotonic_cst=[1] * signals.shape[1],
+            monotonic_cst=rises,
             early_stopping=False,
             random_state=seed,
         ).fit(signals, is_copy, sample_weight=weight)
@@ -199,15 +243,12 @@ def grow(signals: NDArray[np.float32], is_copy: NDArray[np.bool_]) -> Trees:
     return as_trees(growths)
 
 
-def learned(
-    signals: NDArray[np.float32],
-    is_copy: NDArray[np.bool_],
-    fold: NDArray[np.int64],
-    recall: float,
-) -> tuple[Worth, NDArray[np.float64]]:
+def learned(found: Examples, recall: float) -> tuple[Worth, NDArray[np.float64]]:
     """Return the first score, and the log odds by folds that it was not learned on."""
-    used = signals[:, : len(WORTH_SIGNALS)].astype(np.float64)
-    odds = by_folds(lambda rows: fit(used[rows], is_copy[rows]), used.astype(np.float32), fold)
+    used, is_copy = found.signals[:, : len(WORTH_SIGNALS)].astype(np.float64), found.is_copy
+    odds = by_folds(
+        lambda rows: fit(used[rows], is_copy[rows]), used.astype(np.float32), found.fold
+    )
     cut = float(np.quantile(odds[is_copy], 1 - recall))
     return replace(fit(used, is_copy), cut=cut), odds
 
@@ -249,6 +290,7 @@ def examples_of(album: Path) -> Examples:
                 signals = np.column_stack(
                     [
                         worth_signals(pairs, votes, local.table.thumbs, contents.vectors),
+                        ground_signals(pairs, local.table.thumbs),
                         beside_signals(compare_sketches(local.table, pairs)),
                     ]
                 )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dupfind.descriptors.backbone import ModelSpec, create_backbone, describe_tokens
-from dupfind.descriptors.embed import cpu_has_bfloat16
+from dupfind.descriptors.processor import cpu_has_bfloat16
 
 
 class Outputs(NamedTuple):

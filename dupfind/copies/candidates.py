@@ -14,13 +14,13 @@ from dupfind.index import BlockTask, Join, Tables, join, join_block, one_thread_
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
 from dupfind.matching.sketch import SKETCH_KEYPOINTS
 from dupfind.matching.voting import SketchTable, Votes, compare_sketches
-from dupfind.matching.worth import beside_signals, shipped_worth, worth_signals
+from dupfind.matching.worth import beside_signals, ground_signals, shipped_worth, worth_signals
 from dupfind.options import IndexKind
 from dupfind.progress import OnDone
 from dupfind.records import JoinFacts
 
-SURE = 3.0  # first log odds from which on a pair is proven without a second score
-NEAR_CUT = 1.5  # second log odds above the cut, below which a photo has one try
+SURE = 3.0  # first log odds from which on a pair is proven without another score
+NEAR_CUT = 1.5  # third log odds above the cut, below which a photo has one try
 FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
 BESIDE_PAIRS = 512  # matched by one core at a time
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
@@ -151,27 +151,32 @@ def worth_a_proof(
     *,
     background: NDArray[np.float16] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return which pairs pass both scores, and the first log odds of each.
+    """Return which pairs pass all scores, and the first log odds of each.
 
-    The surest need no second score, and soft pictures can have none: their keypoints are too few to agree.
+    The surest need no other score, and soft pictures have no third: their keypoints are too few to agree.
     ``matching.worth_signals`` says what is weighed.
     """
     worth = shipped_worth()
     signals = worth_signals(pairs, votes, table.thumbs, vectors, background)
     odds = worth.first.log_odds(signals)
     keep = odds >= worth.first.cut
+    unsure = np.flatnonzero(keep & (odds < SURE))
+    signals = np.column_stack([signals[unsure], ground_signals(pairs[unsure], table.thumbs)])
+    is_near = worth.second.log_odds(signals) >= worth.second.cut
+    keep[unsure] = is_near
     keypoints = np.diff(table.start)[pairs].min(axis=1, initial=SKETCH_KEYPOINTS)
-    unsure = np.flatnonzero(keep & (odds < SURE) & (keypoints >= FEWEST_KEYPOINTS))
+    is_unsure = is_near & (keypoints[unsure] >= FEWEST_KEYPOINTS)
+    unsure = unsure[is_unsure]
     beside = _beside(table, pairs[unsure])
-    second = worth.second.log_odds(np.column_stack([signals[unsure], beside]))
-    keep[unsure] = _passing(pairs[unsure], second - worth.second.cut, len(vectors))
+    third = worth.third.log_odds(np.column_stack([signals[is_unsure], beside]))
+    keep[unsure] = _passing(pairs[unsure], third - worth.third.cut, len(vectors))
     return keep, odds
 
 
 def _passing(
     pairs: NDArray[np.int64], above: NDArray[np.float64], photos: int
 ) -> NDArray[np.bool_]:
-    """Return which pairs pass, by how far their second log odds lie ``above`` the cut.
+    """Return which pairs pass, by how far their third log odds lie ``above`` the cut.
 
     The more photos, the more pairs come near to it by chance: of those only the best of each photo pass.
     """

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from dupfind.descriptors.backbone import Model, describe_tokens, suit_attention
+from dupfind.descriptors.processor import cpu_has_bfloat16
 from dupfind.errors import DescriptorError, DupfindError, ModelError
 from dupfind.system import usable_cores
 
@@ -287,15 +288,6 @@ def _not_finite(model: Model, count: int) -> str:
         f"the model '{model.name}' gave {count} descriptors that are not finite numbers; "
         "its weights are damaged or did not train well: use another model"
     )
-
-
-def cpu_has_bfloat16() -> bool:
-    """Tell whether bfloat16 is computed by the processor itself; emulated it is slower than float32."""
-    try:
-        found = torch.cpu.get_capabilities()
-    except AttributeError:  # torch before 2.8
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
 
 
 def _use_one_core() -> None:

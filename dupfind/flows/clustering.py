@@ -24,6 +24,7 @@ from dupfind.copies.proving import Prover, open_prover
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
 from dupfind.decisions import GroupState
 from dupfind.engines import open_engine
+from dupfind.evidence import Evidence
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
@@ -299,12 +300,17 @@ def _records(scored: Scored, contents: Contents) -> Iterator[Pair]:
         relation = pair.relation if probability >= scored.cut else unjoined(pair.relation)
         one, two = contents.photos[pair.a], contents.photos[pair.b]
         # The matrix is for members of groups only: for every scored pair it would double the database.
-        evidence = replace(pair.evidence, matrix=None)
-        turned = evidence.reversed()
+        evidence = _without_matrix(pair.evidence)
         for a, b in _bounded(product(one, two), len(one) * len(two), one[0]):
-            low, high = sorted((a.id, b.id))
-            found = replace(evidence if a.id == low else turned, burst_seconds=_seconds_apart(a, b))
+            (low, high), apart = sorted((a.id, b.id)), _seconds_apart(a, b)
+            found = evidence if a.id == low else evidence.reversed()
+            if apart is not None:
+                found = replace(found, burst_seconds=apart)
             yield Pair(low, high, similarity, probability, relation, found)
+
+
+def _without_matrix(evidence: Evidence) -> Evidence:
+    return evidence if evidence.matrix is None else replace(evidence, matrix=None)
 
 
 def _bounded(

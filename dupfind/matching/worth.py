@@ -5,11 +5,13 @@ No disk or database; the weights ship with dupfind.
 
 Three witnesses, each blind to some copies: keypoints that agree on a place (parts, turns), thumbnails
 that correlate (soft and flat pictures), and a descriptor that is nearer than the collection's own
-background (strong edits of the whole). A logistic regression weighs them; no weight is negative, so that
-more agreement never makes a pair less promising. What passes is measured once more: the sketches of the two,
-matched with each other alone, agree on a place by chance far less often than votes among all photos do. Boosted
-trees weigh these together; their answer, too, only rises with each of the numbers.
-``benchmarks/fit_candidates.py`` learned both scores on edited copies of photos.
+background (strong edits of the whole). A logistic regression weighs them, and ranks a photo's partners; no
+weight is negative, so that more agreement never makes a pair less promising. Boosted trees weigh the same
+numbers together, and how much of the two is ground of one level: pages of one form agree by chance where
+photos do not. What passes is measured once more: the sketches of the two, matched with each other alone,
+agree on a place by chance far less often than votes among all photos do. The answers of these trees, too,
+only rise with each sign of a copy. ``benchmarks/fit_candidates.py`` learned all three scores on edited
+copies of photos and pages, and on photos without copies.
 """
 
 import json
@@ -39,12 +41,19 @@ WORTH_SIGNALS = (
     "thumb_above",
     "thumb_same",
 )
+GROUND_SIGNALS = ("least_ground", "most_ground")
 BESIDE_SIGNALS = ("beside", "beside_squared", "beside_agreeing", "beside_closeness")
-VERSION = 3
+SCORED = {
+    "first": WORTH_SIGNALS,
+    "second": (*WORTH_SIGNALS, *GROUND_SIGNALS),
+    "third": (*WORTH_SIGNALS, *GROUND_SIGNALS, *BESIDE_SIGNALS),
+}
+VERSION = 4
 BACKGROUND_PHOTOS = 512
 CLOSE_FROM = 0.9  # cosine of keypoints that agree by chance
 THUMB_FROM = 0.8  # correlation of thumbnails that chance reaches
 THUMB_SAME = 0.95
+GROUND_LEVELS = 8  # as wide as what counts as one level of a thumbnail
 _BLOCK = 4096
 _SEED = 20210429
 
@@ -71,6 +80,12 @@ class Worth:
             "cut": round(self.cut, 4),
         }
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Worth":
+        """Read what ``to_json`` made."""
+        weights = tuple(float(weight) for weight in values["weights"])
+        return cls(tuple(values["signals"]), weights, float(values["bias"]), float(values["cut"]))
+
 
 @dataclass(frozen=True)
 class GrownWorth:
@@ -95,14 +110,20 @@ class GrownWorth:
 
 @dataclass(frozen=True)
 class Scores:
-    """The score of what is at hand (``WORTH_SIGNALS``), and the one after the sketches were matched too."""
+    """Two scores of what is at hand (``WORTH_SIGNALS``), and the one after the sketches were matched too."""
 
     first: Worth
     second: GrownWorth
+    third: GrownWorth
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return {"version": VERSION, "first": self.first.to_json(), "second": self.second.to_json()}
+        return {
+            "version": VERSION,
+            "first": self.first.to_json(),
+            "second": self.second.to_json(),
+            "third": self.third.to_json(),
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Scores":
@@ -111,21 +132,17 @@ class Scores:
         Raises:
             CalibrationError: It was made for other signals.
         """
-        names = {"first": WORTH_SIGNALS, "second": (*WORTH_SIGNALS, *BESIDE_SIGNALS)}
         if values.get("version") != VERSION or any(
-            tuple(values[score]["signals"]) != signals for score, signals in names.items()
+            tuple(values[score]["signals"]) != signals for score, signals in SCORED.items()
         ):
             raise CalibrationError("the first score is of another version; install dupfind anew")
-        first, second = values["first"], values["second"]
-        return cls(
-            Worth(
-                names["first"],
-                tuple(float(weight) for weight in first["weights"]),
-                float(first["bias"]),
-                float(first["cut"]),
-            ),
-            GrownWorth(names["second"], Trees.from_json(second["trees"]), float(second["cut"])),
+        second, third = (
+            GrownWorth(
+                SCORED[name], Trees.from_json(values[name]["trees"]), float(values[name]["cut"])
+            )
+            for name in ("second", "third")
         )
+        return cls(Worth.from_json(values["first"]), second, third)
 
 
 @cache
@@ -136,7 +153,7 @@ def shipped_worth() -> Scores:
 
 
 def beside_signals(found: Agreement) -> NDArray[np.float32]:
-    """Return the numbers that ``Scores.second`` weighs besides the first ones, (pairs, signals)."""
+    """Return the numbers that ``Scores.third`` weighs besides the first ones, (pairs, signals)."""
     beside = np.log1p(found.support)
     columns = (beside, beside**2, np.log1p(found.agreeing), found.closeness)
     return np.stack(columns, axis=1).astype(np.float32)
@@ -199,6 +216,20 @@ def background_of(vectors: NDArray[np.float16]) -> NDArray[np.float16]:
     """Return some of a collection's descriptors, drawn at random: what any two photos have in common."""
     sample = np.random.default_rng(_SEED).permutation(len(vectors))[:BACKGROUND_PHOTOS]
     return vectors[sample]
+
+
+def ground_signals(pairs: NDArray[np.int64], thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the numbers that tell pages and screens from photos, (pairs, signals).
+
+    They are no sign of a copy: trees may weigh the others differently by them. ``pairs`` and ``thumbs`` are
+    those of ``worth_signals``.
+    """
+    levels = thumbs.reshape(len(thumbs), -1) // GROUND_LEVELS
+    ground = np.zeros(len(thumbs), np.float32)
+    for level in range(256 // GROUND_LEVELS):
+        np.maximum(ground, (levels == level).mean(axis=1), out=ground)
+    both = ground[pairs]
+    return np.stack([both.min(axis=1), both.max(axis=1)], axis=1)
 
 
 def _nearness(
