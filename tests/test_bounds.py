@@ -72,8 +72,8 @@ def test_a_copy_that_another_program_saved_is_within_its_steps() -> None:
 
 
 def with_noise(image: Image.Image, levels: float) -> Image.Image:
-    pixels = np.asarray(image, np.float32)
-    pixels = pixels + np.random.default_rng(4).normal(0, levels, pixels.shape)
+    noise = np.random.default_rng(4).normal(0, levels, (image.height, image.width, 3))
+    pixels = np.asarray(image, np.float64) + noise
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 

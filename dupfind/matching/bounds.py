@@ -135,6 +135,8 @@ def _misrounded(a: Look, b: Look, table: Floats) -> float:
     to_border = from_border + BORDER_LEVELS
     told = steps > 2 * to_border
     told[0] = False  # the mean of a block moves with a change of brightness
+    if not told.any():
+        return 0.0
     wrong = near = 0
     for one, two in _stripes(a.grey, b.grey):
         nearest, own = np.rint(one / steps), np.rint(two / steps)
@@ -152,13 +154,13 @@ def _stripes(grey: Pixels | Floats, other: Pixels) -> Iterator[tuple[Floats, Flo
     rows = _STRIPE * _BLOCK
     for top in range(0, grey.shape[0] // _BLOCK * _BLOCK, rows):
         one, two = (
-            whole_blocks(np.asarray(part[top : top + rows], np.float32)).reshape(
-                -1, _BLOCK * _BLOCK
-            )
-            @ BLOCK_FREQUENCIES
-            for part in (grey, other)
+            whole_blocks(np.asarray(part[top : top + rows], np.float32)) for part in (grey, other)
         )
-        yield one, two
+        yield _frequencies(one), _frequencies(two)
+
+
+def _frequencies(blocks: Pixels | Floats) -> Floats:
+    return np.asarray(blocks.reshape(-1, _BLOCK * _BLOCK) @ BLOCK_FREQUENCIES, np.float32)
 
 
 def _of_frequencies(
