@@ -86,13 +86,17 @@ BENEATH: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.mark.parametrize("quality", [15, 30, 50])
 @pytest.mark.parametrize("kind", BENEATH)
-def test_what_was_done_beneath_a_coarse_saving_shows_on_the_borders_of_its_steps(
-    kind: str, quality: int
-) -> None:
+def test_what_was_done_beneath_a_coarse_saving_is_not_within(kind: str, quality: int) -> None:
     photo, pixels = original()
-    verdict = judge(photo, saved(BENEATH[kind](pixels), quality), WHOLE)
 
-    assert not verdict.within
+    assert not judge(photo, saved(BENEATH[kind](pixels), quality), WHOLE).within
+
+
+@pytest.mark.parametrize("quality", [15, 30])
+def test_noise_beneath_a_coarse_saving_does_not_go(quality: int) -> None:
+    photo, pixels = original()
+    verdict = judge(photo, saved(with_noise(pixels, 3), quality), WHOLE)
+
     taken = Photo(1, Path("a.jpg"), "", 9, 0, 40, 30, "JPEG", None, 0)
     plain = Evidence("keypoints", relations=(Relation.REENCODED,))
     assert advise(Relation.REENCODED, plain, verdict, taken, taken)[0] is Advice.LOOK

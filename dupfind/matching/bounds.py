@@ -31,7 +31,6 @@ CLEAR_OF_BORDER = 2.0  # grey levels beside a border between two steps where rou
 BORDER_LEVELS = 3.0  # and the width of the strip behind that, in which noise decides
 MISROUNDED = 0.005  # share of such frequencies; of copies that were only saved it is 0.002 at most
 CLEAN_LEVELS = 1.5  # that the frequencies of a decoded block are off the steps by rounding pixels
-MISROUNDED_BEYOND = 0.02  # of what is beyond in places: only the trees know it else
 FEWEST_ROUNDED = 300  # frequencies
 _BLOCK = 8
 _STRIPE = 64  # rows of blocks at once
@@ -68,9 +67,11 @@ class Beyond:
 
     @property
     def is_disturbed(self) -> bool:
-        """Whether what was saved was not the other picture: it had noise, or was sharpened a little."""
-        least = MISROUNDED if self._stays_within else MISROUNDED_BEYOND
-        return self.misrounded > least
+        """Whether all lies within, but what was saved was not the other picture: noise, a little sharpening.
+
+        What was saved coarsely before is on the wrong side too, but beyond in most blocks.
+        """
+        return self.misrounded > MISROUNDED and self._stays_within
 
     @property
     def is_within(self) -> bool:
