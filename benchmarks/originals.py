@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import numpy as np
 from make_set import Album, add_copies, readable_photos
+from PIL import Image
 
 from dupfind.library import Library
 from dupfind.photos.edits import EDITS
@@ -34,6 +35,7 @@ ALSO_FREE = frozenset(
      "jpeg_q10", "jpeg_q30", "jpeg_q75", "resize_1_2", "resize_1_4"}
 )  # fmt: skip
 FREE = {name for name, edit in EDITS.items() if edit.relation in FREE_TO_GO} - ALTERED | ALSO_FREE
+GREY_LEVELS = 3  # that the channels of a grey photo differ by
 NOTHING_DONE = 0.999  # share of a picture that a crop of one of that shape shows
 Member = tuple[str, str, GroupMember]  # group and kind by the labels
 
@@ -69,7 +71,13 @@ def report(album: Path, groups: list[Group], paths: dict[int, Path]) -> None:
     """Print the table of kinds and the totals."""
     with (album / "truth.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    kind_of = {(album / row["path"]).resolve(): (row["group_id"], _kind(row)) for row in rows}
+    grey = {row["group_id"] for row in rows if row["kind"] == "grey"}
+    grey &= {
+        row["group_id"]
+        for row in rows
+        if row["kind"] == "original" and row["group_id"] in grey and _is_grey(album / row["path"])
+    }
+    kind_of = {(album / row["path"]).resolve(): (row["group_id"], _kind(row, grey)) for row in rows}
     total = Counter(kind for _, kind in kind_of.values())
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     wrong = []
@@ -90,11 +98,21 @@ def report(album: Path, groups: list[Group], paths: dict[int, Path]) -> None:
     print("\n".join(sorted(wrong)))
 
 
-def _kind(row: dict[str, str]) -> str:
-    """Return the kind of a copy; a square crop of a square picture is one that was saved anew."""
+def _is_grey(path: Path) -> bool:
+    with Image.open(path) as image:
+        channels = np.asarray(image.convert("RGB")).astype(np.int16)
+    return int((channels.max(axis=2) - channels.min(axis=2)).max()) <= GREY_LEVELS
+
+
+def _kind(row: dict[str, str], grey: set[str]) -> str:
+    """Return the kind of a copy.
+
+    A square crop of a square picture, and the grey of a grey one, are copies that were saved anew.
+    """
     kind, params = row["kind"], row.get("params", "")
     shares = json.loads(params) if params.startswith("{") else {}
     nothing_done = kind.startswith("crop") and shares.get("share", 0.0) >= NOTHING_DONE
+    nothing_done |= kind == "grey" and row["group_id"] in grey
     return "webp" if nothing_done else kind
 
 

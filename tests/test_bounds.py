@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from original_helpers import noisy, scene, written
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageFilter
 
 from dupfind.evidence import Evidence
 from dupfind.matching.advice import advise
+from dupfind.matching.bounds import beyond
 from dupfind.matching.clues import Clue, Verdict
 from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
@@ -68,6 +69,49 @@ def test_a_copy_that_another_program_saved_is_within_its_steps() -> None:
     assert done
 
     assert judge(photo, of_jpeg(data.tobytes()), WHOLE).within
+
+
+def with_noise(image: Image.Image, levels: float) -> Image.Image:
+    noise = np.random.default_rng(4).normal(0, levels, (image.height, image.width, 3))
+    pixels = np.asarray(image, np.float64) + noise
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+BENEATH: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "noise": lambda image: with_noise(image, 3),
+    "sharpened": lambda image: image.filter(ImageFilter.UnsharpMask(1, 30, 0)),
+    "soft": lambda image: image.filter(ImageFilter.GaussianBlur(0.5)),
+}
+
+
+@pytest.mark.parametrize("quality", [15, 30, 50])
+@pytest.mark.parametrize("kind", BENEATH)
+def test_what_was_done_beneath_a_coarse_saving_is_not_within(kind: str, quality: int) -> None:
+    photo, pixels = original()
+
+    assert not judge(photo, saved(BENEATH[kind](pixels), quality), WHOLE).within
+
+
+@pytest.mark.parametrize("quality", [15, 30])
+def test_noise_beneath_a_coarse_saving_does_not_go(quality: int) -> None:
+    photo, pixels = original()
+    verdict = judge(photo, saved(with_noise(pixels, 3), quality), WHOLE)
+
+    taken = Photo(1, Path("a.jpg"), "", 9, 0, 40, 30, "JPEG", None, 0)
+    plain = Evidence("keypoints", relations=(Relation.REENCODED,))
+    assert advise(Relation.REENCODED, plain, verdict, taken, taken)[0] is Advice.LOOK
+
+
+@pytest.mark.parametrize("quality", [15, 30, 60])
+def test_a_sibling_of_the_kept_one_is_on_the_right_side_of_every_border(quality: int) -> None:
+    """The kept one's own steps move the borders, and that is no noise."""
+    kept = saved(scene(), 85)
+    copy = saved(scene(), quality)
+
+    found = beyond(kept, copy, kept.colour, np.ones(kept.colour.shape[:2], bool))
+    assert found is not None
+    assert found.misrounded < 0.005
+    assert not found.is_disturbed
 
 
 REDUCERS: dict[str, Callable[[NDArray[np.uint8], tuple[int, int]], NDArray[np.uint8]]] = {

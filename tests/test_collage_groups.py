@@ -124,6 +124,17 @@ def test_a_group_stays_around_its_centre_where_the_best_is_proven_against_too_fe
     assert recentred(STAR, proven, [3, 1, 2, 0]) == STAR
 
 
+def test_a_member_with_two_fifths_does_not_cost_the_group_its_original() -> None:
+    """Of ten, 9 is proven against 0 and three more, and not against 1, the best."""
+    pairs = [(a, b) for b in range(9) for a in range(b)]
+    star = Star(0, tuple(range(10)))
+    enough = edges(*pairs, (0, 9), (2, 9), (3, 9), (4, 9))
+    too_few = edges(*pairs, (0, 9), (2, 9), (3, 9))
+
+    assert recentred(star, enough, [1, *range(2, 10), 0]).centre == 1
+    assert recentred(star, too_few, [1, 0, *range(2, 10)]).centre == 0
+
+
 def test_what_holds_photos_of_several_groups_is_never_the_centre() -> None:
     proven = edges((0, 1), (0, 2), (1, 2), *collage_of(3, 0, 1, 2))
     star = Star(0, (0, 1, 2, 3), bridges=(3,))

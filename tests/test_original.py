@@ -388,6 +388,33 @@ def test_what_the_kept_one_is_at_least_as_good_as_may_go() -> None:
     assert advise(Relation.RESIZED, reduced, Verdict(), photo(1, 200), kept)[0] is Advice.REMOVE
 
 
+@pytest.mark.parametrize(
+    ("scale", "within", "may_go"),
+    [(0.25, True, True), (0.25, False, False), (0.8, True, False)],
+    ids=["within", "beyond", "not-so-small"],
+)
+def test_a_tiny_copy_that_looks_edited_may_go_within_its_own_steps(
+    scale: float, *, within: bool, may_go: bool
+) -> None:
+    relations = (Relation.REENCODED, Relation.RESIZED, Relation.EDITED)
+    tiny = Evidence(scale=scale, changed_share=0.2, relations=relations)
+    verdict = Verdict({}, {}, alike=True, edges=0.9, saved=3.0, within=within)
+
+    found = advise(Relation.EDITED, tiny, verdict, photo(1, 100), photo(2))[0]
+    assert found is (Advice.REMOVE if may_go else Advice.LOOK)
+
+
+@pytest.mark.parametrize(("toned", "may_go"), [(0.1, True), (1.5, False)])
+def test_gaps_between_the_shades_of_the_kept_one_make_no_other_one_better(
+    toned: float, *, may_go: bool
+) -> None:
+    verdict = Verdict({Clue.STEPS: 1.9}, {}, alike=True, edges=0.9, saved=0.2, toned=toned)
+
+    found, reasons = advise(Relation.REENCODED, SAVED_AGAIN, verdict, photo(1), photo(2))
+    assert found is (Advice.REMOVE if may_go else Advice.LOOK)
+    assert may_go or Reason.FINER in reasons
+
+
 def test_the_larger_one_and_the_one_with_more_exif_want_a_look() -> None:
     larger = advise(Relation.REENCODED, SAVED_AGAIN, Verdict(), photo(1, 800), photo(2))
     richer = advise(Relation.SAME_PIXELS, Evidence(), None, photo(1, exif_tags=30), photo(2))

@@ -14,11 +14,13 @@ MORE_PIXELS = 1.02
 NOT_ONLY_SAVED = -2.0  # log odds (``Verdict.saved``) below which something else was done to a copy
 WITHIN = 3.0  # log odds for saving alone, of a JPEG that lies within its own steps
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
+MUCH_SMALLER = 0.5  # times as large, at most: a small picture of so little differs more than that
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself
 VERY_SOFT = 3.0
 UNTOUCHED = 0.001  # share of the overlap that saving anew may change
 UNTOUCHED_COARSE = 0.02  # and saving coarsely, scattered over the picture
+UNTONED = 1.0  # grey levels; less is no change of tones
 SAME_TONES = 1.8  # grey levels that saving anew may change all colours by
 SAME_TONES_COARSE = 3.0  # and saving coarsely, or in few colours
 SPARED_EDGES = 0.75  # of their strength that saving anew leaves the hardest edges
@@ -101,7 +103,8 @@ def may_be_harmless(relation: Relation, evidence: Evidence, *, profiled: bool = 
     toned = (toned or evidence.grey) and not profiled
     changed = evidence.frame or evidence.warped or evidence.stretch is not None
     doubtful = DOUBTFUL
-    if evidence.changed_share is not None and evidence.changed_share <= LOST_SHARE:
+    little = evidence.changed_share is not None and evidence.changed_share <= LOST_SHARE
+    if little or (evidence.scale or 1.0) <= MUCH_SMALLER:
         doubtful = DOUBTFUL | {Relation.EDITED}  # softer, or a little of it is
     return {*evidence.relations, relation} <= doubtful and not (toned or changed)
 
@@ -169,8 +172,10 @@ def _is_told(relation: Relation, evidence: Evidence, verdict: Verdict | None) ->
         return False
     if not may_be_harmless(relation, evidence, profiled=verdict.profile is not None):
         return False
-    edited = Relation.EDITED in {*evidence.relations, relation}
-    return not edited or _is_by_saving(Reason.CHANGED, verdict)
+    if Relation.EDITED not in {*evidence.relations, relation} or verdict.within:
+        return True
+    much = (evidence.changed_share or 0.0) > LOST_SHARE
+    return not much and _is_by_saving(Reason.CHANGED, verdict)
 
 
 def _by_evidence(relation: str, evidence: Evidence, *, told: bool) -> Iterator[Reason]:
@@ -284,10 +289,17 @@ _TURNED_ABOUT = {
 
 
 def _margin(verdict: Verdict) -> float:
-    """Return how clearly the copy was made from the kept one, without what dots of a palette look like."""
-    if not _has_few_tones(verdict):
-        return verdict.margin
-    return verdict.margin + sum(verdict.against_a.get(clue, 0.0) for clue in _LIKE_DOTS)
+    """Return how clearly the copy was made from the kept one, without what saving alone makes of it.
+
+    The dots of a palette look like fine structure, and the gaps that a change of tones left between the kept
+    one's shades are filled by any saving.
+    """
+    margin = verdict.margin
+    if _has_few_tones(verdict):
+        margin += sum(verdict.against_a.get(clue, 0.0) for clue in _LIKE_DOTS)
+    if verdict.alike and verdict.toned <= UNTONED:
+        margin += verdict.against_a.get(Clue.STEPS, 0.0)
+    return margin
 
 
 def _has_few_tones(verdict: Verdict) -> bool:

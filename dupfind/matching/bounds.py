@@ -6,9 +6,12 @@ database or model.
 A JPEG rounds each frequency of a block of 8 x 8 to a step of its table. Saved from the other picture, none of
 them can be further from that picture's than half a step, and what is beyond comes from rounding pixels alone.
 What was written, moved, toned or sharpened is beyond somewhere; of what stays within, the kept picture has it
-all. The limits are what copies of photos reach that were saved by two programs and with all kinds of tables.
+all. Noise and sharpening beneath a coarse saving stay within as well, but they push frequencies over the
+border between two steps: which side each is on follows from the other picture, but for those next to a border.
+The limits are what copies of photos reach that were saved by two programs and with all kinds of tables.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -25,6 +28,11 @@ Mask = NDArray[np.bool_]
 
 LEVELS = 1.5  # grey levels that decoding and colours round a frequency by
 LEVELS_REDUCED = 3.0  # and that the ways of reducing differ by, with the same softness
+CLEAR_OF_BORDER = 2.0  # grey levels beside a border between two steps where rounding pixels decides
+BORDER_LEVELS = 3.0  # and the width of the strip behind that, in which noise decides
+MISROUNDED = 0.005  # share of such frequencies; of copies that were only saved it is 0.002 at most
+CLEAN_LEVELS = 1.5  # that the frequencies of a decoded block are off the steps by rounding pixels
+FEWEST_ROUNDED = 300  # frequencies
 _BLOCK = 8
 _STRIPE = 64  # rows of blocks at once
 _EVEN_PX = 17
@@ -43,6 +51,8 @@ class Beyond:
         level: Grey levels by which most blocks are lighter or darker, times 8.
         colour, colours: Levels of chroma that the most different place, and most places, are apart.
         coloured: Levels of chroma that it has more than the other one where that is grey.
+        misrounded: Share of the frequencies near a border between two steps that are on the wrong side of it;
+            0 where that cannot be told.
     """
 
     step: float
@@ -54,10 +64,23 @@ class Beyond:
     colour: float
     colours: float
     coloured: float
+    misrounded: float = 0.0
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether all lies within, but what was saved was not the other picture: noise, a little sharpening.
+
+        What was saved coarsely before is on the wrong side too, but beyond in most blocks.
+        """
+        return self.misrounded > MISROUNDED and self._stays_within
 
     @property
     def is_within(self) -> bool:
         """Whether nothing was done but saving, as far as anything can be told."""
+        return self.misrounded <= MISROUNDED and self._stays_within
+
+    @property
+    def _stays_within(self) -> bool:
         return (
             self.worst <= 6.0
             and self.fourth <= 3.5
@@ -100,23 +123,55 @@ def beyond(a: Look, b: Look, colour_a: Pixels, seen: Mask) -> Beyond | None:
     return Beyond(
         float(b.table.mean()), float(ordered[0]), float(ordered[min(3, len(ordered) - 1)]),
         float((worst > 0.5).mean()), often, level, colour, colours, coloured,
+        0.0 if reduced or a.modern else _misrounded(a, b, b.table),
     )  # fmt: skip
+
+
+def _misrounded(a: Look, b: Look, table: Floats) -> float:
+    """Return which share of b's frequencies, of those near a border, is not what a's are rounded to.
+
+    a may be a copy that was saved by itself: its own steps move the border too. Those of a WebP are unknown.
+    """
+    steps, before = table.ravel(), 0.0 if a.table is None else a.table.ravel()
+    from_border = np.maximum(CLEAR_OF_BORDER, 1 + np.asarray(before) / 2)
+    to_border = from_border + BORDER_LEVELS
+    told = steps > 2 * to_border
+    told[0] = False  # the mean of a block moves with a change of brightness
+    if not told.any():
+        return 0.0
+    wrong = near = 0
+    for one, two in _stripes(a.grey, b.grey):
+        nearest, own = np.rint(one / steps), np.rint(two / steps)
+        border = steps / 2 - np.abs(one - nearest * steps)
+        # Where decoding clipped a colour, what was rounded to is lost.
+        kept = (np.abs(two - own * steps)[:, told] <= CLEAN_LEVELS).all(axis=1)
+        looked_at = kept[:, None] & told & (border > from_border) & (border < to_border)
+        near += int(looked_at.sum())
+        wrong += int((looked_at & (own != nearest)).sum())
+    return wrong / near if near >= FEWEST_ROUNDED else 0.0
+
+
+def _stripes(grey: Pixels | Floats, other: Pixels) -> Iterator[tuple[Floats, Floats]]:
+    """Yield the frequencies of both pictures' blocks, (blocks, 64) each, some rows at a time."""
+    rows = _STRIPE * _BLOCK
+    for top in range(0, grey.shape[0] // _BLOCK * _BLOCK, rows):
+        one, two = (
+            whole_blocks(np.asarray(part[top : top + rows], np.float32)) for part in (grey, other)
+        )
+        yield _frequencies(one), _frequencies(two)
+
+
+def _frequencies(blocks: Pixels | Floats) -> Floats:
+    return np.asarray(blocks.reshape(-1, _BLOCK * _BLOCK) @ BLOCK_FREQUENCIES, np.float32)
 
 
 def _of_frequencies(
     grey: Floats, other: Pixels, table: Floats, levels: float
 ) -> tuple[Floats, float, float]:
     """Return what is beyond in each block, the share of frequencies that is, and the usual shift."""
-    steps, rows = table.ravel(), _STRIPE * _BLOCK
+    steps = table.ravel()
     per_block, shifts, alive, over = [], [], 0, 0
-    for top in range(0, grey.shape[0] // _BLOCK * _BLOCK, rows):
-        one, two = (
-            whole_blocks(np.asarray(part[top : top + rows], np.float32)).reshape(
-                -1, _BLOCK * _BLOCK
-            )
-            @ BLOCK_FREQUENCIES
-            for part in (grey, other)
-        )
+    for one, two in _stripes(grey, other):
         apart = np.abs(one - two) - steps / 2 - levels
         told = np.maximum(np.abs(one), np.abs(two)) > steps / 2
         alive, over = alive + int(told.sum()), over + int((told & (apart > 0)).sum())

@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 QUORUM = 0.5
+STILL_QUORUM = 0.4  # of who is a member, where another photo is kept than the one that it joined
 SMALL = 0.3  # share of a photo that a picture on it takes up, below which it is no frame of that picture
 
 
@@ -94,9 +95,9 @@ def group(
 def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
     """Return the group around the best of its members that it can be proven around.
 
-    That one is proven against half of the others, and each of the others against it or against half
-    of the group. What holds photos of several groups is never the centre, nor what shows another member
-    (``is_page``).
+    That one is proven against half of the others, and each of the others against it or against two fifths
+    of the group: whoever joined by a half must not cost the group its original. What holds photos of
+    several groups is never the centre, nor what shows another member (``is_page``).
 
     Args:
         star: A group.
@@ -106,7 +107,7 @@ def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
     inside = np.isin(edges.a, star.members) & np.isin(edges.b, star.members)
     neighbours = _neighbours(edges.select(inside), list(star.members))
     members = set(star.members)
-    quorum = {row for row in members if _has_quorum(row, members, neighbours)}
+    quorum = {row for row in members if _has_quorum(row, members, neighbours, STILL_QUORUM)}
     shown = shown_by(edges.select(inside))
     for row in best_first:
         near = neighbours[row].keys()
@@ -270,10 +271,12 @@ def _grow(centre: int, free: set[int], neighbours: dict[int, dict[int, float]]) 
     return members
 
 
-def _has_quorum(row: int, members: set[int], neighbours: dict[int, dict[int, float]]) -> bool:
+def _has_quorum(
+    row: int, members: set[int], neighbours: dict[int, dict[int, float]], share: float = QUORUM
+) -> bool:
     others = members - {row}
     proven = len(neighbours[row].keys() & others)
-    return proven >= 2 and proven >= QUORUM * len(others)
+    return proven >= 2 and proven >= share * len(others)
 
 
 def _choose_centre(

@@ -33,7 +33,7 @@ Box = tuple[float, float, float, float]
 
 SAME_EXTENT = 0.97  # share of two photos that the other covers where both have the same frame
 SAME_BORDER_LEVELS = (
-    8.0  # that what is in the one a border differs by in the other, of 19 in 20 pixels
+    8.0  # that what is in the one a border differs by in the other, of three in four pixels
 )
 MIN_OVERLAP_PX = 24  # both sides of the overlap; less than this proves nothing
 
@@ -279,7 +279,7 @@ def is_same_border(a: LocalFeatures, b: LocalFeatures, matrix: NDArray[np.float6
     drawn = _warp(a.picture, pixels, (shape[0], shape[1]), _zoom(pixels))
     one, other = (cv2.blur(picture, (3, 3)) for picture in (drawn, b.picture))  # dots of a palette
     apart = highest(np.asarray(cv2.absdiff(one, other)))[doubtful]
-    return float(np.percentile(apart, 95)) <= SAME_BORDER_LEVELS
+    return percentile(apart, 75) <= SAME_BORDER_LEVELS
 
 
 def _is_framed(photo: LocalFeatures, other: LocalFeatures, from_other: NDArray[np.float64]) -> bool:

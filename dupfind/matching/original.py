@@ -93,7 +93,8 @@ def _only_saved(a: Look, b: Look, laid: Laid) -> tuple[float, bool]:
     odds = only_saved(signs(a, b, laid))
     if bounds is None:
         return odds, False
-    return min(odds, WRITTEN_OVER) if bounds.is_beyond_in_places else odds, bounds.is_within
+    altered = bounds.is_beyond_in_places or bounds.is_disturbed
+    return min(odds, WRITTEN_OVER) if altered else odds, bounds.is_within
 
 
 def toned_by(a: Look, b: Look, matrix: NDArray[np.float64]) -> float:
