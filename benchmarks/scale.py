@@ -93,10 +93,17 @@ def main() -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 30_000, 100_000])
     parser.add_argument("--exact-up-to", type=int, default=100_000)
-    parser.add_argument("--library", type=Path, help="where the described album is kept")
+    parser.add_argument(
+        "--descriptors", type=Path, metavar="FILE.npz", help="where those of the album are kept"
+    )
     arguments = parser.parse_args()
+    kept: Path | None = arguments.descriptors
+    if kept and (kept.suffix != ".npz" or not kept.parent.is_dir()):
+        parser.error(
+            f"--descriptors {kept}: name a file that ends with .npz, in a folder that is there"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        album = arguments.library or Path(folder) / "album.npz"
+        album = kept or Path(folder) / "album.npz"
         if not album.exists():
             python("planted.py", "describe", arguments.truth.resolve(), album)
         rows = [measure(album, count, arguments.exact_up_to) for count in arguments.counts]

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 from dupfind.index.lists import Floats, Lists, Rows
 from dupfind.index.searching import drop_own
+from dupfind.index.short import Short
+
+SHORT_FROM = 4096  # vectors searched for at once, for which short products pay
+NEAR_LISTS = 12  # of each, measured in full: what is found there says what is near enough
+STAGE_GROWS = 8  # times as many lists in each stage as in all before
 
 
 class Tables(NamedTuple):
@@ -36,21 +41,93 @@ def nearest_in_lists(lists: Lists, positions: Rows, *, k: int, probes: int) -> T
         Tables of (m, k); neighbours are positions.
     """
     queries = lists.vectors[positions].astype(np.float32)
-    heap = faiss.ResultHeap(len(positions), k + 1, keep_max=True)
-    for number, rows in by_list(lists, queries, probes):
+    visited = lists.nearest(queries, probes)
+    near = visited.shape[1] if len(positions) < SHORT_FROM else NEAR_LISTS
+    found = _measured(lists, queries, visited[:, :near], k + 1)
+    if near < visited.shape[1]:
+        found = _with_far(lists, queries, visited, found)
+    return Tables(*drop_own(*found, positions))
+
+
+def _measured(lists: Lists, queries: Floats, visited: Rows, k: int) -> Tables:
+    """Return the k nearest of the lists that each query visits, by products in full."""
+    heap = faiss.ResultHeap(len(queries), k, keep_max=True)
+    for number, rows in by_list(lists, visited):
         block = lists.of(number)
         similarity, found = faiss.knn(
-            queries[rows], block, min(k + 1, len(block)), metric=faiss.METRIC_INNER_PRODUCT
+            queries[rows], block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT
         )
         heap.add_result_subset(rows, similarity, found + lists.start[number])
     heap.finalize()
     heap.D[heap.I < 0] = -np.inf
-    return Tables(*drop_own(heap.D, heap.I, positions))
+    return Tables(heap.D, heap.I)
 
 
-def by_list(lists: Lists, queries: Floats, probes: int) -> Iterator[tuple[int, Rows]]:
-    """Yield each list that is not empty with the rows of the queries that are to be compared with it."""
-    visited = lists.nearest(queries, probes)
+def _with_far(lists: Lists, queries: Floats, visited: Rows, found: Tables) -> Tables:
+    """Return what was found among the first lists that each query visits, and what is nearer in the others.
+
+    These are visited in stages: what one finds lets the next measure less.
+    """
+    short = _learned(lists, queries, found)
+    short_queries = short.shorten(queries)
+    first, most = NEAR_LISTS, visited.shape[1]
+    while first < most:
+        stop = min(most, STAGE_GROWS * first)
+        least = found.similarity[:, -1]
+        parts = [
+            _nearer(lists, number, rows, queries, short_queries, short, least)
+            for number, rows in by_list(lists, visited[:, first:stop])
+        ]
+        found, first = _merged(found, *map(np.concatenate, zip(*parts, strict=True))), stop
+    return found
+
+
+def _learned(lists: Lists, queries: Floats, found: Tables) -> Short:
+    """Return short products that suit vectors and the last that was found for each."""
+    last = np.maximum((found.neighbour >= 0).sum(axis=1) - 1, 0)
+    neighbour = found.neighbour[np.arange(len(last)), last]
+    return Short.of(queries, lists.vectors[neighbour].astype(np.float32))
+
+
+def _nearer(
+    lists: Lists,
+    number: int,
+    rows: Rows,
+    queries: Floats,
+    short_queries: Floats,
+    short: Short,
+    least: Floats,
+) -> tuple[Rows, Rows, Floats]:
+    """Return the queries to which vectors of a list are nearer than ``least``, their positions, how near."""
+    block = lists.of(number)
+    asked, column = short.near(short_queries[rows], short.shorten(block), least[rows])
+    asked = rows[asked]
+    similarity = np.einsum("nd,nd->n", queries[asked], block[column])
+    nearer = similarity > least[asked]
+    return asked[nearer], column[nearer] + lists.start[number], similarity[nearer]
+
+
+def _merged(found: Tables, asked: Rows, position: Rows, similarity: Floats) -> Tables:
+    """Return tables with more pairs of a row and a position."""
+    width = found.similarity.shape[1]
+    order = np.lexsort((-similarity, asked))
+    asked, position, similarity = asked[order], position[order], similarity[order]
+    rank = np.arange(len(asked)) - np.searchsorted(asked, asked)
+    keep = rank < width
+    added = Tables.empty(len(found.similarity), width)
+    added.similarity[asked[keep], rank[keep]] = similarity[keep]
+    added.neighbour[asked[keep], rank[keep]] = position[keep]
+    both = np.concatenate([found.similarity, added.similarity], axis=1)
+    names = np.concatenate([found.neighbour, added.neighbour], axis=1)
+    best = np.argsort(-both, axis=1, kind="stable")[:, :width]
+    return Tables(np.take_along_axis(both, best, axis=1), np.take_along_axis(names, best, axis=1))
+
+
+def by_list(lists: Lists, visited: Rows) -> Iterator[tuple[int, Rows]]:
+    """Yield each list that is not empty with the rows of the queries that visit it.
+
+    ``visited`` are the numbers of the lists that each query visits, (queries, any).
+    """
     width = visited.shape[1]
     order = np.argsort(visited.ravel(), kind="stable")
     ends = np.cumsum(np.bincount(visited.ravel(), minlength=lists.count))
@@ -69,7 +146,7 @@ def closer_pairs(
     """
     queries = lists.vectors[positions].astype(np.float32)
     parts = []
-    for number, rows in by_list(lists, queries, probes):
+    for number, rows in by_list(lists, lists.nearest(queries, probes)):
         begin, end = lists.start[number], lists.start[number + 1]
         similarity = queries[rows] @ lists.of(number).T
         asked, column = np.nonzero(similarity > least[begin:end])

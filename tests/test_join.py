@@ -14,6 +14,7 @@ from dupfind.errors import SearchError
 from dupfind.index import BlockTask, Join, Tables, join, join_block, self_join
 from dupfind.index.kept_join import KeptJoin
 from dupfind.index.lists import Lists, open_lists, same_rows
+from dupfind.index.short import Short
 from dupfind.options import IndexKind
 
 K = 5
@@ -91,6 +92,46 @@ def test_what_lists_find_is_what_they_say() -> None:
     stated = np.einsum("nd,nkd->nk", vectors.astype(float), vectors[neighbour].astype(float))
     np.testing.assert_allclose(similarity, stated, atol=2e-6)
     assert all(len(set(row)) == K for row in neighbour.tolist())
+
+
+def test_short_products_find_what_products_in_full_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dupfind.index.near_lists.NEAR_LISTS", 2)
+    monkeypatch.setattr("dupfind.index.short.DIRECTIONS", DIMENSIONS // 2)
+    vectors = album()
+    full = by_lists(vectors)
+    monkeypatch.setattr("dupfind.index.near_lists.SHORT_FROM", 1)
+    short = by_lists(vectors)
+    assert full.facts.probes > 2
+    assert (short.neighbour == full.neighbour).mean() >= 0.998
+    assert (np.diff(short.similarity, axis=1) <= 1e-6).all()
+    same = short.neighbour == full.neighbour
+    np.testing.assert_allclose(short.similarity[same], full.similarity[same], atol=1e-6)
+
+
+def test_more_neighbours_than_the_first_lists_hold_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dupfind.index.near_lists.NEAR_LISTS", 1)
+    monkeypatch.setattr("dupfind.index.near_lists.SHORT_FROM", 1)
+    vectors = album(400)
+    found = join(vectors, 120, kind=IndexKind.LISTS)
+    exact, _ = self_join(vectors, 120)
+    assert found.facts.probes > 1
+    assert ((found.neighbour >= 0).sum(axis=1) >= 60).all()
+    assert (found.similarity <= exact + 1e-3).all()
+
+
+def test_a_short_product_rules_out_only_what_is_far() -> None:
+    vectors = album().astype(np.float32)
+    neighbour = self_join(album(), 1)[1][:, 0]
+    short = Short.of(vectors, vectors[neighbour], directions=24)
+    shortened = short.shorten(vectors)
+    least = np.full(COUNT, 0.9, np.float32)
+    passed = np.zeros((COUNT, COUNT), bool)
+    passed[short.near(shortened, shortened, least)] = True
+    products = vectors @ vectors.T
+    assert passed[products > 0.9].mean() >= 0.999
+    assert passed[products < 0.3].mean() <= 0.02
 
 
 def test_below_the_size_all_are_compared_with_all() -> None:
