@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from dupfind.training.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
+from dupfind.training.clock import Clock
 from dupfind.training.config import TrainingConfig, as_json
 from dupfind.training.distributed import agree, rank, wait_for_all, world_size
 from dupfind.training.feed import Batch, Feed, seed_of
@@ -36,9 +36,8 @@ from dupfind.training.monitor import (
 from dupfind.training.split import Collection
 from dupfind.training.step import NOT_FINITE, Learner, StepResult
 from dupfind.training.views.maker import ViewMaker
-from dupfind.training.worth import PROBE_STEPS, WARM_UP_STEPS, check_steps
+from dupfind.training.worth import PROBE_STEPS, check_steps
 
-PACE_STEPS = 50
 LOOKS_AT_THE_END = 2.5  # teacher, student, and writing the model
 
 
@@ -159,7 +158,7 @@ class Trainer:
             CollapseError: The features collapsed; the last good checkpoint stays.
             TrainingError: The run is too short to be worth its time.
         """
-        clock = _Clock(self.elapsed_s)
+        clock = Clock(self.elapsed_s)
         self._check_steps(clock)
         if self.step_number == 0 and rank() == 0:
             self.best_look.forget()
@@ -186,7 +185,7 @@ class Trainer:
                     break
         return self.folder / "model"
 
-    def _check_steps(self, clock: "_Clock") -> None:
+    def _check_steps(self, clock: Clock) -> None:
         """Refuse a run that is too short: before the first step, or once a budget's pace is known."""
         if not self.must_be_worth:
             return
@@ -275,7 +274,7 @@ class Trainer:
         self.step_number += 1
         return result
 
-    def _report(self, result: StepResult, clock: "_Clock") -> None:
+    def _report(self, result: StepResult, clock: Clock) -> None:
         if self.listener.on_step is not None:
             share, left_s = self.progress(), self._remaining_s(clock)
             rate = clock.photos_per_s()
@@ -283,7 +282,7 @@ class Trainer:
                 Progress(self.step_number, self.epoch, share, result.loss, rate, left_s)
             )
 
-    def _remaining_s(self, clock: "_Clock") -> float | None:
+    def _remaining_s(self, clock: Clock) -> float | None:
         """Return how long the rest will take: by the budget, or by the pace of the last steps.
 
         Views that grow later cost more, by their pixels.
@@ -344,41 +343,3 @@ class Trainer:
         if self.best_look.score > max(student.score, teacher.score):
             return "earlier"
         return "student" if student.score > teacher.score else "teacher"
-
-
-class _Clock:
-    """Time since the start of the run, over all its sessions, and since the last look and save."""
-
-    def __init__(self, elapsed_s: float) -> None:
-        self._start = time.monotonic() - elapsed_s
-        self._marks = {"look": time.monotonic(), "save": time.monotonic()}
-        self._photos = 0
-        self._steps: deque[float] = deque(maxlen=PACE_STEPS)
-
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self._start
-
-    def count(self, photos: int) -> None:
-        self._photos += photos
-        self._steps.append(time.monotonic())
-
-    def seconds_per_step(self) -> float | None:
-        if len(self._steps) < PACE_STEPS:
-            return None
-        return (self._steps[-1] - self._steps[0]) / (PACE_STEPS - 1)
-
-    def first_pace(self) -> float:
-        """Return the seconds a step takes at the start of a run, but for the first few."""
-        steps = list(self._steps)[WARM_UP_STEPS:]
-        return max(1e-6, (steps[-1] - steps[0]) / (len(steps) - 1))
-
-    def photos_per_s(self) -> float:
-        return self._photos / max(1e-9, time.monotonic() - self._marks["look"])
-
-    def is_due(self, name: str, minutes: float) -> bool:
-        return agree(time.monotonic() - self._marks[name]) >= 60 * minutes
-
-    def restart(self, name: str) -> None:
-        self._marks[name] = time.monotonic()
-        if name == "look":
-            self._photos = 0
