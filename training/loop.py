@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dupfind.descriptors.backbone import save_model
 from dupfind.errors import CollapseError, TrainingError
-from dupfind.training.best import BestLook
+from dupfind.training.best import CHANCE_GAIN, BestLook
 from dupfind.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -33,9 +33,11 @@ from dupfind.training.monitor import (
     epoch_metrics,
     rank_me,
 )
+from dupfind.training.rehearsal import Rehearsal
 from dupfind.training.split import Collection
 from dupfind.training.step import NOT_FINITE, Learner, StepResult
 from dupfind.training.views.maker import ViewMaker
+from dupfind.training.views.recipes import copy_mixture, single_mixture
 from dupfind.training.worth import PROBE_STEPS, check_steps
 
 LOOKS_AT_THE_END = 2.5  # teacher, student, and writing the model
@@ -99,13 +101,17 @@ class Trainer:
         self.must_be_worth = must_be_worth
         self.maker = ViewMaker(device=device, mean=config.spec.mean, std=config.spec.std)
         self.feed = Feed(config, photos, self.maker)
-        self.learner = Learner(config, device, backbone)
+        self.learner = Learner(config, device, backbone, photos=len(photos.split.train))
         self.start = None
-        if backbone is not None and config.mix < 1:
+        self.rehearsal: Rehearsal | None = None
+        if backbone is not None and (config.mix < 1 or config.losses.rehearsal > 0):
             self.start = Start(folder, config.spec, backbone)
         self.held_out = None
         if rank() == 0:
-            self.held_out = HeldOut(photos, self.maker, view_px=config.spec.view_px)
+            # As the run's own copies are made: where those of one form are altered in every way at
+            # once, any model finds next to none of them.
+            how = single_mixture() if config.views.single else copy_mixture()
+            self.held_out = HeldOut(photos, self.maker, view_px=config.spec.view_px, how=how)
         self.detector = CollapseDetector(prototypes=config.losses.prototypes)
         self.window = Window()
         self.history: list[dict[str, Any]] = []
@@ -160,6 +166,8 @@ class Trainer:
         """
         clock = Clock(self.elapsed_s)
         self._check_steps(clock)
+        if self.start is not None and self.config.losses.rehearsal > 0:
+            self.rehearsal = Rehearsal(self.config, self.maker, self.start.backbone)
         if self.step_number == 0 and rank() == 0:
             self.best_look.forget()
             if self.start is not None:
@@ -167,7 +175,7 @@ class Trainer:
         batches = self.feed.batches(self.step_number, self.epoch, self.next_batch, self.progress)
         with closing(batches):
             for batch, groups in batches:
-                result = self._step(groups, len(batch.rows))
+                result = self._step(groups, batch)
                 self.epoch, self.next_batch = batch.after
                 self.elapsed_s = agree(clock.elapsed_s())
                 clock.count(len(batch.rows) * world_size())
@@ -260,12 +268,22 @@ class Trainer:
             model = mixed(self.start.backbone, model, self.config.mix)
         return model
 
-    def _step(self, groups: list[Tensor], photos: int) -> StepResult:
+    def _step(self, groups: list[Tensor], batch: Batch) -> StepResult:
         # Drop path and patch drop draw from the global state: seeded by the step, a resumed run
         # draws the same.
-        torch.manual_seed(seed_of(self.config.seed, self.step_number, 1 + rank()))
+        seed = seed_of(self.config.seed, self.step_number, 1 + rank())
+        torch.manual_seed(seed)
+        rehearsed = None
+        if self.rehearsal is not None:
+            rehearsed = self.rehearsal.draw(max(1, len(batch.rows) // 2), seed)
         try:
-            result = self.learner.step(groups, photos=photos, progress=self.progress())
+            result = self.learner.step(
+                groups,
+                photos=len(batch.rows),
+                progress=self.progress(),
+                shown=self.feed.shown(batch, self.step_number),
+                rehearsed=rehearsed,
+            )
         except CollapseError as error:
             raise CollapseError(
                 f"training stopped at step {self.step_number}: {error}; the last good checkpoint stays"
@@ -340,6 +358,6 @@ class Trainer:
         """Return "student", "teacher" or "earlier", whichever finds most of the held-out copies."""
         backbone = self.learner.student.backbone
         student = held_out.evaluate(backbone, self.config.spec, self.device)
-        if self.best_look.score > max(student.score, teacher.score):
+        if self.best_look.score > max(student.score, teacher.score) + CHANCE_GAIN:
             return "earlier"
         return "student" if student.score > teacher.score else "teacher"
