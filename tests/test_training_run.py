@@ -28,9 +28,9 @@ from dupfind.training.checkpoint import read_checkpoint
 from dupfind.training.config import TrainingConfig
 from dupfind.training.distributed import process_group
 from dupfind.training.feed import Batch
-from dupfind.training.heldout import HeldOut
+from dupfind.training.heldout import HeldOut, Retrieval
 from dupfind.training.loop import Listener, Progress, Trainer
-from dupfind.training.monitor import EpochMetrics
+from dupfind.training.monitor import CollapseDetector, EpochMetrics, Window, epoch_metrics
 from dupfind.training.run import RunOptions, train
 from dupfind.training.split import split_collection, split_photos
 from dupfind.training.step import Learner
@@ -449,6 +449,30 @@ def test_each_kind_of_collapse_is_named_and_ends_the_run(
 ) -> None:
     with pytest.raises(CollapseError, match=words):
         trainer(tmp_path, collapsing(name)).run()
+
+
+@pytest.mark.parametrize(("found", "collapses"), [(0.4, False), (0.2, True)])
+def test_a_head_that_says_nothing_is_no_collapse_of_descriptors_that_find_more(
+    found: float, collapses: bool
+) -> None:
+    before = Retrieval(recall_at_1=0.3, recall_at_10=0.5, micro_ap=0.3)
+    looked = epoch_metrics(
+        Window(),
+        step=200,
+        epoch=9,
+        elapsed_s=9.0,
+        progress=0.5,
+        photos_per_s=9.0,
+        prototypes=64,
+        rank=30.0,
+        found=replace(before, recall_at_1=found),
+    )
+    looked = replace(looked, teacher_entropy=looked.teacher_entropy_limit)
+    reason = CollapseDetector(prototypes=64, at_start=before).check(looked, is_last=True)
+    assert ("uniform collapse" in reason) is collapses is bool(reason)
+    assert "uniform" in CollapseDetector(prototypes=64).check(looked, is_last=True)
+    alike = replace(looked, rank=1.0)
+    assert CollapseDetector(prototypes=64, at_start=before).check(alike, is_last=True)
 
 
 def test_a_healthy_run_is_not_called_collapsed(tmp_path: Path) -> None:

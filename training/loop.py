@@ -112,7 +112,6 @@ class Trainer:
             # once, any model finds next to none of them.
             how = single_mixture() if config.views.single else copy_mixture()
             self.held_out = HeldOut(photos, self.maker, view_px=config.spec.view_px, how=how)
-        self.detector = CollapseDetector(prototypes=config.losses.prototypes)
         self.window = Window()
         self.history: list[dict[str, Any]] = []
         self.best = "teacher"
@@ -123,6 +122,10 @@ class Trainer:
         self.next_batch = 0
         self.elapsed_s = 0.0
         look_s = self._first_look()
+        self.detector = CollapseDetector(
+            prototypes=config.losses.prototypes,
+            at_start=self.at_start if config.losses.contrastive > 0 else None,
+        )
         self.reserve_s = agree(reserve_s + time.monotonic() - began + LOOKS_AT_THE_END * look_s)
 
     def _first_look(self) -> float:
