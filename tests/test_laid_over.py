@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw
 
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.judge import BENEATH, REFUSED, settled
-from dupfind.matching.laid_over import laid_over
+from dupfind.matching.laid_over import Over, what_lies_over
+from dupfind.photos.lookalikes import make_series
 
 Grey = NDArray[np.float32]
 
@@ -44,13 +45,18 @@ def grey(image: Image.Image) -> Grey:
     return np.asarray(image.convert("L"), np.float32)
 
 
-def measured(a: Image.Image, b: Image.Image) -> float:
+def lying(a: Image.Image, b: Image.Image) -> Over:
     one, other = grey(a), grey(b)
     mask = np.zeros(one.shape, bool)
     mask[4:-4, 4:-4] = True
-    found = laid_over(one, other, mask), laid_over(other, one, mask)
-    assert (found[0] > 0) == (found[1] > 0)  # whichever of the two it lies over
+    found = what_lies_over(one, other, mask), what_lies_over(other, one, mask)
+    assert (found[0].share > 0) == (found[1].share > 0)  # whichever of the two it lies over
+    assert found[0].both == found[1].both
     return found[0]
+
+
+def measured(a: Image.Image, b: Image.Image) -> float:
+    return lying(a, b).share
 
 
 @pytest.mark.parametrize("change", [lambda image: caption(image, "GOOD MORNING"), bar])
@@ -104,8 +110,42 @@ def test_a_picture_beneath_something_is_in_no_doubt_however_the_judge_scores_it(
 
 def test_the_judge_is_believed_where_nothing_lies_over_either() -> None:
     image = scene(8)
+    noise = np.random.default_rng(1).normal(0, 9, (*grey(image).shape, 3))
+    shot = Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
 
-    assert settled(looked(caption(image, "ONE WAY"), caption(image, "NO ENTRY")), -1.0) == -1.0
+    assert settled(looked(shot, caption(image, "NO ENTRY")), -1.0) == -1.0
+
+
+def test_two_captions_on_one_template_are_two_pictures_however_the_judge_scores_them() -> None:
+    image = scene(8)
+
+    for one, other in (("ONE WAY", "NO ENTRY"), ("A LONG WAY TO GO", "STOP")):
+        look = looked(caption(image, one), caption(image, other))
+        assert look.over_both
+        assert settled(look, 5.0) == REFUSED
+
+
+@pytest.mark.parametrize("kind", ["captions", "other_print"])
+def test_of_a_series_on_one_ground_no_two_are_one_picture(kind: str) -> None:
+    rng = np.random.default_rng(6)
+    beside = [np.asarray(scene(seed), np.uint8) for seed in (1, 2, 3)]
+    series = make_series(kind, rng, 4, np.asarray(scene(8), np.uint8), other=beside)
+    assert series is not None
+    looks = [look_closer(series[0], other, np.eye(3)) for other in series[1:]]
+    refused = [look is not None and settled(look, 5.0) == REFUSED for look in looks]
+
+    assert len(refused) == 3
+    assert all(refused)
+
+
+@pytest.mark.parametrize("change", [lambda image: caption(image, "GOOD MORNING"), bar])
+@pytest.mark.parametrize("seed", [3, 8, 12])
+def test_one_picture_with_something_over_it_has_nothing_of_its_own(
+    seed: int, change: Callable[[Image.Image], Image.Image]
+) -> None:
+    image = scene(seed)
+
+    assert not lying(image, change(image)).both
 
 
 def test_one_more_line_on_a_page_is_another_page_though_it_lies_over_it() -> None:

@@ -19,7 +19,7 @@ from dupfind.matching.disagree import Disagreement, deviation_of, disagreement
 from dupfind.matching.features import lifted
 from dupfind.matching.fine import compare_fine, correlation
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
-from dupfind.matching.laid_over import laid_over, one_shade
+from dupfind.matching.laid_over import one_shade, what_lies_over
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.sizes import stretch
 from dupfind.matching.spread import median, percentile, spread
@@ -61,7 +61,8 @@ class CloserLook:
         overlaid: Share of the overlap where one shows such a thing: writing, a bar, a sticker.
         sound: ``fine`` where the windows do not disagree: the picture beneath what was laid over it.
         laid_over: Share of the overlap where something lies over one of two that are the same else
-            (``laid_over.laid_over``).
+            (``laid_over.Over``).
+        over_both: Whether each of the two has something of its own, and they are the same else.
     """
 
     windows: int
@@ -88,6 +89,7 @@ class CloserLook:
     sound: tuple[float, float, float, float]
     grain: float = 1.0
     laid_over: float = 0.0
+    over_both: bool = False
 
 
 def look_closer(
@@ -229,6 +231,7 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
     over = np.array([region.laid_over for region in regions])
     nowhere = np.zeros_like(laid.mask)
     seen = found or Disagreement(0, 0.0, 0.0, 0.0, 0.0, 0.0, (), nowhere)
+    lying = what_lies_over(laid.drawn, laid.target, laid.mask)
     fine = compare_fine(laid.drawn, laid.target, laid.mask, seen.is_wrong)
     return CloserLook(
         windows=seen.windows,
@@ -261,7 +264,8 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         overlaid=float(sum(r.share * r.laid_over for r in regions)),
         sound=fine.sound,
         grain=fine.grain,
-        laid_over=laid_over(laid.drawn, laid.target, laid.mask) if regions else 0.0,
+        laid_over=lying.share if regions else 0.0,
+        over_both=lying.both,
     )
 
 

@@ -164,13 +164,14 @@ def is_refused(look: CloserLook) -> bool:
     What is written on a page or a screen is its content: one more line on a slide is another slide,
     where the same words over a photo are an edit. And where no patch can be found again, in a sky or
     a dark room, only pixels that agree tell a copy from another picture as soft. The grain of another
-    frame of one sky is not the same.
+    frame of one sky is not the same. Two captions on one template are two pictures, unless both are copies
+    of a third.
     """
     is_page = look.background >= PAGE
     written = is_page and look.plain_one_sided >= WRITTEN
     is_soft = look.explained_share == 0 and look.clear_share < SOFT_CLEAR
     soft_other = is_soft and max(look.fine[:2]) < SOFT_FINE
-    return written or soft_other or look.grain < OTHER_GRAIN
+    return written or soft_other or look.over_both or look.grain < OTHER_GRAIN
 
 
 def settled(look: CloserLook, score: float) -> float:

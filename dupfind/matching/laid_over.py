@@ -1,10 +1,12 @@
 """Tell a picture that something was laid over from another picture on the same ground.
 
-In:  two pictures laid on each other, grey. Out: how much of one lies under something. No disk or database.
+In:  two pictures laid on each other, grey. Out: how much of one lies under something, and whether each has
+something of its own. No disk or database.
 
 A caption or a bar over a photo hides a little of it and leaves all else to the pixel. Two pictures of one
 layout do that too; but then each has a thing of its own in that place. Where one only goes on there as it
-does all around, and the other is of one shade or has edges as hard as any, it is the same picture.
+does all around, and the other is of one shade or has edges as hard as any, it is the same picture. Where
+what differs has its border in both, each shows what the other lacks: another caption, another visitor.
 """
 
 from dataclasses import dataclass
@@ -31,6 +33,9 @@ HARDER = 0.75  # natural logarithm of the slopes of letters over those of what i
 GOES_ON = (
     0.8  # natural logarithm of the slopes inside over those around, where a picture just goes on
 )
+OWN_BORDER = 0.4  # natural logarithm of the slopes along a border over those around, where it is of the picture
+OWN_SHARE = 0.07  # of the border, where the one picture's slopes are clearly the harder
+CLEARLY, CLEARLY_LEVELS = 1.6, 2.0  # times, and grey levels a pixel
 _SPECK_PX, _PLACE_PX, _FEWEST = 12, 150, 100
 _BESIDE = np.ones((3, 3), np.uint8)
 _JOINED = np.ones((9, 9), np.uint8)
@@ -48,47 +53,90 @@ class _Compared:
     slopes: tuple[Grey, Grey]
 
 
-def laid_over(a: Grey, b: Grey, mask: Mask) -> float:
-    """Return the share of the overlap where something lies over one of two pictures that are the same else.
+@dataclass(frozen=True)
+class Over:
+    """What lies over two pictures that are the same else.
+
+    Attributes:
+        share: Of the overlap that lies under something, where only one has things of its own; else 0.0.
+        both: Whether each has something of its own.
+    """
+
+    share: float = 0.0
+    both: bool = False
+
+
+def what_lies_over(a: Grey, b: Grey, mask: Mask) -> Over:
+    """Find what lies over one of two pictures, or over both.
 
     Args:
         a, b: (height, width) float32 grey, laid on each other to a fraction of a pixel.
         mask: Where both have pixels.
 
     Returns:
-        0.0 where they are not the same elsewhere, or each has something of its own.
+        Nothing where they are not the same elsewhere.
     """
     shown = int(mask.sum())
     if shown < _FEWEST:
-        return 0.0
+        return Over()
     a = _in_tones_of(a, b, mask)
-    differs = _differs(a, b, mask, shown)
-    if differs is None:
-        return 0.0
-    places = _places(differs)
-    if not 1 <= len(places) <= MOST_PLACES:
-        return 0.0
-    compared = _Compared((a, b), differs, mask, (_slope(a), _slope(b)))
-    for over in (0, 1):
-        if all(_covers(compared, place, over) for place in places):
-            return float(differs.sum() / shown)
-    return 0.0
-
-
-def _differs(a: Grey, b: Grey, mask: Mask, shown: int) -> Mask | None:
-    """Find where two pictures differ; None where they do everywhere by a little, too much or too little."""
     off = beyond_beside(a, b)
     usual = percentile(off.ravel()[spread(np.flatnonzero(mask))], 75)
     if usual > MOST_USUAL:
-        return None
-    closed = _closed((off > max(DIFFERS_LEVELS, OF_USUAL * usual)) & mask)
-    if closed.sum() < LEAST_SHARE * shown:
-        return None
-    differs = _without_specks(closed)
-    if not LEAST_SHARE <= differs.sum() / shown <= MOST_SHARE:
-        return None
+        return Over()
+    differs = _without_specks(_closed((off > max(DIFFERS_LEVELS, OF_USUAL * usual)) & mask))
+    if differs.sum() < LEAST_SHARE * shown:
+        return Over()
+    compared = _Compared((a, b), differs, mask, (_slope(a), _slope(b)))
+    if _is_over_both(compared):
+        return Over(both=True)
     elsewhere = (off > max(ALSO_LEVELS, 4 * usual)) & mask & ~differs
-    return None if elsewhere.sum() > ALSO_SHARE * shown else differs
+    return Over() if elsewhere.sum() > ALSO_SHARE * shown else Over(_covered(compared))
+
+
+def _covered(compared: _Compared) -> float:
+    """Return the share of the overlap where something lies over one of the two; 0.0 where that is not clear."""
+    share = float(compared.differs.sum() / compared.mask.sum())
+    places = _places(compared.differs) if share <= MOST_SHARE else []
+    if not 1 <= len(places) <= MOST_PLACES:
+        return 0.0
+    for over in (0, 1):
+        if all(_covers(compared, place, over) for place in places):
+            return share
+    return 0.0
+
+
+def _is_over_both(compared: _Compared) -> bool:
+    """Say whether what differs has its border in either picture, and parts of it in one alone."""
+    if any(_is_bar(compared, over) for over in (0, 1)):
+        return False
+    solid = _outlined(compared.differs)
+    border = (cv2.dilate(solid, _BESIDE) > cv2.erode(solid, _BESIDE)) & compared.mask
+    beside = cv2.dilate(solid, _JOINED[:5, :5]) > 0
+    ring = (cv2.dilate(solid, _AROUND) > 0) & ~beside & compared.mask
+    if ring.sum() < _FEWEST:
+        return False
+    along = [slope[border] for slope in compared.slopes]
+    around = [float(slope[ring].mean()) for slope in compared.slopes]
+    for own, other, usual in zip(along, along[::-1], around, strict=True):
+        harder = float(np.log((own.mean() + 1) / (usual + 1)))
+        alone = float((own > CLEARLY * other + CLEARLY_LEVELS).mean())
+        if harder < OWN_BORDER or alone < OWN_SHARE:
+            return False
+    return True
+
+
+def _is_bar(compared: _Compared, over: int) -> bool:
+    """Say whether the one picture is of one shade where they differ, and the other is not."""
+    bar, beneath = (one_shade(compared.pictures[at][compared.differs]) for at in (over, 1 - over))
+    return bar >= ONE_SHADE and beneath < OTHER_SHADES
+
+
+def _outlined(differs: Mask) -> Bytes:
+    """Return the places that differ with all that lies within them: there may be the same by chance."""
+    closed = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_CLOSE, _JOINED[:5, :5])
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(cv2.drawContours(closed, outlines, -1, 1, cv2.FILLED), np.uint8)
 
 
 def _in_tones_of(a: Grey, b: Grey, mask: Mask) -> Grey:
