@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from original_helpers import scene
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.judge import BENEATH, REFUSED, settled
@@ -136,6 +136,17 @@ def test_of_a_series_on_one_ground_no_two_are_one_picture(kind: str) -> None:
 
     assert len(refused) == 3
     assert all(refused)
+
+
+def test_a_page_at_half_its_size_or_softer_has_nothing_of_its_own() -> None:
+    page = Image.new("RGB", (320, 240), "white")
+    draw = ImageDraw.Draw(page)
+    for row in range(10):
+        draw.text((12, 10 + 22 * row), "the same words in each line", "black", font_size=18)
+    small = page.resize((160, 120), Image.Resampling.BOX)
+
+    assert not looked(page, small).over_both
+    assert not looked(page, page.filter(ImageFilter.GaussianBlur(1.2))).over_both
 
 
 @pytest.mark.parametrize("change", [lambda image: caption(image, "GOOD MORNING"), bar])

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.fine import correlation
 from dupfind.matching.overlay import beyond_beside
 from dupfind.matching.spread import median, percentile, spread
 
@@ -27,6 +28,7 @@ MOST_USUAL = 1.0  # grey levels beyond the pixels beside: what was saved anew di
 ALSO_LEVELS, ALSO_SHARE = 6.0, 0.02  # no more than that differs elsewhere, and a little
 MOST_PLACES, LEAST_SHARE, MOST_SHARE = 3, 0.002, 0.2
 ONE_SHADE, SHADE_LEVELS = 0.95, 25  # share of a bar's pixels that lie within so many grey levels
+MOSTLY_ONE_SHADE = 0.85  # of what differs: softened at its border
 OTHER_SHADES = 0.9  # share that may do so in the picture beneath: else it may be a bar itself
 HARD = 0.55  # times the slope of the hardest hundredth of the picture's edges
 HARDER = 0.75  # natural logarithm of the slopes of letters over those of what is beneath
@@ -35,6 +37,7 @@ GOES_ON = (
 )
 OWN_BORDER = 0.4  # natural logarithm of the slopes along a border over those around, where it is of the picture
 OWN_SHARE = 0.07  # of the border, where the one picture's slopes are clearly the harder
+SAME_DRAWING = 0.75  # correlation where they differ
 CLEARLY, CLEARLY_LEVELS = 1.6, 2.0  # times, and grey levels a pixel
 _SPECK_PX, _PLACE_PX, _FEWEST = 12, 150, 100
 _BESIDE = np.ones((3, 3), np.uint8)
@@ -108,7 +111,7 @@ def _covered(compared: _Compared) -> float:
 
 def _is_over_both(compared: _Compared) -> bool:
     """Say whether what differs has its border in either picture, and parts of it in one alone."""
-    if any(_is_bar(compared, over) for over in (0, 1)):
+    if any(_is_bar(compared, over) for over in (0, 1)) or _is_same_drawing(compared):
         return False
     solid = _outlined(compared.differs)
     border = (cv2.dilate(solid, _BESIDE) > cv2.erode(solid, _BESIDE)) & compared.mask
@@ -126,10 +129,16 @@ def _is_over_both(compared: _Compared) -> bool:
     return True
 
 
+def _is_same_drawing(compared: _Compared) -> bool:
+    """Say whether the two go the same way where they differ: the edges of one softer than of the other."""
+    one, other = (picture[compared.differs] for picture in compared.pictures)
+    return correlation(one, other) > SAME_DRAWING
+
+
 def _is_bar(compared: _Compared, over: int) -> bool:
     """Say whether the one picture is of one shade where they differ, and the other is not."""
     bar, beneath = (one_shade(compared.pictures[at][compared.differs]) for at in (over, 1 - over))
-    return bar >= ONE_SHADE and beneath < OTHER_SHADES
+    return bar >= MOSTLY_ONE_SHADE and beneath < OTHER_SHADES
 
 
 def _outlined(differs: Mask) -> Bytes:
