@@ -233,6 +233,7 @@ def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
         yield Reason.MORE_PROFILE
     elif verdict.profile == "a" and not verdict.within:
         yield Reason.LOST_PROFILE
+    yield from verdict.altered
     yield from (reason for reason in _by_clues(verdict) if not _is_by_saving(reason, verdict))
     if verdict.saved is not None and verdict.saved < NOT_ONLY_SAVED:
         yield Reason.UNSURE

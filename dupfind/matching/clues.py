@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from dupfind.records import Reason
+
 CLEAR = 1.0  # margin from which on a verdict says which one is the source
 
 
@@ -55,6 +57,7 @@ class Verdict:
         saved: Log odds that nothing was done to b but saving or reducing; None where it lies otherwise on
             a, or is larger.
         within: Whether b is a JPEG that lies all within its own steps from a (``bounds``).
+        altered: What was done to b as a whole that no saving does, however small (``altered``).
         profile: Which of the two has a colour profile that the other lost; they are compared without it.
     """
 
@@ -68,6 +71,7 @@ class Verdict:
     coarse: bool = False
     saved: float | None = None
     within: bool = False
+    altered: tuple[Reason, ...] = ()
     profile: Literal["a", "b"] | None = None
 
     @property

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.altered import alterations
 from dupfind.matching.bounds import beyond
 from dupfind.matching.clues import Clue, Verdict, Votes
 from dupfind.matching.detail import vote_detail
@@ -71,6 +72,7 @@ def judge(
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
     by = toned(colour_a, b.colour, seen)
     laid = Laid(colour_a, seen, found, by)
+    done = alterations(a, b, colour_a, seen) if comparable else ()
     only, within = _only_saved(a, b, laid) if comparable else (None, False)
     changed_share, largest_change = changed_in(changed, seen)
     return Verdict(
@@ -81,8 +83,9 @@ def judge(
         largest_change=largest_change,
         toned=by,
         edges=edges,
-        saved=only,
-        within=within,
+        saved=min(only, WRITTEN_OVER) if done and only is not None else only,
+        within=within and not done,
+        altered=done,
         coarse=_is_coarse(b) or _was_coarse(a, b, edges),
     )
 
