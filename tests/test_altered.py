@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from original_helpers import scene
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from test_bounds import of_jpeg, original, saved
 
 from dupfind.evidence import Evidence
@@ -15,6 +15,7 @@ from dupfind.matching.advice import advise
 from dupfind.matching.altered import alterations, shift
 from dupfind.matching.original import judge
 from dupfind.matching.quality import Look, look_at
+from dupfind.matching.spots import has_spot
 from dupfind.records import Advice, Photo, Reason, Relation
 
 WHOLE = np.eye(3)
@@ -126,3 +127,57 @@ def test_of_pictures_too_small_or_clipped_nothing_is_said() -> None:
     assert shift(white, white, np.ones((64, 64), bool)) is None
     tiny = look_at(np.zeros((5, 5, 3), np.uint8))
     assert alterations(tiny, tiny, tiny.colour, np.ones(tiny.colour.shape[:2], bool)) == ()
+
+
+def with_date(image: Picture) -> Picture:
+    copy = image.copy()
+    ImageDraw.Draw(copy).text((240, 215), "12/05/09", (255, 190, 60), font_size=11)
+    return copy
+
+
+def retouched(image: Picture) -> Picture:
+    """Put a round piece of one place over another, with soft borders."""
+    copy, mask = image.copy(), Image.new("L", (14, 14))
+    ImageDraw.Draw(mask).ellipse((1, 1, 12, 12), 255)
+    copy.paste(image.crop((30, 40, 44, 54)), (200, 120), mask.filter(ImageFilter.GaussianBlur(1)))
+    return copy
+
+
+def with_dark_eye(image: Picture) -> Picture:
+    pixels = np.array(image)
+    pixels[100:106, 150:156] = pixels[100:106, 150:156] * 0.35
+    return Image.fromarray(pixels)
+
+
+SPOTS = {"date": with_date, "retouched": retouched, "eye": with_dark_eye}
+
+
+@pytest.mark.parametrize("way", [*SAVED, "webp", "avif"])
+@pytest.mark.parametrize("kind", SPOTS)
+def test_a_small_place_that_was_changed_is_told_however_saved(kind: str, way: str) -> None:
+    photo, pixels = original()
+    for picture, is_changed in ((SPOTS[kind](pixels), True), (pixels, False)):
+        copy = SAVED[way](picture) if way in SAVED else modern(picture, way)
+        assert has_spot(photo, copy) is is_changed
+
+
+def modern(image: Picture, way: str) -> Look:
+    buffer = io.BytesIO()
+    image.save(buffer, way, quality=75)
+    return look_at(np.asarray(Image.open(buffer).convert("RGB")))
+
+
+def test_a_spot_in_a_large_picture_is_told_and_stays() -> None:
+    large = scene().resize((2400, 1800), Image.Resampling.BICUBIC)
+    changed = large.copy()
+    ImageDraw.Draw(changed).text((300, 1500), "12/05/09", (255, 190, 60), font_size=60)
+    photo = saved(large, 92)
+
+    assert has_spot(photo, saved(changed, 85))
+    assert not has_spot(photo, saved(large, 85))
+    assert advice(photo, saved(changed, 85))[0] is Advice.LOOK
+
+
+def test_a_larger_picture_has_no_spot_that_could_be_told() -> None:
+    small = look_at(np.asarray(scene()))
+    assert not has_spot(small, look_at(np.asarray(scene().resize((640, 480)))))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dupfind.matching.channels import highest, lowest
 from dupfind.matching.quality import BLOCK_FREQUENCIES, Look, whole_blocks
+from dupfind.matching.spots import has_spot
 from dupfind.records import Reason
 
 Pixels = NDArray[np.uint8]
@@ -27,9 +28,11 @@ CHROMA_LEVELS = 0.3  # and the chroma
 CHROMA_MODERN = 0.7  # of WebP and AVIF, which save colours less exactly
 OVER_NOISE = 1.1  # times what the places differ by besides
 OVER_NOISE_MODERN = 1.15
+ALIKE_LEVELS = 1.2  # that places of one colour may be rounded by, all the same way
 SHARPER = (1.025, 1.065)  # times as strong, middle and fine details
-PALETTE = 0.055  # more of the pixels in few colours: a palette moves tones too
+PALETTE = 0.05  # more of the pixels in few colours: a palette moves tones too
 _CELL_PX = 8
+_ALIKE_WITHIN = 2.0  # levels
 _FEWEST_CELLS = 30
 _DARKEST, _LIGHTEST = 4, 251  # what is beyond was or will be clipped
 _CLEAR_OF_ENDS = 0.02
@@ -40,6 +43,7 @@ _STRONG_LEVELS, _STRONG_STEPS = 12.0, 1.5
 _FEWEST_STRONG = 300
 _SURE = 4.0  # standard errors
 _COMMON = 256
+_SEEN_PX = 1024  # of the middle, whose details are compared
 
 
 @dataclass(frozen=True)
@@ -49,23 +53,28 @@ class Shift:
     Attributes:
         light, colour: Levels of luma, and of that chroma that moved more.
         light_noise, colour_noise: Levels that the places differ by besides.
+        light_alike, colour_alike: Root of the chance that two places have the same luma, the same chroma: those
+            are rounded the same way.
     """
 
     light: float
     colour: float
     light_noise: float
     colour_noise: float
+    light_alike: float
+    colour_alike: float
 
     def is_done(self, *, modern: bool) -> bool:
         """Whether this is more than saving does; ``modern``: as WebP or AVIF."""
-        if self.light > max(LIGHT_LEVELS, OVER_NOISE * self.light_noise):
+        most = max(LIGHT_LEVELS, OVER_NOISE * self.light_noise, ALIKE_LEVELS * self.light_alike)
+        if self.light > most:
             return True
         least, over = (CHROMA_MODERN, OVER_NOISE_MODERN) if modern else (CHROMA_LEVELS, OVER_NOISE)
-        return self.colour > max(least, over * self.colour_noise)
+        return self.colour > max(least, over * self.colour_noise, ALIKE_LEVELS * self.colour_alike)
 
 
 def alterations(a: Look, b: Look, colour_a: Pixels, seen: NDArray[np.bool_]) -> tuple[Reason, ...]:
-    """Return what was done to b as a whole that no saving does.
+    """Return what was done to b, as a whole or in one spot, that no saving does.
 
     Args:
         a, b: The two.
@@ -74,8 +83,11 @@ def alterations(a: Look, b: Look, colour_a: Pixels, seen: NDArray[np.bool_]) -> 
     """
     found = []
     moved = shift(colour_a, b.colour, seen)
-    if moved is not None and moved.is_done(modern=b.modern) and not has_palette(a, b):
+    palette = has_palette(a.sample, b.sample)
+    if moved is not None and moved.is_done(modern=b.modern) and not palette:
         found.append(Reason.RECOLOURED)
+    if not palette and has_spot(a, b):
+        found.append(Reason.CHANGED)
     if is_sharpened(a, b):
         found.append(Reason.SHARPER)
     return tuple(found)
@@ -100,7 +112,15 @@ def shift(a: Pixels, b: Pixels, seen: NDArray[np.bool_]) -> Shift | None:
     )
     moved, rest = _followed(one, two - one)
     size, noise = np.sqrt((moved**2).mean(axis=0)), rest.std(axis=0)
-    return Shift(float(size[0]), float(size[1:].max()), float(noise[0]), float(noise[1:].max()))
+    return Shift(
+        float(size[0]), float(size[1:].max()), float(noise[0]), float(noise[1:].max()),
+        _alike(one[:, :1]), _alike(one[:, 1:]),
+    )  # fmt: skip
+
+
+def _alike(colours: Values) -> float:
+    _, counts = np.unique(np.rint(colours / _ALIKE_WITHIN), axis=0, return_counts=True)
+    return float(np.sqrt((counts**2).sum()) / counts.sum())
 
 
 def _cells(picture: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -112,23 +132,25 @@ def _cells(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 def _followed(colours: Values, apart: Values) -> tuple[Values, Values]:
     """Return what of ``apart`` follows from the colours, and the rest, both without outliers, (cells, 3)."""
     terms = np.hstack([colours - colours.mean(axis=0), np.ones((len(colours), 1))])
-    kept, moved = np.ones(len(terms), bool), np.zeros_like(apart)
+    kept = np.ones(len(terms), bool)
+    moved = np.zeros_like(apart)
     for _ in range(3):
         part = terms[kept]
-        moved = terms @ np.linalg.solve(part.T @ part + _TOWARDS_NONE, part.T @ apart[kept])
+        slopes = np.linalg.solve(part.T @ part + _TOWARDS_NONE, part.T @ apart[kept])
+        moved = terms @ slopes
         off = highest(np.abs(apart - moved))
         kept = off <= max(_OUTLIER_LEVELS, _OUTLIER * float(np.median(off)))
     return moved[kept], (apart - moved)[kept]
 
 
-def has_palette(a: Look, b: Look) -> bool:
-    """Say whether b shows fewer colours than a, as a palette leaves."""
-    return _common(b) > _common(a) + PALETTE
+def has_palette(pixels: Pixels, other: Pixels) -> bool:
+    """Say whether of two samples, (n, 3), the other has fewer colours, as a palette leaves."""
+    return _common(other) > _common(pixels) + PALETTE
 
 
-def _common(look: Look) -> float:
+def _common(pixels: Pixels) -> float:
     """Return the share of the pixels that have one of the most frequent colours."""
-    red, green, blue = (look.sample >> 2).astype(np.int64).T
+    red, green, blue = (pixels >> 2).astype(np.int64).T
     counts = np.bincount(red << 12 | green << 6 | blue)
     most = counts if len(counts) <= _COMMON else np.partition(counts, -_COMMON)[-_COMMON:]
     return float(most.sum() / counts.sum())
@@ -138,11 +160,16 @@ def is_sharpened(a: Look, b: Look) -> bool:
     """Say whether all fine details of b are stronger than those of a, which is as large."""
     if a.grey.shape != b.grey.shape or min(b.grey.shape) < _CELL_PX:
         return False
-    one, two = (_frequencies(look.grey) for look in (a, b))
+    one, two = (_frequencies(_middle(look.grey)) for look in (a, b))
     steps = np.zeros(len(BLOCK_FREQUENCIES)) if b.table is None else b.table.ravel()
     return all(
         _gain(one, two, steps, band) > least for band, least in zip(_BANDS, SHARPER, strict=True)
     )
+
+
+def _middle(grey: Pixels) -> Pixels:
+    top, left = (max(0, side - _SEEN_PX) // 16 * 8 for side in grey.shape)
+    return grey[top : top + _SEEN_PX, left : left + _SEEN_PX]
 
 
 def _frequencies(grey: Pixels) -> NDArray[np.float32]:
