@@ -31,6 +31,7 @@ OVER_NOISE_MODERN = 1.15
 ALIKE_LEVELS = 1.2  # that places of one colour may be rounded by, all the same way
 SHARPER = (1.025, 1.065)  # times as strong, middle and fine details
 PALETTE = 0.05  # more of the pixels in few colours: a palette moves tones too
+SOME_PALETTE = 0.02  # and single places
 _CELL_PX = 8
 _ALIKE_WITHIN = 2.0  # levels
 _FEWEST_CELLS = 30
@@ -83,10 +84,10 @@ def alterations(a: Look, b: Look, colour_a: Pixels, seen: NDArray[np.bool_]) -> 
     """
     found = []
     moved = shift(colour_a, b.colour, seen)
-    palette = has_palette(a.sample, b.sample)
-    if moved is not None and moved.is_done(modern=b.modern) and not palette:
+    fewer = _common(b.sample) - _common(a.sample)
+    if moved is not None and moved.is_done(modern=b.modern) and fewer <= PALETTE:
         found.append(Reason.RECOLOURED)
-    if not palette and has_spot(a, b):
+    if fewer <= SOME_PALETTE and has_spot(a, b):
         found.append(Reason.CHANGED)
     if is_sharpened(a, b):
         found.append(Reason.SHARPER)
@@ -141,11 +142,6 @@ def _followed(colours: Values, apart: Values) -> tuple[Values, Values]:
         off = highest(np.abs(apart - moved))
         kept = off <= max(_OUTLIER_LEVELS, _OUTLIER * float(np.median(off)))
     return moved[kept], (apart - moved)[kept]
-
-
-def has_palette(pixels: Pixels, other: Pixels) -> bool:
-    """Say whether of two samples, (n, 3), the other has fewer colours, as a palette leaves."""
-    return _common(other) > _common(pixels) + PALETTE
 
 
 def _common(pixels: Pixels) -> float:

@@ -157,9 +157,10 @@ def _misrounded(a: Look, b: Look, table: Floats) -> tuple[float, float | None]:
         # Where decoding clipped a colour, what was rounded to is lost.
         kept = (np.abs(two - own * steps)[:, told] <= CLEAN_LEVELS).all(axis=1)
         looked_at = kept[:, None] & told & (border > from_border) & (border < to_border)
-        place = np.arange(len(steps)) * _VALUES + np.rint(one).astype(np.int64) + _VALUES // 2
-        for number, rows in enumerate((looked_at, looked_at & (own != nearest))):
-            near[number] += np.bincount(place[rows], minlength=near.shape[1])
+        place = np.nonzero(looked_at)[1] * _VALUES + np.rint(one[looked_at]).astype(np.int64)
+        near[0] += np.bincount(place + _VALUES // 2, minlength=near.shape[1])
+        is_wrong = (own != nearest)[looked_at]
+        near[1] += np.bincount(place[is_wrong] + _VALUES // 2, minlength=near.shape[1])
     share = float(near[1].sum() / max(1.0, near[0].sum()))
     return (share, _mixed(*near)) if near[0].sum() >= FEWEST_ROUNDED else (0.0, None)
 

@@ -25,6 +25,7 @@ _USUAL_LEVELS = 1.5  # that rounding adds everywhere
 _MOST = 99  # percentile
 _KINDS = 6  # of places, by how much is to be seen
 _SEEN_PX = 9
+_EVERY = 7  # pixel that tells how much is to be seen
 
 
 def has_spot(a: Look, b: Look) -> bool:
@@ -61,7 +62,7 @@ def _usual_most(picture: Floats, apart: Floats) -> Floats:
     fine = np.abs(picture - cv2.GaussianBlur(picture, (0, 0), 1.5))
     seen = cv2.blur(fine, (_SEEN_PX, _SEEN_PX))
     seen = cv2.dilate(seen, np.ones((_SEEN_PX, _SEEN_PX), np.uint8))
-    edges = np.quantile(seen, np.linspace(0, 1, _KINDS + 1)[1:-1])
+    edges = np.quantile(seen.ravel()[::_EVERY], np.linspace(0, 1, _KINDS + 1)[1:-1])
     kind = np.searchsorted(edges, seen)
     found = [apart[kind == one] for one in range(_KINDS)]
     most = [float(np.percentile(one, _MOST)) if len(one) else 0.0 for one in found]
