@@ -1,26 +1,37 @@
 """How much training on an album helps, and with which options: held-out copies before and after.
 
     python benchmarks/album_training.py ALBUM [--epochs 30] [--held-out 40] [--copies 40] [--set NAME=VALUE ...]
+                                        [--forgets TRUTH.csv] [--shares 0.7 1]
 
 Trains from the builtin model (or --init) on the photos of a folder but the held-out ones; then both models look
 for altered copies of those among all photos. Prints recall@1, recall@10, micro AP, the gain with its interval,
 and recall@1 for each group of kinds. CPU seconds are given beside, for a machine that others use too.
+With --forgets TRUTH.csv (path,group_id,is_original) it says what both find of that set, which is not trained
+on; with --shares the same for weights at shares of the way from the start to the run's end.
 """
 
 import argparse
+import csv
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from dupfind.descriptors.backbone import load_folder, load_model
+from dupfind.descriptors.backbone import Model, load_folder, load_model
+from dupfind.descriptors.embed import Embedder
+from dupfind.descriptors.views import make_view
+from dupfind.photos.decode import decode
 from dupfind.photos.edits import EDITS
 from dupfind.photos.scan import scan
 from dupfind.records import ScannedFile
 from dupfind.training import comparison
-from dupfind.training.heldout import LookUp
+from dupfind.training.heldout import LookUp, Retrieval, look_up
 from dupfind.training.loop import Listener
+from dupfind.training.mixing import mixed
 from dupfind.training.monitor import EpochMetrics
 from dupfind.training.run import RunOptions, fit, prepare
 
@@ -40,6 +51,7 @@ def main() -> None:
                 f"epochs={options.epochs}",
                 f"held_out={options.held_out}",
                 f"monitor_minutes={options.look_minutes}",
+                *(["mix=1"] if options.shares else []),
                 *options.changes,
             ),
             threads=1,
@@ -50,7 +62,8 @@ def main() -> None:
         began = time.process_time()
         result = fit(prepared, listener=Listener(on_metrics=say))
         busy_s = time.process_time() - began
-        after = exam.sit(load_folder(result.model, name="after"), device="cpu")
+        end = load_folder(result.model, name="after")
+        after = exam.sit(end, device="cpu")
     found = exam.compare(before, after)
     split = prepared.photos.split
     print(
@@ -58,9 +71,52 @@ def main() -> None:
         f"{busy_s:.0f} CPU s, {found.copies} copies of {found.photos} photos, {found.rivals} rivals"
     )
     for name, one in (("before", found.before), ("after", found.after)):
-        print(f"{name:7} {one.recall_at_1:.3f} {one.recall_at_10:.3f} {one.micro_ap:.3f}")
+        print(f"{name:7} {figures(one)}")
     print(f"gain {found.gain:+.3f}, at least {found.least_gain:+.3f}")
     print("by relation: " + ", ".join(by_relation(exam, before, after)), flush=True)
+    others = labelled(options.forgets, start.spec.view_px) if options.forgets else None
+    for share in (0.0, *(options.shares or [1.0])):
+        module = mixed(start.module, end.module, share).eval()
+        model = Model("between", start.spec, module, "")
+        line = f"share {share}: {figures(exam.sit(model, device='cpu').retrieval())}"
+        if others is not None:
+            line += f", of {options.forgets} {figures(others.sit(model))}"
+        print(line, flush=True)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Views of a labelled set: originals and distractors first, then the copies of ``owners``."""
+
+    views: NDArray[np.uint8]
+    owners: list[int]
+
+    def sit(self, model: Model) -> Retrieval:
+        """Let a model look up each copy among all others but copies."""
+        vectors = Embedder(model, device="cpu").describe_unchecked(self.views)
+        described = torch.from_numpy(vectors.astype(np.float32))
+        originals = len(described) - len(self.owners)
+        owners = torch.tensor(self.owners)
+        return look_up(described[:originals], described[originals:], owners).retrieval()
+
+
+def labelled(truth: Path, view_px: int) -> Labelled:
+    """Read the photos that a table of path, group_id and is_original names."""
+    with truth.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    originals = [row for row in rows if row["is_original"] == "1"]
+    number = {row["group_id"]: place for place, row in enumerate(originals)}
+    copies = [row for row in rows if row["is_original"] != "1" and row["group_id"] in number]
+    views = [
+        make_view(decode(truth.parent / row["path"], needed_px=2 * view_px).pixels, view_px)
+        for row in (*originals, *copies)
+    ]
+    return Labelled(np.stack(views), [number[row["group_id"]] for row in copies])
+
+
+def figures(found: Retrieval) -> str:
+    """Write recall@1, recall@10 and micro AP."""
+    return f"{found.recall_at_1:.3f} {found.recall_at_10:.3f} {found.micro_ap:.3f}"
 
 
 def by_relation(exam: comparison.Exam, before: LookUp, after: LookUp) -> list[str]:
@@ -91,6 +147,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--copies", type=int, default=40, help="of each held-out photo")
     parser.add_argument("--look-minutes", type=float, default=2.0)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--forgets", type=Path, help="truth.csv of a set that is not trained on")
+    parser.add_argument("--shares", type=float, nargs="+", default=[])
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")
     return parser.parse_args()
 

@@ -191,6 +191,8 @@ def checked(parser: argparse.ArgumentParser) -> argparse.Namespace:
         parser.error(f"{arguments.album} exists; name a new folder")
     if not arguments.photos.is_dir():
         parser.error(f"{arguments.photos} is no folder")
+    if not any(isinstance(found, ScannedFile) for found in scan([arguments.photos])):
+        parser.error(f"{arguments.photos} holds no photos")
     return arguments
 
 

@@ -31,6 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_S = 900
 NOT_RUN = 70  # the status of a process whose pytest failed
+NO_TESTS = (4, 5)  # pytest's own, where it was called wrongly or there was nothing to run
 ASKED_S = 60  # of the tests that run a line, as long as this
 _LIBRARIES = ("cv2", "faiss", "scipy.optimize", "sklearn.decomposition", "timm", "pytest")
 # The tests that know a part, the quickest first.
@@ -219,9 +220,12 @@ def is_found(copy: Path, tests: Sequence[str]) -> bool:
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            if os.waitstatus_to_exitcode(status) == NOT_RUN:
-                raise RuntimeError(f"pytest itself failed on {' '.join(tests)}")
-            return status != 0
+            found = os.waitstatus_to_exitcode(status)
+            if found in (NOT_RUN, *NO_TESTS):
+                raise RuntimeError(
+                    f"pytest itself failed on {' '.join(tests)}, with status {found}"
+                )
+            return found != 0
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)

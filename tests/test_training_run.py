@@ -28,9 +28,9 @@ from dupfind.training.checkpoint import read_checkpoint
 from dupfind.training.config import TrainingConfig
 from dupfind.training.distributed import process_group
 from dupfind.training.feed import Batch
-from dupfind.training.heldout import HeldOut
+from dupfind.training.heldout import HeldOut, Retrieval
 from dupfind.training.loop import Listener, Progress, Trainer
-from dupfind.training.monitor import EpochMetrics
+from dupfind.training.monitor import CollapseDetector, EpochMetrics, Window, epoch_metrics
 from dupfind.training.run import RunOptions, train
 from dupfind.training.split import split_collection, split_photos
 from dupfind.training.step import Learner
@@ -202,6 +202,13 @@ def test_without_patience_a_run_goes_to_its_end(tmp_path: Path) -> None:
     assert (run.step_number, run.best) == (24, "earlier")
 
 
+def test_a_look_that_was_better_by_chance_is_not_taken(tmp_path: Path) -> None:
+    run = trainer(tmp_path, tiny_config(epochs=6))
+    stale(run, {4: 0.12})  # of 128 copies, two or three more than at the end
+    run.run()
+    assert run.best != "earlier"
+
+
 def test_the_best_look_survives_a_stop(tmp_path: Path) -> None:
     run = trainer(tmp_path, tiny_config(epochs=3))
     stale(run, {4: 0.9})
@@ -253,13 +260,26 @@ def test_held_out_photos_are_never_trained_on(tmp_path: Path) -> None:
     assert split_photos(np.arange(40), tiny_config()).held == split.held
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path: Path) -> None:
-    trainer(tmp_path / "whole").run()
+@pytest.mark.parametrize("tunes", [False, True])
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tunes: bool, tmp_path: Path) -> None:
+    config, backbone = tiny_config(), None
+    if tunes:
+        # All that has a state or a random number of its own: memory, rehearsal, single alterations.
+        torch.manual_seed(1)
+        backbone = create_backbone(TINY)
+        losses = replace(config.losses, memory=1.0, rehearsal=2.0)
+        config = replace(config, losses=losses, views=replace(config.views, single=True), mix=0.5)
+    photos = split_collection(made_up_cache(), config)
+
+    def run_in(folder: str) -> Trainer:
+        return Trainer(config, photos, tmp_path / folder, device=CPU, backbone=backbone)
+
+    run_in("whole").run()
 
     class StopError(Exception):
         pass
 
-    run = trainer(tmp_path / "parts")
+    run = run_in("parts")
 
     def stop(_: object) -> None:
         if run.step_number == 6:
@@ -271,11 +291,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path: Path) ->
     found = read_checkpoint(tmp_path / "parts")
     assert found is not None
     assert 0 < found[1].step < 8
-    resumed = trainer(tmp_path / "parts")
+    resumed = run_in("parts")
     assert resumed.resume()
     resumed.run()
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert whole.keys() == parts.keys()
+    assert ("memory.keys" in whole) is tunes
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
 
@@ -333,14 +354,17 @@ import torch.distributed as dist
 from training_samples import tiny_config
 from dataclasses import replace
 from dupfind.training.distributed import process_group, rank, world_size
+from dupfind.training.memory import Shown
+from dupfind.training.rehearsal import Rehearsed
 from dupfind.training.step import Learner
 
 torch.set_num_threads(1)
 config = tiny_config()
-config = replace(config, optimiser=replace(config.optimiser, drop_path=0.0))
+losses = replace(config.losses, memory=1.0, rehearsal=2.0)
+config = replace(config, losses=losses, optimiser=replace(config.optimiser, drop_path=0.0))
 with process_group(torch.device("cpu")):
     torch.manual_seed(5)
-    learner = Learner(config, torch.device("cpu"))
+    learner = Learner(config, torch.device("cpu"), photos=16)
     generator = torch.Generator().manual_seed(6)
     losses = []
     for step in range(3):
@@ -349,19 +373,34 @@ with process_group(torch.device("cpu")):
         share = 8 // world_size()
         own = slice(rank() * share, (rank() + 1) * share)
         groups = [views[:, own].flatten(0, 1), small[:, own].flatten(0, 1)]
-        result = learner.step(groups, photos=share, progress=0.1 + 0.1 * step)
+        shown = Shown(torch.arange(8 * step, 8 * step + 8)[own], torch.tensor([3]))
+        scenes = torch.rand(4, 3, 32, 32, generator=generator)
+        known = torch.nn.functional.normalize(torch.rand(4, 128, generator=generator), dim=-1)
+        part = slice(rank() * share // 2, (rank() + 1) * share // 2)
+        rehearsed = Rehearsed(scenes[part], known[part])
+        result = learner.step(
+            groups, photos=share, progress=0.1 + 0.1 * step, shown=shown, rehearsed=rehearsed
+        )
         losses.append([result.loss, *result.terms.values(), result.teacher_entropy])
     if rank() == 0:
         value = sum(float(p.abs().sum()) for p in learner.student.parameters())
         centre = learner.dino.centre.abs().sum().item()
-        print(json.dumps({"losses": losses, "weights": value, "centre": centre}))
+        photos = learner.memory.photos.tolist()
+        keys = learner.memory.keys.abs().sum().item()
+        print(
+            json.dumps(
+                {"losses": losses, "weights": value, "centre": centre, "photos": photos, "keys": keys}
+            )
+        )
 """
 
 
 def test_two_processes_with_half_the_batch_each_equal_one(tmp_path: Path) -> None:
     script = tmp_path / "two.py"
     script.write_text(TWO_PROCESSES, "utf-8")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), str(here.parent)])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     results = []
     for prefix in ([], launch):
@@ -377,9 +416,11 @@ def test_two_processes_with_half_the_batch_each_equal_one(tmp_path: Path) -> Non
     one, two = results
     assert np.allclose(one["losses"][0], two["losses"][0], rtol=1e-5)
     # Sums in another order differ in the last bit, and AdamW makes that larger step by step.
-    assert np.allclose(one["losses"], two["losses"], rtol=2e-2)
+    assert np.allclose(one["losses"], two["losses"], rtol=3e-2)
     assert one["weights"] == pytest.approx(two["weights"], rel=1e-4)
     assert one["centre"] == pytest.approx(two["centre"], rel=1e-2)
+    assert one["photos"] == two["photos"] == [*range(16, 24), *range(8, 16)]
+    assert one["keys"] == pytest.approx(two["keys"], rel=1e-3)
 
 
 def collapsing(name: str) -> TrainingConfig:
@@ -408,6 +449,30 @@ def test_each_kind_of_collapse_is_named_and_ends_the_run(
 ) -> None:
     with pytest.raises(CollapseError, match=words):
         trainer(tmp_path, collapsing(name)).run()
+
+
+@pytest.mark.parametrize(("found", "collapses"), [(0.4, False), (0.2, True)])
+def test_a_head_that_says_nothing_is_no_collapse_of_descriptors_that_find_more(
+    found: float, collapses: bool
+) -> None:
+    before = Retrieval(recall_at_1=0.3, recall_at_10=0.5, micro_ap=0.3)
+    looked = epoch_metrics(
+        Window(),
+        step=200,
+        epoch=9,
+        elapsed_s=9.0,
+        progress=0.5,
+        photos_per_s=9.0,
+        prototypes=64,
+        rank=30.0,
+        found=replace(before, recall_at_1=found),
+    )
+    looked = replace(looked, teacher_entropy=looked.teacher_entropy_limit)
+    reason = CollapseDetector(prototypes=64, at_start=before).check(looked, is_last=True)
+    assert ("uniform collapse" in reason) is collapses is bool(reason)
+    assert "uniform" in CollapseDetector(prototypes=64).check(looked, is_last=True)
+    alike = replace(looked, rank=1.0)
+    assert CollapseDetector(prototypes=64, at_start=before).check(alike, is_last=True)
 
 
 def test_a_healthy_run_is_not_called_collapsed(tmp_path: Path) -> None:

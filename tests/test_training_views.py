@@ -38,12 +38,14 @@ from dupfind.training.views.geometry import (
 from dupfind.training.views.maker import Batch, ViewMaker
 from dupfind.training.views.overlays import OverlayOptions, make_bank, overlay
 from dupfind.training.views.recipes import (
+    WHOLE,
     Mixture,
     Recipe,
     copy_mixture,
     copy_recipe,
     dino_recipes,
     original_mixture,
+    single_mixture,
 )
 
 CPU = torch.device("cpu")
@@ -297,8 +299,35 @@ def test_each_part_of_a_mixture_makes_its_share_of_the_views() -> None:
 
 @pytest.mark.parametrize("strong", [0.0, 0.4, 1.0])
 def test_the_shares_of_a_mixture_sum_to_one(strong: float) -> None:
-    for mixture in (copy_mixture(strong=strong), original_mixture(light=0.8, strong=strong)):
+    for mixture in (
+        copy_mixture(strong=strong),
+        original_mixture(light=0.8, strong=strong),
+        single_mixture(strong=strong),
+    ):
         assert sum(share for share, _ in mixture.parts) == pytest.approx(1.0)
+
+
+def test_the_whole_photo_is_what_a_descriptor_is_made_of() -> None:
+    views = maker().render(batch(), WHOLE, 48, torch.Generator().manual_seed(1))
+    assert torch.allclose(views, maker().clean(batch(), 48), atol=1e-5)
+
+
+def test_a_single_alteration_is_of_the_shape_or_of_what_is_around_or_of_the_surface() -> None:
+    for share, recipe in single_mixture((0.5, 0.9), strong=0.0).parts[1:]:
+        assert share > 0
+        shape, around, over = recipe.geometry, recipe.compose, recipe.overlay
+        altered = [
+            shape.scale != (1.0, 1.0),
+            shape.flip + shape.quarter_turn > 0,
+            shape.small_rotation + shape.any_rotation > 0,
+            shape.tilt > 0,
+            around.frame > 0,
+            around.screen > 0,
+            around.collage > 0,
+            over.text + over.sticker > 0,
+            recipe.colour.gray > 0.2,
+        ]
+        assert sum(altered) == 1
 
 
 def test_the_same_seed_makes_the_same_views() -> None:
@@ -316,9 +345,10 @@ def test_the_same_seed_makes_the_same_views() -> None:
         copy_recipe(),
         copy_mixture(),
         original_mixture(light=0.5),
+        single_mixture(),
         *dino_recipes(global_scale=(0.4, 1.0), local_scale=(0.05, 0.4)),
     ],
-    ids=["copy", "copies", "originals", "global 1", "global 2", "local"],
+    ids=["copy", "copies", "originals", "single", "global 1", "global 2", "local"],
 )
 def test_views_are_finite_and_in_range(recipe: Recipe | Mixture) -> None:
     views = maker().render(batch(16), recipe, 40, torch.Generator().manual_seed(3))
@@ -328,7 +358,7 @@ def test_views_are_finite_and_in_range(recipe: Recipe | Mixture) -> None:
 
 
 def test_what_is_drawn_at_random_has_chances_up_to_one() -> None:
-    parts = (*copy_mixture().parts, *original_mixture(light=0.5).parts)
+    parts = (*copy_mixture().parts, *original_mixture(light=0.5).parts, *single_mixture().parts)
     for recipe in (copy_recipe(), *(recipe for _, recipe in parts)):
         for chance in vars(recipe.overlay).values():
             assert 0 <= chance <= 1

@@ -78,7 +78,7 @@ def test_a_model_that_finds_nearly_all_is_not_tuned(
 def test_a_budget_of_too_few_steps_ends_once_the_pace_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dupfind.training.loop._Clock.first_pace", lambda _: 6.0)
+    monkeypatch.setattr("dupfind.training.loop.Clock.first_pace", lambda _: 6.0)
     run = tuning(tmp_path, tiny_config(minutes=10.0, checkpoint_minutes=5.0))
     # 100 steps in ten minutes, so 200 take ten minutes more.
     with pytest.raises(

@@ -13,6 +13,8 @@ from dupfind.training.heldout import Retrieval
 FOLDER = "best"
 # A chance gain of a copy or two is no new best: the run would never seem to have peaked.
 LEAST_GAIN = 0.002
+# Of many looks at a hundred copies the best one is partly luck: the end is taken unless it is that much worse.
+CHANCE_GAIN = 0.03
 
 
 class BestLook:

@@ -107,11 +107,14 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _modules(learner: Learner) -> list[tuple[str, torch.nn.Module]]:
-    return [
+    modules: list[tuple[str, torch.nn.Module]] = [
         ("student.", learner.student),
         ("teacher.", learner.teacher),
         ("dino.", learner.dino),
     ]
+    if learner.memory is not None:
+        modules.append(("memory.", learner.memory))
+    return modules
 
 
 def _tensors(learner: Learner) -> dict[str, Tensor]:

@@ -18,7 +18,8 @@ class ViewOptions:
     that progress on views have at least that size. ``copies`` makes global views as altered copies
     (turns, text, frames, collages, ...) instead of DINO's milder views; ``light`` is the chance
     that a first view is hardly altered, as the original of a copy would be; ``strong`` the chance
-    that a copy is altered in every way at once rather than in one.
+    that a copy is altered in every way at once rather than in one. ``single`` makes the first view the
+    photo as it is, and alters one thing of the others (those of ``strong`` excepted).
     """
 
     global_count: int = 2
@@ -31,6 +32,7 @@ class ViewOptions:
     copies: bool = True
     light: float = 0.8
     strong: float = 0.3
+    single: bool = False
 
     def global_px_at(self, progress: float) -> int:
         """Return the size of global views at ``progress`` through the run."""
@@ -44,7 +46,9 @@ class LossOptions:
     ``dino``: cross entropy of the 2021 recipe. ``koleo``: spreads descriptors (DINOv2: 0.1).
     ``contrastive``: two views of a photo against all others of the batch (SSCD), at
     ``contrastive_temperature``. ``hard_negatives`` look-alikes of a photo share its batch (half of
-    the photos bring theirs).
+    the photos bring theirs). ``memory``: a copy against what the teacher said of the last
+    ``memory_size`` photos (MoCo), at the same temperature; never more than there are to train on.
+    ``rehearsal``: made-up scenes, described as the start did; half as many as photos a step.
     """
 
     dino: float = 1.0
@@ -59,6 +63,9 @@ class LossOptions:
     teacher_temperature_warmup: float = 0.3
     centre_momentum: float = 0.9
     hard_negatives: int = 0
+    memory: float = 0.0
+    memory_size: int = 4096
+    rehearsal: float = 0.0
 
 
 @dataclass(frozen=True)

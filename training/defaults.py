@@ -7,6 +7,7 @@ Source: settings for small collections reported with DINO and its successors (ar
 """
 
 import math
+from dataclasses import replace
 
 from dupfind.descriptors.backbone import ModelSpec
 from dupfind.training.config import (
@@ -35,10 +36,13 @@ PROTOTYPES = (
 MOST_PROTOTYPES = 65536
 SCRATCH_VIEWS = 4_000_000  # photos shown in a run from scratch
 LOOK_MINUTES = 0.5  # a look takes seconds, and epochs of a small album no longer
-TUNING_PATIENCE = 0.4
-TUNING_MIX = (
-    0.6  # finds as much on the album, and forgets half as much of other photos (EXPERIMENTS.md)
-)
+TUNING_PATIENCE = 0.6  # recall rises most while the rate falls
+# Without rehearsal 0.6 forgets half as much of other photos; with it, that costs the album (EXPERIMENTS.md).
+TUNING_MIX, TUNING_MIX_REHEARSED = 0.6, 0.9
+TUNING_STRONG = 0.1  # pages of one form are past recognition when altered in every way at once
+TUNING_TEMPERATURE = 0.03  # look-alikes differ by hundredths of cosine
+TUNING_REHEARSAL = 30.0
+TUNING_DINO = 0.1  # measured over 1,000 steps; of 1 only 400 were (EXPERIMENTS.md)
 TUNING_VIEWS = 60_000  # photos shown in a run that starts from trained weights
 TUNING_BATCH = 32  # on a CPU: steps move more than photos (EXPERIMENTS.md)
 
@@ -79,15 +83,12 @@ def default_config(
     from_scratch: bool,
     on_gpu: bool,
     patch_px: int = SCRATCH_PATCH_PX,
-    blocks: int = 0,
     batch_size: int | None = None,
 ) -> TrainingConfig:
     """Return the configuration for a collection of ``photos``.
 
-    ``patch_px`` is the side of the model's patches, ``blocks`` how many it has; ``batch_size`` is that of
-    the run (None: chosen).
+    ``patch_px`` is the side of the model's patches; ``batch_size`` is that of the run (None: chosen).
     """
-    temperature = teacher_temperature_for(photos)
     batch_size = batch_size or batch_size_for(photos, on_gpu=on_gpu, from_scratch=from_scratch)
     epochs = epochs_for(photos, from_scratch=from_scratch)
     if not from_scratch:  # large batches make few steps, and too few move nothing
@@ -96,17 +97,30 @@ def default_config(
     return TrainingConfig(
         spec=spec,
         views=_views(spec, patch_px, from_scratch=from_scratch, on_gpu=on_gpu),
-        losses=LossOptions(
-            prototypes=prototypes_for(photos),
-            teacher_temperature=(min(0.04, temperature), temperature),
-        ),
-        optimiser=_optimiser(batch_size, blocks, from_scratch=from_scratch, on_gpu=on_gpu),
+        losses=_losses(photos, tunes_on_cpu=not (from_scratch or on_gpu)),
+        optimiser=_optimiser(batch_size, from_scratch=from_scratch, on_gpu=on_gpu),
         batch_size=batch_size,
         epochs=epochs,
         held_out=held_out_for(photos),
         monitor_minutes=LOOK_MINUTES,
         patience=0.0 if from_scratch else TUNING_PATIENCE,
-        mix=1.0 if from_scratch else TUNING_MIX,
+        mix=1.0 if from_scratch else TUNING_MIX if on_gpu else TUNING_MIX_REHEARSED,
+    )
+
+
+def _losses(photos: int, *, tunes_on_cpu: bool) -> LossOptions:
+    temperature = teacher_temperature_for(photos)
+    losses = LossOptions(
+        prototypes=prototypes_for(photos), teacher_temperature=(min(0.04, temperature), temperature)
+    )
+    if not tunes_on_cpu:  # on a GPU batches are large; the rest was not measured there
+        return losses
+    return replace(
+        losses,
+        dino=TUNING_DINO,
+        memory=1.0,
+        rehearsal=TUNING_REHEARSAL,
+        contrastive_temperature=TUNING_TEMPERATURE,
     )
 
 
@@ -119,8 +133,18 @@ def _views(spec: ModelSpec, patch_px: int, *, from_scratch: bool, on_gpu: bool) 
         # DINO's 96 beside 224.
         local_px = whole_patches(spec.view_px * 3 // 7)
         return ViewOptions(global_px=full, local_px=local_px, global_scale=(0.3, 1.0))
+    if not from_scratch:
+        # Two: the photo as it is, which is what a copy is looked for among, and a copy.
+        return ViewOptions(
+            local_count=0,
+            global_px=full,
+            local_px=whole_patches(96),
+            global_scale=(0.3, 1.0),
+            strong=TUNING_STRONG,
+            single=True,
+        )
     # A CPU has no time for ten views: two small ones, larger near the end.
-    small = whole_patches(max(96, spec.view_px * 3 // 5)) if from_scratch else full
+    small = whole_patches(max(96, spec.view_px * 3 // 5))
     return ViewOptions(
         local_count=0,
         global_px=small,
@@ -130,9 +154,7 @@ def _views(spec: ModelSpec, patch_px: int, *, from_scratch: bool, on_gpu: bool) 
     )
 
 
-def _optimiser(
-    batch_size: int, blocks: int, *, from_scratch: bool, on_gpu: bool
-) -> OptimiserOptions:
+def _optimiser(batch_size: int, *, from_scratch: bool, on_gpu: bool) -> OptimiserOptions:
     # Half of the patches is nearly twice the photos a second, which a CPU needs more than a GPU.
     patch_drop = 0.0 if on_gpu else 0.5
     if from_scratch:
@@ -152,7 +174,5 @@ def _optimiser(
         drop_path=0.0,
         momentum=(0.99, 1.0),
         patch_drop=patch_drop,
-        # The lower half as it is: half the time a step, and less forgotten (EXPERIMENTS.md).
-        frozen_layers=0 if on_gpu or not blocks else 1 + 2 * blocks // 5,
         frozen_backbone=0.1 if on_gpu else 0.02,
     )

@@ -13,14 +13,17 @@ from dupfind.errors import TrainingError
 from dupfind.training.batches import different_photos, epoch_batches
 from dupfind.training.config import TrainingConfig
 from dupfind.training.distributed import rank, world_size
+from dupfind.training.memory import Shown
 from dupfind.training.split import Collection
 from dupfind.training.views.maker import ViewMaker
 from dupfind.training.views.recipes import (
+    WHOLE,
     Mixture,
     Recipe,
     copy_mixture,
     dino_recipes,
     original_mixture,
+    single_mixture,
 )
 
 CHUNK = 32
@@ -118,9 +121,9 @@ class Feed:
             torch.empty(len(recipes), len(rows), 3, px, px, device=device) for recipes, px in sizes
         ]
         # On a CPU a few photos at a time stay in its caches; a GPU takes the batch as a whole.
-        chunk = CHUNK if device.type == "cpu" else len(rows)
+        chunk = self._chunk(batch)
         for start in range(0, len(rows), chunk):
-            seed = seed_of(self.config.seed, step, rank(), start)
+            seed = self._seed(step, start)
             generator = torch.Generator().manual_seed(seed)
             beside = self.beside(batch, seed)
             photos = self.photos.cache.batch(rows[start : start + chunk], device, beside=beside)
@@ -131,6 +134,22 @@ class Feed:
                         sources, recipe, px, generator
                     )
         return [views.flatten(0, 1) for views in groups]
+
+    def shown(self, batch: Batch, step: int) -> Shown:
+        """Return which photos the views of a batch show, by their groups of near-duplicates."""
+        starts = range(0, len(batch.rows), self._chunk(batch))
+        beside = [self.beside(batch, self._seed(step, start)) for start in starts]
+        groups = self.photos.groups
+        return Shown(
+            torch.from_numpy(groups[batch.rows]),
+            torch.from_numpy(np.unique(groups[np.concatenate(beside)])),
+        )
+
+    def _chunk(self, batch: Batch) -> int:
+        return CHUNK if self.maker.device.type == "cpu" else len(batch.rows)
+
+    def _seed(self, step: int, start: int) -> int:
+        return seed_of(self.config.seed, step, rank(), start)
 
     def beside(self, batch: Batch, seed: int) -> NDArray[np.int64]:
         """Draw photos for collages and backgrounds: none of the batch's, nor their duplicates.
@@ -163,7 +182,10 @@ class Feed:
         scale, strong = options.global_scale, options.strong
         first: Recipe | Mixture
         second: Recipe | Mixture
-        if options.copies:
+        if options.single:
+            first = WHOLE
+            second = single_mixture(scale, strong=strong)
+        elif options.copies:
             first = original_mixture(scale, light=options.light, strong=strong)
             second = copy_mixture(scale, strong=strong)
         else:

@@ -14,12 +14,12 @@ from dupfind.descriptors.backbone import ModelSpec, describe_tokens
 from dupfind.training.network import mixed_precision
 from dupfind.training.split import Collection
 from dupfind.training.views.maker import ViewMaker
-from dupfind.training.views.recipes import copy_mixture
+from dupfind.training.views.recipes import Mixture, copy_mixture
 
 SEED = 20210429
 BLOCK = 32
 COPIES = 2
-WANTED_COPIES = 64
+WANTED_COPIES = 128
 BESIDE = 64
 RIVALS = 128
 
@@ -41,10 +41,14 @@ class Retrieval:
 class HeldOut:
     """The monitor's photos and altered copies of them, made once and always the same.
 
-    Each copy looks for its original among all of these and up to ``RIVALS`` photos trained on.
+    Each copy looks for its original among all of these and up to ``RIVALS`` photos trained on; ``how``
+    they are altered (None: as ``copy_mixture`` does).
     """
 
-    def __init__(self, photos: Collection, maker: ViewMaker, *, view_px: int) -> None:
+    def __init__(
+        self, photos: Collection, maker: ViewMaker, *, view_px: int, how: Mixture | None = None
+    ) -> None:
+        how = how or copy_mixture()
         rows = list(photos.split.monitor)
         others = np.random.default_rng(SEED).permutation(photos.split.train)
         # Collages and backgrounds take photos that are no rivals: no copy shows two of those.
@@ -63,7 +67,7 @@ class HeldOut:
             some = rows[start : start + BLOCK]
             batch = photos.cache.batch(some, maker.device, beside=beside)
             for number in range(count):
-                views = maker.render(batch, copy_mixture(), view_px, generator)
+                views = maker.render(batch, how, view_px, generator)
                 place = number * len(rows) + start
                 self.copies[place : place + len(some)] = views.half().cpu()
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from torch import Tensor, nn
 
 from dupfind.descriptors.backbone import save_model
 from dupfind.errors import CollapseError, TrainingError
-from dupfind.training.best import BestLook
+from dupfind.training.best import CHANCE_GAIN, BestLook
 from dupfind.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
     read_checkpoint,
     save_checkpoint,
 )
+from dupfind.training.clock import Clock
 from dupfind.training.config import TrainingConfig, as_json
 from dupfind.training.distributed import agree, rank, wait_for_all, world_size
 from dupfind.training.feed import Batch, Feed, seed_of
@@ -33,12 +33,13 @@ from dupfind.training.monitor import (
     epoch_metrics,
     rank_me,
 )
+from dupfind.training.rehearsal import Rehearsal
 from dupfind.training.split import Collection
 from dupfind.training.step import NOT_FINITE, Learner, StepResult
 from dupfind.training.views.maker import ViewMaker
-from dupfind.training.worth import PROBE_STEPS, WARM_UP_STEPS, check_steps
+from dupfind.training.views.recipes import copy_mixture, single_mixture
+from dupfind.training.worth import PROBE_STEPS, check_steps
 
-PACE_STEPS = 50
 LOOKS_AT_THE_END = 2.5  # teacher, student, and writing the model
 
 
@@ -100,14 +101,17 @@ class Trainer:
         self.must_be_worth = must_be_worth
         self.maker = ViewMaker(device=device, mean=config.spec.mean, std=config.spec.std)
         self.feed = Feed(config, photos, self.maker)
-        self.learner = Learner(config, device, backbone)
+        self.learner = Learner(config, device, backbone, photos=len(photos.split.train))
         self.start = None
-        if backbone is not None and config.mix < 1:
+        self.rehearsal: Rehearsal | None = None
+        if backbone is not None and (config.mix < 1 or config.losses.rehearsal > 0):
             self.start = Start(folder, config.spec, backbone)
         self.held_out = None
         if rank() == 0:
-            self.held_out = HeldOut(photos, self.maker, view_px=config.spec.view_px)
-        self.detector = CollapseDetector(prototypes=config.losses.prototypes)
+            # As the run's own copies are made: where those of one form are altered in every way at
+            # once, any model finds next to none of them.
+            how = single_mixture() if config.views.single else copy_mixture()
+            self.held_out = HeldOut(photos, self.maker, view_px=config.spec.view_px, how=how)
         self.window = Window()
         self.history: list[dict[str, Any]] = []
         self.best = "teacher"
@@ -118,6 +122,10 @@ class Trainer:
         self.next_batch = 0
         self.elapsed_s = 0.0
         look_s = self._first_look()
+        self.detector = CollapseDetector(
+            prototypes=config.losses.prototypes,
+            at_start=self.at_start if config.losses.contrastive > 0 else None,
+        )
         self.reserve_s = agree(reserve_s + time.monotonic() - began + LOOKS_AT_THE_END * look_s)
 
     def _first_look(self) -> float:
@@ -159,8 +167,10 @@ class Trainer:
             CollapseError: The features collapsed; the last good checkpoint stays.
             TrainingError: The run is too short to be worth its time.
         """
-        clock = _Clock(self.elapsed_s)
+        clock = Clock(self.elapsed_s)
         self._check_steps(clock)
+        if self.start is not None and self.config.losses.rehearsal > 0:
+            self.rehearsal = Rehearsal(self.config, self.maker, self.start.backbone)
         if self.step_number == 0 and rank() == 0:
             self.best_look.forget()
             if self.start is not None:
@@ -168,7 +178,7 @@ class Trainer:
         batches = self.feed.batches(self.step_number, self.epoch, self.next_batch, self.progress)
         with closing(batches):
             for batch, groups in batches:
-                result = self._step(groups, len(batch.rows))
+                result = self._step(groups, batch)
                 self.epoch, self.next_batch = batch.after
                 self.elapsed_s = agree(clock.elapsed_s())
                 clock.count(len(batch.rows) * world_size())
@@ -186,7 +196,7 @@ class Trainer:
                     break
         return self.folder / "model"
 
-    def _check_steps(self, clock: "_Clock") -> None:
+    def _check_steps(self, clock: Clock) -> None:
         """Refuse a run that is too short: before the first step, or once a budget's pace is known."""
         if not self.must_be_worth:
             return
@@ -261,12 +271,22 @@ class Trainer:
             model = mixed(self.start.backbone, model, self.config.mix)
         return model
 
-    def _step(self, groups: list[Tensor], photos: int) -> StepResult:
+    def _step(self, groups: list[Tensor], batch: Batch) -> StepResult:
         # Drop path and patch drop draw from the global state: seeded by the step, a resumed run
         # draws the same.
-        torch.manual_seed(seed_of(self.config.seed, self.step_number, 1 + rank()))
+        seed = seed_of(self.config.seed, self.step_number, 1 + rank())
+        torch.manual_seed(seed)
+        rehearsed = None
+        if self.rehearsal is not None:
+            rehearsed = self.rehearsal.draw(max(1, len(batch.rows) // 2), seed)
         try:
-            result = self.learner.step(groups, photos=photos, progress=self.progress())
+            result = self.learner.step(
+                groups,
+                photos=len(batch.rows),
+                progress=self.progress(),
+                shown=self.feed.shown(batch, self.step_number),
+                rehearsed=rehearsed,
+            )
         except CollapseError as error:
             raise CollapseError(
                 f"training stopped at step {self.step_number}: {error}; the last good checkpoint stays"
@@ -275,7 +295,7 @@ class Trainer:
         self.step_number += 1
         return result
 
-    def _report(self, result: StepResult, clock: "_Clock") -> None:
+    def _report(self, result: StepResult, clock: Clock) -> None:
         if self.listener.on_step is not None:
             share, left_s = self.progress(), self._remaining_s(clock)
             rate = clock.photos_per_s()
@@ -283,7 +303,7 @@ class Trainer:
                 Progress(self.step_number, self.epoch, share, result.loss, rate, left_s)
             )
 
-    def _remaining_s(self, clock: "_Clock") -> float | None:
+    def _remaining_s(self, clock: Clock) -> float | None:
         """Return how long the rest will take: by the budget, or by the pace of the last steps.
 
         Views that grow later cost more, by their pixels.
@@ -341,44 +361,6 @@ class Trainer:
         """Return "student", "teacher" or "earlier", whichever finds most of the held-out copies."""
         backbone = self.learner.student.backbone
         student = held_out.evaluate(backbone, self.config.spec, self.device)
-        if self.best_look.score > max(student.score, teacher.score):
+        if self.best_look.score > max(student.score, teacher.score) + CHANCE_GAIN:
             return "earlier"
         return "student" if student.score > teacher.score else "teacher"
-
-
-class _Clock:
-    """Time since the start of the run, over all its sessions, and since the last look and save."""
-
-    def __init__(self, elapsed_s: float) -> None:
-        self._start = time.monotonic() - elapsed_s
-        self._marks = {"look": time.monotonic(), "save": time.monotonic()}
-        self._photos = 0
-        self._steps: deque[float] = deque(maxlen=PACE_STEPS)
-
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self._start
-
-    def count(self, photos: int) -> None:
-        self._photos += photos
-        self._steps.append(time.monotonic())
-
-    def seconds_per_step(self) -> float | None:
-        if len(self._steps) < PACE_STEPS:
-            return None
-        return (self._steps[-1] - self._steps[0]) / (PACE_STEPS - 1)
-
-    def first_pace(self) -> float:
-        """Return the seconds a step takes at the start of a run, but for the first few."""
-        steps = list(self._steps)[WARM_UP_STEPS:]
-        return max(1e-6, (steps[-1] - steps[0]) / (len(steps) - 1))
-
-    def photos_per_s(self) -> float:
-        return self._photos / max(1e-9, time.monotonic() - self._marks["look"])
-
-    def is_due(self, name: str, minutes: float) -> bool:
-        return agree(time.monotonic() - self._marks[name]) >= 60 * minutes
-
-    def restart(self, name: str) -> None:
-        self._marks[name] = time.monotonic()
-        if name == "look":
-            self._photos = 0

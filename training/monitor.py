@@ -99,10 +99,16 @@ def rank_me(descriptors: Tensor) -> float:
 
 
 class CollapseDetector:
-    """Ends a run whose features have collapsed, after ``PATIENCE`` looks in a row."""
+    """Ends a run whose features have collapsed, after ``PATIENCE`` looks in a row.
 
-    def __init__(self, *, prototypes: int) -> None:
+    ``at_start`` is given where another loss than DINO's teaches the descriptors too: while those find
+    more than at the start, a head that says the same of every photo is no collapse of theirs. On pages
+    of one form it does so for some hundred steps, and then learns (EXPERIMENTS.md).
+    """
+
+    def __init__(self, *, prototypes: int, at_start: Retrieval | None = None) -> None:
         self.limit = math.log(prototypes)
+        self.at_start = at_start
         self.streak = 0
 
     @property
@@ -133,7 +139,7 @@ class CollapseDetector:
                 "set the teacher momentum (optimiser.momentum) to 0.996"
             )
         entropy = metrics.teacher_entropy
-        if entropy is not None:
+        if entropy is not None and not self._has_learned(metrics):
             if entropy > UNIFORM_SHARE * self.limit:
                 return (
                     f"uniform collapse (teacher entropy {entropy:.2f} of at most {self.limit:.2f}): the "
@@ -153,6 +159,11 @@ class CollapseDetector:
                 "0.996, lower the rate, use larger batches"
             )
         return ""
+
+    def _has_learned(self, metrics: EpochMetrics) -> bool:
+        if self.at_start is None:
+            return False
+        return (metrics.recall_at_1 + metrics.micro_ap) / 2 > self.at_start.score
 
 
 def epoch_metrics(

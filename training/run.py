@@ -193,7 +193,6 @@ def configure(photos: int, options: RunOptions, resumed: Checkpoint | None) -> T
         from_scratch=options.start is None,
         on_gpu=options.device.type == "cuda",
         patch_px=patch_size(options.start.module) if options.start else SCRATCH_PATCH_PX,
-        blocks=len(options.start.module.blocks) if options.start else 0,  # type: ignore[arg-type]
         batch_size=_given_batch_size(options.changes),
     )
     return with_overrides(config, options.changes)

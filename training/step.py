@@ -12,8 +12,10 @@ from dupfind.training import schedule
 from dupfind.training.config import REFERENCE_BATCH, TrainingConfig
 from dupfind.training.distributed import gather_rows, mean_over_processes, world_size
 from dupfind.training.losses import DinoLoss, contrastive_loss, koleo_loss
+from dupfind.training.memory import Memory, Shown
 from dupfind.training.network import (
     DinoHead,
+    Network,
     Outputs,
     make_pair,
     mixed_precision,
@@ -21,6 +23,7 @@ from dupfind.training.network import (
     update_teacher,
 )
 from dupfind.training.optimiser import clip_gradients, freeze_layers, make_optimiser, set_rates
+from dupfind.training.rehearsal import Rehearsed, rehearsal_loss
 
 NOT_FINITE = (
     "the loss is not a finite number, which would destroy all weights; lower optimiser.rate, or "
@@ -47,7 +50,12 @@ class Learner:
     """
 
     def __init__(
-        self, config: TrainingConfig, device: torch.device, backbone: nn.Module | None = None
+        self,
+        config: TrainingConfig,
+        device: torch.device,
+        backbone: nn.Module | None = None,
+        *,
+        photos: int | None = None,
     ) -> None:
         self.config = config
         self.device = device
@@ -70,13 +78,24 @@ class Learner:
             student_temperature=config.losses.student_temperature,
             centre_momentum=config.losses.centre_momentum,
         ).to(device)
+        self.memory = _make_memory(config, self.student, photos)
+        if self.memory is not None:
+            self.memory.to(device)
         freeze_layers(self.student, options.frozen_layers)
         self.optimiser = make_optimiser(self.student, options)
         self.parallel: nn.Module = self.student
         if world_size() > 1:
             self.parallel = DistributedDataParallel(self.student)
 
-    def step(self, groups: list[Tensor], *, photos: int, progress: float) -> StepResult:
+    def step(
+        self,
+        groups: list[Tensor],
+        *,
+        photos: int,
+        progress: float,
+        shown: Shown | None = None,
+        rehearsed: Rehearsed | None = None,
+    ) -> StepResult:
         """Learn from the views of one batch.
 
         Args:
@@ -84,6 +103,8 @@ class Learner:
                 by view, normalised.
             photos: How many photos of the batch this process holds.
             progress: Share of the run that is done, in [0, 1].
+            shown: Which photos those are; the memory needs it.
+            rehearsed: Views that are to be described as they were at the start.
 
         Raises:
             CollapseError: The loss or a gradient is not finite; nothing has moved.
@@ -91,7 +112,7 @@ class Learner:
         self._schedule(progress)
         self.student.train()
         centre = self.dino.centre.clone()
-        loss, terms, student, teacher = self._forward(groups, photos, progress)
+        loss, terms, student, teacher = self._forward(groups, photos, progress, shown, rehearsed)
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         is_finite = clip_gradients(self.student.parameters(), self.config.optimiser.clip)
@@ -100,6 +121,8 @@ class Learner:
             self.dino.centre.copy_(centre)
             raise CollapseError(NOT_FINITE)
         self.optimiser.step()
+        if self.memory is not None and shown is not None and teacher is not None:
+            self.memory.add(teacher.descriptors[:photos], shown)
         update_teacher(
             self.teacher, self.student, schedule.cosine(*self.config.optimiser.momentum, progress)
         )
@@ -149,15 +172,35 @@ class Learner:
         )
 
     def _forward(
-        self, groups: list[Tensor], photos: int, progress: float
+        self,
+        groups: list[Tensor],
+        photos: int,
+        progress: float,
+        shown: Shown | None,
+        rehearsed: Rehearsed | None,
     ) -> tuple[Tensor, dict[str, Tensor], Outputs, Outputs | None]:
+        seen = groups if rehearsed is None else [*groups, rehearsed.views]
         with mixed_precision(self.device):
-            student: Outputs = self.parallel(groups)
+            student: Outputs = self.parallel(seen)
+        again = None
+        if rehearsed is not None:
+            student, again = _apart(student, len(student.descriptors) - len(rehearsed.views))
         teacher = None
-        if self.config.losses.dino > 0:
+        if self.config.losses.dino > 0 or self.memory is not None:
+            # The memory asks for first views only.
+            views = groups[:1] if self.config.losses.dino > 0 else [groups[0][:photos]]
             with torch.no_grad(), mixed_precision(self.device):
-                teacher = self.teacher(groups[:1])
+                teacher = self.teacher(views)
         terms = self._terms(student, teacher, photos, progress)
+        if self.memory is not None and shown is not None and teacher is not None:
+            terms["memory"] = self.memory.loss(
+                student.descriptors[photos : 2 * photos],
+                teacher.descriptors[:photos],
+                shown,
+                temperature=self.config.losses.contrastive_temperature,
+            )
+        if again is not None and rehearsed is not None:
+            terms["rehearsal"] = rehearsal_loss(again.descriptors, rehearsed.descriptors)
         weights = self.config.losses
         loss = sum(
             (getattr(weights, name) * term for name, term in terms.items()),
@@ -225,6 +268,15 @@ class Learner:
         )
 
 
+def _apart(outputs: Outputs, count: int) -> tuple[Outputs, Outputs]:
+    """Return what was said of the first ``count`` views, and of the others."""
+    descriptors, logits = outputs
+    return (
+        Outputs(descriptors[:count], None if logits is None else logits[:count]),
+        Outputs(descriptors[count:], None if logits is None else logits[count:]),
+    )
+
+
 def _check_sizes(config: TrainingConfig, patch_px: int) -> None:
     views = config.views
     sizes = {"views.global_px": views.global_px, "views.growth": views.global_px_at(1.0)}
@@ -236,6 +288,16 @@ def _check_sizes(config: TrainingConfig, patch_px: int) -> None:
                 f"{name} is {px}, but this model sees patches of {patch_px} px; give a multiple, "
                 f"such as {max(1, round(px / patch_px)) * patch_px}"
             )
+
+
+def _make_memory(config: TrainingConfig, student: Network, photos: int | None) -> Memory | None:
+    """Make a memory of at most ``photos`` descriptors, in whole batches; None where it is off."""
+    losses = config.losses
+    if losses.memory <= 0:
+        return None
+    size = min(losses.memory_size, photos or losses.memory_size)
+    size = max(1, size // config.batch_size) * config.batch_size
+    return Memory(size, 2 * int(student.backbone.num_features))  # type: ignore[arg-type]
 
 
 def _make_head(config: TrainingConfig) -> DinoHead:

@@ -48,7 +48,11 @@ class Engine(Protocol):
 
 
 def run_all(
-    engine: Engine, parts: Sequence[Part], on_done: Callable[[int, Any], None] | None = None
+    engine: Engine,
+    parts: Sequence[Part],
+    on_done: Callable[[int, Any], None] | None = None,
+    *,
+    called: str = "parts of the work",
 ) -> list[Any]:
     """Do all parts; return what they gave, in their order.
 
@@ -56,6 +60,7 @@ def run_all(
         engine: Who does them.
         parts: What to do; those beside a failed one are done all the same.
         on_done: Called with the place of a part and what it gave, as soon as it is done.
+        called: What the parts are, for the error.
 
     Raises:
         EngineError: Some could not be done.
@@ -71,7 +76,7 @@ def run_all(
             on_done(place, found.value)
     if failed:
         raise EngineError(
-            f"{len(failed)} of {len(parts)} parts of the work could not be done ({failed[0]}); what is "
+            f"{len(failed)} of {len(parts)} {called} could not be done ({failed[0]}); what is "
             "done is kept: mend it, and run the same command again"
         )
     return [given[place] for place in range(len(parts))]

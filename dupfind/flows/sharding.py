@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dupfind.engines import Done, Part, Place, open_engine
+from dupfind.engines import Part, Place, open_engine, run_all
 from dupfind.engines.tables import from_parquet
 from dupfind.errors import EngineError, PhotoError
 from dupfind.flows.indexing_state import IndexRun
@@ -197,20 +197,14 @@ def _describe(run: IndexRun, address: str, keys: Sequence[str]) -> None:
             f"{count(len(keys), 'shard')} to describe: run `dupfind shard {address} N` for each N from 0 to "
             f"{last} (Slurm: --array=0-{last}), then this command again"
         )
-    done, total, failed = 0, run.store.count_todo(), []
+    done, total = 0, run.store.count_todo()
+
+    def tell(_: int, described: int) -> None:
+        nonlocal done
+        done += described
+        run.report("shards", done, total)
+
+    parts = [Part(describe_task, ShardTask(address, key)) for key in keys]
     with open_engine(run.options.engine, workers=run.options.workers or 0) as engine:
-        if engine is None:
-            return
-        parts = [Part(describe_task, ShardTask(address, key)) for key in keys]
-        for _, found in engine.run(parts):
-            if isinstance(found, Done):
-                done += found.value
-                run.report("shards", done, total)
-            else:
-                failed.append(found.reason)
-                log.warning("a shard could not be described: %s", found.reason)
-    if failed:
-        raise EngineError(
-            f"{len(failed)} of {count(len(keys), 'shard')} could not be described ({failed[0]}); the others "
-            "are kept: mend it, and run the same command again"
-        )
+        if engine is not None:
+            run_all(engine, parts, tell, called="shards")

@@ -5,6 +5,7 @@ share of the views that each makes.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dupfind.training.views.colour import ColourOptions
 from dupfind.training.views.compose import ComposeOptions
@@ -39,6 +40,10 @@ LIGHT = Recipe(
     geometry=GeometryOptions(scale=(0.85, 1.0), ratio=1.1, flip=0.0),
     colour=ColourOptions(jitter=0.3, gray=0.0),
     degrade=DegradeOptions(jpeg=0.2, blur=0.1),
+)
+WHOLE = Recipe(
+    geometry=GeometryOptions(scale=(1.0, 1.0), ratio=1.0, flip=0.0),
+    colour=ColourOptions(jitter=0.0, gray=0.0),
 )
 # What else happens to a copy that is altered in one way: other colours cost nothing to learn beside.
 MILD = replace(LIGHT, colour=ColourOptions(jitter=0.5, gray=0.15, sepia=0.1, cast=0.1))
@@ -106,12 +111,45 @@ def copy_mixture(scale: tuple[float, float] = (0.3, 1.0), *, strong: float = 0.3
     return Mixture(tuple(parts))
 
 
+def single_mixture(scale: tuple[float, float] = (0.3, 1.0), *, strong: float = 0.1) -> Mixture:
+    """Return the mixture of copies that are altered in one respect: the share ``strong`` in all.
+
+    Where all photos are pages of one form a copy that is cut, turned and tilted at once is past
+    recognition: its descriptor is as near to any other page (EXPERIMENTS.md).
+    """
+    parts = [((1 - strong) * share, recipe) for share, recipe in _single(scale)]
+    return Mixture(((strong, copy_recipe(scale)), *parts))
+
+
 def original_mixture(
     scale: tuple[float, float] = (0.3, 1.0), *, light: float, strong: float = 0.3
 ) -> Mixture:
     """Return the mixture of a copy's counterpart: hardly altered with the chance ``light``."""
     copies = copy_mixture(scale, strong=strong).parts
     return Mixture(((light, LIGHT), *(((1 - light) * share, recipe) for share, recipe in copies)))
+
+
+def _single(scale: tuple[float, float]) -> list[tuple[float, Recipe]]:
+    """Return (share, recipe) of copies of which one thing is altered, and the colours a little."""
+
+    def shape(**changes: Any) -> Recipe:
+        return replace(MILD, geometry=replace(WHOLE.geometry, ratio=1.1, **changes))
+
+    def placed(**changes: float) -> Recipe:
+        return replace(MILD, geometry=WHOLE.geometry, compose=ComposeOptions(**changes))
+
+    one_way = _one_way((0.9, 1.0))
+    return [
+        (0.22, shape(scale=scale)),
+        (0.10, shape(flip=0.6, quarter_turn=0.6)),
+        (0.12, shape(small_rotation=0.7, any_rotation=0.3)),
+        (0.12, shape(tilt=1.0)),
+        (0.12, placed(frame=1.0)),
+        (0.12, placed(screen=1.0)),
+        (0.06, placed(collage=1.0)),
+        (0.08, replace(one_way["covered"], geometry=WHOLE.geometry)),
+        (0.06, replace(one_way["colour"], geometry=WHOLE.geometry)),
+    ]
 
 
 def _one_way(scale: tuple[float, float]) -> dict[str, Recipe]:
