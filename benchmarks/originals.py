@@ -35,6 +35,7 @@ ALSO_FREE = frozenset(
      "jpeg_q10", "jpeg_q30", "jpeg_q75", "resize_1_2", "resize_1_4"}
 )  # fmt: skip
 FREE = {name for name, edit in EDITS.items() if edit.relation in FREE_TO_GO} - ALTERED | ALSO_FREE
+OF_COLOUR = ("grey", "hue", "pale", "saturated")  # they do nothing to a grey photo
 GREY_LEVELS = 3  # that the channels of a grey photo differ by
 NOTHING_DONE = 0.999  # share of a picture that a crop of one of that shape shows
 Member = tuple[str, str, GroupMember]  # group and kind by the labels
@@ -71,7 +72,7 @@ def report(album: Path, groups: list[Group], paths: dict[int, Path]) -> None:
     """Print the table of kinds and the totals."""
     with (album / "truth.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    grey = {row["group_id"] for row in rows if row["kind"] == "grey"}
+    grey = {row["group_id"] for row in rows if row["kind"] in OF_COLOUR}
     grey &= {
         row["group_id"]
         for row in rows
@@ -107,12 +108,12 @@ def _is_grey(path: Path) -> bool:
 def _kind(row: dict[str, str], grey: set[str]) -> str:
     """Return the kind of a copy.
 
-    A square crop of a square picture, and the grey of a grey one, are copies that were saved anew.
+    A square crop of a square picture, and the grey or another hue of a grey one, are copies saved anew.
     """
     kind, params = row["kind"], row.get("params", "")
     shares = json.loads(params) if params.startswith("{") else {}
     nothing_done = kind.startswith("crop") and shares.get("share", 0.0) >= NOTHING_DONE
-    nothing_done |= kind == "grey" and row["group_id"] in grey
+    nothing_done |= kind in OF_COLOUR and row["group_id"] in grey
     return "webp" if nothing_done else kind
 
 

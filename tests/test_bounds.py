@@ -114,6 +114,40 @@ def test_a_sibling_of_the_kept_one_is_on_the_right_side_of_every_border(quality:
     assert not found.is_disturbed
 
 
+@pytest.mark.parametrize("first", [82, 88, 92])
+@pytest.mark.parametrize("quality", [50, 75, 85])
+def test_a_saving_before_the_last_is_no_noise(first: int, quality: int) -> None:
+    """It puts frequencies on the wrong side of a border too, but all of one value or none."""
+    photo, pixels = original()
+    buffer = io.BytesIO()
+    pixels.save(buffer, "JPEG", quality=first)
+    with Image.open(buffer) as again:
+        copy = saved(again.convert("RGB"), quality)
+
+    found = beyond(photo, copy, photo.colour, np.ones(photo.colour.shape[:2], bool))
+    assert found is not None
+    assert not found.is_disturbed
+
+
+@pytest.mark.parametrize(
+    ("twice", "saved", "altered", "may_go"),
+    [
+        (True, 0.5, (), True),
+        (True, -0.5, (), False),
+        (True, 0.5, (Reason.SHARPER,), False),
+        (False, 0.5, (), False),
+    ],
+)
+def test_what_a_saving_before_the_last_leaves_is_no_noise(
+    saved: float, altered: tuple[Reason, ...], *, twice: bool, may_go: bool
+) -> None:
+    verdict = Verdict({}, {Clue.NOISY: 4.0}, edges=0.9, saved=saved, twice=twice, altered=altered)
+    taken = Photo(1, Path("a.jpg"), "", 9, 0, 40, 30, "JPEG", None, 0)
+    plain = Evidence("keypoints", relations=(Relation.REENCODED,))
+    advised = advise(Relation.REENCODED, plain, verdict, taken, taken)[0]
+    assert advised is (Advice.REMOVE if may_go else Advice.LOOK)
+
+
 REDUCERS: dict[str, Callable[[NDArray[np.uint8], tuple[int, int]], NDArray[np.uint8]]] = {
     **{
         f.name.lower(): lambda p, size, f=f: np.asarray(Image.fromarray(p).resize(size, f))  # type: ignore[misc]

@@ -135,6 +135,20 @@ def test_a_member_with_two_fifths_does_not_cost_the_group_its_original() -> None
     assert recentred(star, too_few, [1, 0, *range(2, 10)]).centre == 0
 
 
+def test_what_is_proven_against_an_altered_copy_alone_does_not_cost_the_group_its_original() -> (
+    None
+):
+    """0 and 6 have the same sticker, 1 is the original of 0 and of the others."""
+    pairs = [(a, b) for b in range(6) for a in range(b)]
+    star = Star(0, tuple(range(7)))
+    best_first = [1, *range(2, 6), 0, 6]
+
+    assert recentred(star, edges(*pairs, (0, 6)), best_first) == Star(1, tuple(range(6)))
+    assert recentred(star, edges(*pairs, (0, 6), (2, 6)), [1, 0, *range(2, 7)]).centre == 0
+    small = Star(0, (0, 1, 2, 6))
+    assert recentred(small, edges((0, 1), (0, 2), (1, 2), (0, 6)), [1, 2, 0, 6]) == small
+
+
 def test_what_holds_photos_of_several_groups_is_never_the_centre() -> None:
     proven = edges((0, 1), (0, 2), (1, 2), *collage_of(3, 0, 1, 2))
     star = Star(0, (0, 1, 2, 3), bridges=(3,))

@@ -73,12 +73,6 @@ def make_groups(
     first = _without_frames(contents, _shown(scored, edges, prover.source))
     preference = _ranks(first, rules)
     stars = group(edges, photos=len(contents.photos), preference=preference, apart=scored.apart)
-    taken = {row for star in stars for row in star.members}
-    alone = [
-        Star(row, (row,))
-        for row, photos in enumerate(contents.photos)
-        if len(photos) > 1 and row not in taken
-    ]
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
     builder = _Builder(scored, contents, known, prover.kept)
     ranked = [_ranked(star, builder) for star in stars]
@@ -87,6 +81,12 @@ def make_groups(
     judged = [
         _centred(star, lineage, edges, first, rules, builder)
         for star, lineage in zip(stars, lineages, strict=True)
+    ]
+    taken = {row for star, _ in judged for row in star.members}
+    alone = [
+        Star(row, (row,))
+        for row, photos in enumerate(contents.photos)
+        if len(photos) > 1 and row not in taken
     ]
     judged += [(star, Lineage()) for star in alone]
     also_in = _appearances([star for star, _ in judged], edges)

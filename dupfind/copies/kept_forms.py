@@ -16,6 +16,7 @@ from dupfind.matching.calibrate import SIGNALS
 from dupfind.matching.closer import CloserLook
 from dupfind.matching.clues import Clue, Verdict
 from dupfind.matching.proven import UNALIGNED, Proven
+from dupfind.records import Reason
 
 _Result = TypeVar("_Result")
 _SIDES = {"a": 0, "b": 1}
@@ -111,4 +112,5 @@ def _evidence(values: dict[str, Any]) -> Evidence:
 def _verdict(values: dict[str, Any]) -> Verdict:
     for side in ("against_a", "against_b"):
         values[side] = {Clue(name): weight for name, weight in values[side].items()}
+    values["altered"] = tuple(Reason(name) for name in values["altered"])
     return Verdict(**values)

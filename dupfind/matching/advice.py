@@ -13,6 +13,7 @@ from dupfind.records import Advice, Photo, Reason, Relation
 MORE_PIXELS = 1.02
 NOT_ONLY_SAVED = -2.0  # log odds (``Verdict.saved``) below which something else was done to a copy
 WITHIN = 3.0  # log odds for saving alone, of a JPEG that lies within its own steps
+SAVED_TWICE = 0.0  # log odds for saving alone from which on the steps of two savings are no noise
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
 MUCH_SMALLER = 0.5  # times as large, at most: a small picture of so little differs more than that
 EXIF_WORTH = 6  # entries: a few are written by every program
@@ -233,6 +234,7 @@ def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
         yield Reason.MORE_PROFILE
     elif verdict.profile == "a" and not verdict.within:
         yield Reason.LOST_PROFILE
+    yield from verdict.altered
     yield from (reason for reason in _by_clues(verdict) if not _is_by_saving(reason, verdict))
     if verdict.saved is not None and verdict.saved < NOT_ONLY_SAVED:
         yield Reason.UNSURE
@@ -241,6 +243,8 @@ def _by_verdict(verdict: Verdict) -> Iterator[Reason]:
 def _is_by_saving(reason: Reason, verdict: Verdict) -> bool:
     if verdict.saved is None or (verdict.edges is not None and verdict.edges < LOST_EDGES):
         return False
+    if reason is Reason.SHARPER and verdict.twice and not verdict.altered:
+        return verdict.saved >= SAVED_TWICE
     if not verdict.within:
         return verdict.saved >= _BY_SAVING.get(reason, math.inf)
     return verdict.saved + WITHIN >= _BY_SAVING_WITHIN.get(reason, math.inf)

@@ -8,6 +8,7 @@ them can be further from that picture's than half a step, and what is beyond com
 What was written, moved, toned or sharpened is beyond somewhere; of what stays within, the kept picture has it
 all. Noise and sharpening beneath a coarse saving stay within as well, but they push frequencies over the
 border between two steps: which side each is on follows from the other picture, but for those next to a border.
+What was saved before with other steps is on the wrong side as well, but always the same values are.
 The limits are what copies of photos reach that were saved by two programs and with all kinds of tables.
 """
 
@@ -25,6 +26,7 @@ from dupfind.matching.reducing import reduced_as
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Counts = NDArray[np.float64]
 
 LEVELS = 1.5  # grey levels that decoding and colours round a frequency by
 LEVELS_REDUCED = 3.0  # and that the ways of reducing differ by, with the same softness
@@ -33,9 +35,14 @@ BORDER_LEVELS = 3.0  # and the width of the strip behind that, in which noise de
 MISROUNDED = 0.005  # share of such frequencies; of copies that were only saved it is 0.002 at most
 CLEAN_LEVELS = 1.5  # that the frequencies of a decoded block are off the steps by rounding pixels
 FEWEST_ROUNDED = 300  # frequencies
+BY_CHANCE = 0.8  # of those on the wrong side (``Beyond.mixed``); by a saving before 0.7 at most, by noise 0.9
+FEWEST_WRONG = 5
+BY_VALUE = 0.05  # and at most where it follows from the value: the steps of a saving before
 _BLOCK = 8
 _STRIPE = 64  # rows of blocks at once
 _EVEN_PX = 17
+_SAME_VALUE = 3  # frequencies of one place and value, that can say whether they are rounded alike
+_VALUES = 2400  # whole ones that a frequency of 256 levels can have
 _GREY_LEVELS = 4.0  # of colours: less is grey
 
 
@@ -53,6 +60,8 @@ class Beyond:
         coloured: Levels of chroma that it has more than the other one where that is grey.
         misrounded: Share of the frequencies near a border between two steps that are on the wrong side of it;
             0 where that cannot be told.
+        mixed: How little it follows from the value which of these are: 0 where all of one value or none are,
+            1 where it is chance; None where too few are.
     """
 
     step: float
@@ -65,24 +74,24 @@ class Beyond:
     colours: float
     coloured: float
     misrounded: float = 0.0
+    mixed: float | None = None
 
     @property
     def is_disturbed(self) -> bool:
-        """Whether all lies within, but what was saved was not the other picture: noise, a little sharpening.
+        """Whether chance moved what was saved: noise, that a saving hides."""
+        return self.misrounded > MISROUNDED and self.mixed is not None and self.mixed > BY_CHANCE
 
-        What was saved coarsely before is on the wrong side too, but beyond in most blocks.
-        """
-        return self.misrounded > MISROUNDED and self._stays_within
+    @property
+    def was_saved_before(self) -> bool:
+        """Whether what was saved was a copy, saved with other steps, and nothing else."""
+        return self.misrounded > MISROUNDED and self.mixed is not None and self.mixed < BY_VALUE
 
     @property
     def is_within(self) -> bool:
         """Whether nothing was done but saving, as far as anything can be told."""
-        return self.misrounded <= MISROUNDED and self._stays_within
-
-    @property
-    def _stays_within(self) -> bool:
         return (
-            self.worst <= 6.0
+            self.misrounded <= MISROUNDED
+            and self.worst <= 6.0
             and self.fourth <= 3.5
             and self.share <= 0.15
             and self.often <= 0.08
@@ -120,15 +129,17 @@ def beyond(a: Look, b: Look, colour_a: Pixels, seen: Mask) -> Beyond | None:
     )
     colour, colours, coloured = _of_chroma(colour_a, b.colour, seen)
     ordered = np.sort(worst)[::-1]
+    told = not reduced and not a.modern
+    misrounded, mixed = _misrounded(a, b, b.table) if told else (0.0, None)
     return Beyond(
         float(b.table.mean()), float(ordered[0]), float(ordered[min(3, len(ordered) - 1)]),
         float((worst > 0.5).mean()), often, level, colour, colours, coloured,
-        0.0 if reduced or a.modern else _misrounded(a, b, b.table),
+        misrounded, mixed,
     )  # fmt: skip
 
 
-def _misrounded(a: Look, b: Look, table: Floats) -> float:
-    """Return which share of b's frequencies, of those near a border, is not what a's are rounded to.
+def _misrounded(a: Look, b: Look, table: Floats) -> tuple[float, float | None]:
+    """Return which share of b's frequencies near a border is not what a's are rounded to, and ``mixed``.
 
     a may be a copy that was saved by itself: its own steps move the border too. Those of a WebP are unknown.
     """
@@ -137,18 +148,30 @@ def _misrounded(a: Look, b: Look, table: Floats) -> float:
     to_border = from_border + BORDER_LEVELS
     told = steps > 2 * to_border
     told[0] = False  # the mean of a block moves with a change of brightness
-    if not told.any():
-        return 0.0
-    wrong = near = 0
-    for one, two in _stripes(a.grey, b.grey):
+    near = np.zeros(
+        (2, len(steps) * _VALUES)
+    )  # by place and value: all, and those on the wrong side
+    for one, two in _stripes(a.grey, b.grey) if told.any() else ():
         nearest, own = np.rint(one / steps), np.rint(two / steps)
         border = steps / 2 - np.abs(one - nearest * steps)
         # Where decoding clipped a colour, what was rounded to is lost.
         kept = (np.abs(two - own * steps)[:, told] <= CLEAN_LEVELS).all(axis=1)
         looked_at = kept[:, None] & told & (border > from_border) & (border < to_border)
-        near += int(looked_at.sum())
-        wrong += int((looked_at & (own != nearest)).sum())
-    return wrong / near if near >= FEWEST_ROUNDED else 0.0
+        place = np.nonzero(looked_at)[1] * _VALUES + np.rint(one[looked_at]).astype(np.int64)
+        near[0] += np.bincount(place + _VALUES // 2, minlength=near.shape[1])
+        is_wrong = (own != nearest)[looked_at]
+        near[1] += np.bincount(place[is_wrong] + _VALUES // 2, minlength=near.shape[1])
+    share = float(near[1].sum() / max(1.0, near[0].sum()))
+    return (share, _mixed(*near)) if near[0].sum() >= FEWEST_ROUNDED else (0.0, None)
+
+
+def _mixed(count: Counts, wrong: Counts) -> float | None:
+    """Return how little it follows from the value which frequencies are wrong (``Beyond.mixed``)."""
+    some = count >= _SAME_VALUE
+    count, wrong = count[some], wrong[some]
+    if wrong.sum() < FEWEST_WRONG:
+        return None
+    return float((wrong * (count - wrong) / (count - 1)).sum() / wrong.sum())
 
 
 def _stripes(grey: Pixels | Floats, other: Pixels) -> Iterator[tuple[Floats, Floats]]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from dupfind.records import Reason
+
 CLEAR = 1.0  # margin from which on a verdict says which one is the source
 
 
@@ -55,6 +57,8 @@ class Verdict:
         saved: Log odds that nothing was done to b but saving or reducing; None where it lies otherwise on
             a, or is larger.
         within: Whether b is a JPEG that lies all within its own steps from a (``bounds``).
+        twice: Whether b carries the steps of a saving before its last (``bounds``).
+        altered: What was done to b that no saving does, however small (``altered``).
         profile: Which of the two has a colour profile that the other lost; they are compared without it.
     """
 
@@ -68,6 +72,8 @@ class Verdict:
     coarse: bool = False
     saved: float | None = None
     within: bool = False
+    twice: bool = False
+    altered: tuple[Reason, ...] = ()
     profile: Literal["a", "b"] | None = None
 
     @property

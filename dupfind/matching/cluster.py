@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 QUORUM = 0.5
 STILL_QUORUM = 0.4  # of who is a member, where another photo is kept than the one that it joined
+STRAYS = 0.2  # share of the members, at most, that may be left for the original
 SMALL = 0.3  # share of a photo that a picture on it takes up, below which it is no frame of that picture
 
 
@@ -97,7 +98,9 @@ def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
 
     That one is proven against half of the others, and each of the others against it or against two fifths
     of the group: whoever joined by a half must not cost the group its original. What holds photos of
-    several groups is never the centre, nor what shows another member (``is_page``).
+    several groups is never the centre, nor what shows another member (``is_page``). A member that is proven
+    against the old centre alone has something of it that no other member has (a sticker, the photo beside it in
+    a collage): it is left where the best one is proven against all others.
 
     Args:
         star: A group.
@@ -113,9 +116,19 @@ def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
         near = neighbours[row].keys()
         enough = len(near) >= QUORUM * (len(members) - 1)
         late = row in star.bridges or is_page(row, members, neighbours, shown)
-        if not late and enough and members - near - {row} <= quorum:
-            return Star(row, star.members, star.bridges)
+        away = members - near - {row} - quorum
+        if not late and enough and (not away or _are_strays(away, star, neighbours)):
+            return Star(
+                row,
+                *(tuple(r for r in rows if r not in away) for rows in (star.members, star.bridges)),
+            )
     return star
+
+
+def _are_strays(rows: set[int], star: Star, neighbours: dict[int, dict[int, float]]) -> bool:
+    """Say whether these few of many members are proven against the centre alone."""
+    few = len(rows) <= STRAYS * len(star.members)
+    return few and all(neighbours[row].keys() == {star.centre} for row in rows)
 
 
 Shown = dict[int, dict[int, float]]

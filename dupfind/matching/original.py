@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.matching.bounds import beyond
+from dupfind.matching.altered import alterations
+from dupfind.matching.bounds import Beyond, beyond
 from dupfind.matching.clues import Clue, Verdict, Votes
 from dupfind.matching.detail import vote_detail
 from dupfind.matching.extent import Extent, extent_of
@@ -71,7 +72,8 @@ def judge(
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
     by = toned(colour_a, b.colour, seen)
     laid = Laid(colour_a, seen, found, by)
-    only, within = _only_saved(a, b, laid) if comparable else (None, False)
+    done = alterations(a, b, colour_a, seen) if comparable else ()
+    only, bounds = _only_saved(a, b, laid) if comparable else (None, None)
     changed_share, largest_change = changed_in(changed, seen)
     return Verdict(
         votes.against_a,
@@ -81,20 +83,20 @@ def judge(
         largest_change=largest_change,
         toned=by,
         edges=edges,
-        saved=only,
-        within=within,
+        saved=min(only, WRITTEN_OVER) if done and only is not None else only,
+        within=bounds is not None and bounds.is_within and not done,
+        twice=bounds is not None and bounds.was_saved_before,
+        altered=done,
         coarse=_is_coarse(b) or _was_coarse(a, b, edges),
     )
 
 
-def _only_saved(a: Look, b: Look, laid: Laid) -> tuple[float, bool]:
-    """Return the log odds that b was only saved or reduced, and whether it lies within its steps."""
+def _only_saved(a: Look, b: Look, laid: Laid) -> tuple[float, Beyond | None]:
+    """Return the log odds that b was only saved or reduced, and how far it is beyond its steps."""
     bounds = beyond(a, b, laid.colour_a, laid.seen)
     odds = only_saved(signs(a, b, laid))
-    if bounds is None:
-        return odds, False
-    altered = bounds.is_beyond_in_places or bounds.is_disturbed
-    return min(odds, WRITTEN_OVER) if altered else odds, bounds.is_within
+    altered = bounds is not None and (bounds.is_beyond_in_places or bounds.is_disturbed)
+    return min(odds, WRITTEN_OVER) if altered else odds, bounds
 
 
 def toned_by(a: Look, b: Look, matrix: NDArray[np.float64]) -> float:
