@@ -19,7 +19,7 @@ from dupfind.matching.disagree import Disagreement, deviation_of, disagreement
 from dupfind.matching.features import lifted
 from dupfind.matching.fine import compare_fine, correlation
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
-from dupfind.matching.laid_over import one_shade, what_lies_over
+from dupfind.matching.laid_over import Over, one_shade, what_lies_over
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.sizes import stretch
 from dupfind.matching.spread import median, percentile, spread
@@ -31,6 +31,7 @@ SOFTER_PX = (1.2, 1.7, 2.4, 3.3)  # how much the sharper one is softened, step b
 SHARPER = 1.25  # more fine structure than the other by this factor wants softening
 GROUND_LEVELS = 13  # grey levels, the most frequent one in the middle, that are plain ground
 FEW_FOR_HOMOGRAPHY = 16
+SMALL_SIDE_PX = 480  # of a frame in which letters are too small for any window to disagree
 FOUND_AGAIN = 0.5  # share of the patches that must be clear, and of these explained, to go by it
 
 
@@ -231,7 +232,9 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
     over = np.array([region.laid_over for region in regions])
     nowhere = np.zeros_like(laid.mask)
     seen = found or Disagreement(0, 0.0, 0.0, 0.0, 0.0, 0.0, (), nowhere)
-    lying = what_lies_over(laid.drawn, laid.target, laid.mask)
+    lying = Over()
+    if regions or side_px < SMALL_SIDE_PX:
+        lying = what_lies_over(laid.drawn, laid.target, laid.mask)
     fine = compare_fine(laid.drawn, laid.target, laid.mask, seen.is_wrong)
     return CloserLook(
         windows=seen.windows,
