@@ -183,6 +183,7 @@ def looked_pairs(rows: list[tuple[int, int]], covered: float = 1.0) -> Looked:
         np.full(count, 0.9),
         np.full((count, 2), covered),
         np.ones(count, bool),
+        np.full((count, 2), 500.0),
     )
 
 
@@ -207,6 +208,25 @@ def test_a_crop_settles_nothing_between_what_it_was_cut_from() -> None:
         settling.record(batch, [-6.0 if place == 2 else 5.0 for place in batch])
     assert sorted(seen) == [0, 1, 2]
     assert settling.scores[2] == -6.0
+
+
+@pytest.mark.parametrize(("side_px", "looks"), [(200, 3), (480, 2)])
+def test_a_thumbnail_settles_nothing_between_two_larger_photos(side_px: float, looks: int) -> None:
+    pairs = looked_pairs([(0, 1), (0, 2), (1, 2)])
+    pairs.sides_px[pairs.rows == 0] = side_px
+    settling = Settling(pairs)
+    settling.record([0, 1], [5.0, 5.0])
+    assert 2 + len(look_at_all(settling, lambda _: -6.0)) == looks
+    assert settling.scores[2] == (5.0 if looks == 2 else -6.0)
+
+
+def test_the_largest_of_equal_photos_is_the_hub() -> None:
+    pairs = looked_pairs([(a, b) for a in range(6) for b in range(a + 1, 6)])
+    pairs.sides_px[pairs.rows == 4] = 700
+    settling = Settling(pairs)
+    seen = look_at_all(settling, lambda _: 5.0)
+    assert all(4 in pairs.rows[place] for place in seen)
+    assert len(seen) == 5
 
 
 def burst(frames: int, proof: float = 0.9) -> Looked:

@@ -16,6 +16,7 @@ from dupfind.errors import PhotoError
 from dupfind.matching.calibrate import SIGNALS, shipped_calibration
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.features import use_one_thread
+from dupfind.matching.frame import FRAME_PX
 from dupfind.matching.judge import (
     LOOK_FROM,
     Judge,
@@ -83,7 +84,7 @@ class Looker:
         self._lock = Lock()
         self._unreadable: set[int] = set()
         self._pairs: list[Proven] = []
-        self._settling = Settling(_looked([], np.zeros(0)))
+        self._settling = Settling(self._looked([], np.zeros(0)))
         self._looks: dict[int, CloserLook] = {}
 
     def close(self) -> None:
@@ -104,7 +105,7 @@ class Looker:
         shipped, settling = shipped_calibration(), self._settling
         signals = np.array([pair.signals for pair in more]).reshape(-1, len(SIGNALS))
         wanted_before = settling.wanted
-        settling.extend(_looked(more, shipped.probability(signals)))
+        settling.extend(self._looked(more, shipped.probability(signals)))
         self._pairs.extend(more)
         total = settling.wanted - wanted_before
 
@@ -126,6 +127,19 @@ class Looker:
             settling.leads_nowhere(),
             self._looks,
             self.unreadable,
+        )
+
+    def _looked(self, pairs: Sequence[Proven], proof: NDArray[np.float64]) -> Looked:
+        rows = np.array([(pair.a, pair.b) for pair in pairs], np.int64).reshape(-1, 2)
+        covered = np.array([_covered(pair) for pair in pairs]).reshape(-1, 2)
+        aligned = np.array([pair.matrix is not None for pair in pairs], bool)
+        sides_px = [_side_px(self.photos[row]) for row in rows.ravel().tolist()]
+        return Looked(
+            rows,
+            proof,
+            covered,
+            aligned & (proof >= LOOK_FROM),
+            np.array(sides_px, np.float64).reshape(-1, 2),
         )
 
     def _look(
@@ -215,11 +229,10 @@ def _look_in_tile(pair: Proven, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> C
     return look_closer(a, tile, np.asarray(np.linalg.inv(to_collage) @ pair.matrix, np.float64))
 
 
-def _looked(pairs: Sequence[Proven], proof: NDArray[np.float64]) -> Looked:
-    rows = np.array([(pair.a, pair.b) for pair in pairs], np.int64).reshape(-1, 2)
-    covered = np.array([_covered(pair) for pair in pairs]).reshape(-1, 2)
-    aligned = np.array([pair.matrix is not None for pair in pairs], bool)
-    return Looked(rows, proof, covered, aligned & (proof >= LOOK_FROM))
+def _side_px(photo: Photo) -> float:
+    """Return the side of a square with as many pixels as a look sees of a photo."""
+    side_px = max(photo.width, photo.height, 1)
+    return float((photo.width * photo.height) ** 0.5 * min(1.0, FRAME_PX / side_px))
 
 
 def _covered(pair: Proven) -> tuple[float, float]:

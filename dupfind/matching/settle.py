@@ -5,7 +5,7 @@ disk, database or model.
 
 Two photos that are copies of a third, which shows all of both, are copies of each other: a group is settled
 by the pairs with its hub, and costs as many looks as it has photos, not the square. A crop is no such hub:
-the heads of two invoices are the same.
+the heads of two invoices are the same. Nor is a thumbnail: it looks like a copy of two frames of one scene.
 
 The frames of a burst have no hub: each lies on all others and is a copy of none. But the proof of a copy is
 better than that of another frame. So of each photo the pairs with the best proofs are looked at first; where
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 SURE_LOG_ODDS = 2.5  # of a pair through which others are settled
 TOLD_APART = -4.0  # of a pair that was seen to differ: only a hub that is surer of both mends it
 COVERED = 0.9  # share of a photo that the hub must show
+COARSER = 0.8  # side of a hub, as a share of the side of both photos, below which it shows less than these
 PROMISING = 0.5  # probability of a proof that makes a hub
 UNLIKE = 1.0  # log odds of a look below which two photos count as two frames of a series
 FRAMES = 0.5  # share that each of two frames of a series shows of the other; a collage is none
@@ -39,17 +40,23 @@ class Looked:
         proof: (pairs,) probability of the proof.
         covered: (pairs, 2) share of each photo that the other shows; 0 for parts of a collage.
         wanted: (pairs,) bool, whether it is worth a look at all.
+        sides_px: (pairs, 2) how large each photo is, as far as a look sees it.
     """
 
     rows: NDArray[np.int64]
     proof: NDArray[np.float64]
     covered: NDArray[np.float64]
     wanted: NDArray[np.bool_]
+    sides_px: NDArray[np.float64]
 
     def first(self, count: int) -> "Looked":
         """Return so many of them."""
         return Looked(
-            self.rows[:count], self.proof[:count], self.covered[:count], self.wanted[:count]
+            self.rows[:count],
+            self.proof[:count],
+            self.covered[:count],
+            self.wanted[:count],
+            self.sides_px[:count],
         )
 
     def joined(self, more: "Looked") -> "Looked":
@@ -59,6 +66,7 @@ class Looked:
             np.concatenate([self.proof, more.proof]),
             np.concatenate([self.covered, more.covered]),
             np.concatenate([self.wanted, more.wanted]),
+            np.concatenate([self.sides_px, more.sides_px]),
         )
 
 
@@ -104,6 +112,7 @@ class Settling:
         self._places: dict[tuple[int, int], int] = {}
         self._series = _Series()
         self._looks: dict[int, int] = defaultdict(int)
+        self._sides_px: dict[int, float] = {}
         self.extend(pairs)
 
     def extend(self, more: Looked) -> None:
@@ -117,8 +126,11 @@ class Settling:
         self._places.update(
             {(a, b): before + place for place, (a, b) in enumerate(more.rows.tolist())}
         )
+        self._sides_px.update(
+            zip(more.rows.ravel().tolist(), more.sides_px.ravel().tolist(), strict=True)
+        )
         for hub in sorted(self._around):
-            self._settle(self._around[hub])
+            self._settle(hub)
 
     @property
     def wanted(self) -> int:
@@ -159,11 +171,17 @@ class Settling:
         seen: set[int] = set()
         # A hub that was begun is ended first: its copies need no other.
         around = {row: self._around.get(row, {}) for row in beside}
-        for hub in sorted(beside, key=lambda row: (-len(around[row]), -len(beside[row]), row)):
+        for hub in sorted(
+            beside, key=lambda row: self._rank(row, len(around[row]), len(beside[row]))
+        ):
             if hub not in seen and (best := self._best_of(hub, beside[hub])):
                 batch.extend(best)
                 seen.update((hub, *around[hub], *(row for row, _ in beside[hub])))
         return sorted(set(batch))
+
+    def _rank(self, row: int, around: int, beside: int) -> tuple[float, ...]:
+        """Return what orders hubs: the one with most copies, most pairs, most to be seen first."""
+        return -around, -beside, -self._sides_px[row], row
 
     def _best_of(self, hub: int, beside: Sequence[tuple[int, int]]) -> list[int]:
         """Return the places of a hub's next pairs: as many more as were looked at, by their proofs.
@@ -196,7 +214,7 @@ class Settling:
                         self._around[hub][one] = score
                         hubs.add(hub)
         for hub in sorted(hubs):
-            self._settle(self._around[hub])
+            self._settle(hub)
 
     def _follow_series(self) -> None:
         """Tell apart the pairs that both of their photos have likelier ones told apart than."""
@@ -206,13 +224,16 @@ class Settling:
                 self.scores[place] = self._series.score(a, b)
                 self._pending[place] = False
 
-    def _settle(self, copies: dict[int, float]) -> None:
-        """Settle the pairs among the copies of one hub, given the score of each with it."""
+    def _settle(self, hub: int) -> None:
+        """Settle the pairs among the copies of one hub, which shows all that these two show."""
+        copies, sides_px = self._around[hub], self._sides_px
         rows = sorted(copies)
         for number, a in enumerate(rows):
             for b in rows[number + 1 :]:
                 place = self._places.get((a, b))
                 if place is None or not self.pairs.wanted[place]:
+                    continue
+                if sides_px[hub] < COARSER * min(sides_px[a], sides_px[b]):
                     continue
                 score, by_hub = self.scores[place], min(copies[a], copies[b])
                 if score < TOLD_APART and score + by_hub < 0:
