@@ -1,7 +1,7 @@
 """From proven pairs to verdicts: the proof, the closer look, and what the collection makes of both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from dupfind.matching.judge import shipped_judge
 from dupfind.matching.promise import Crowd, choose_cut, logit, probabilities, promise
 from dupfind.matching.proven import Proven, told_apart
 from dupfind.matching.share import estimate_share, shares_by_crowd, shares_by_series
+from dupfind.matching.together import doubts
 
 UNSEEN = 0.85  # the highest probability of a proof that no closer look could confirm
 PROOF_PASSES = 0.5  # probability of a proof from which on a refused pair is worth a name of its own
@@ -90,6 +91,8 @@ def reach_verdicts(
     # Those that their proof nearly ruled out are another crowd, with fewer copies among them.
     shares = shares_by_crowd(scores, likely[is_judged] >= DOUBTED)
     crowd = Crowd(scores, shares_by_series(scores, rows[is_judged], shares))
+    is_whole = np.array([pair.container < 0 for pair in proven], bool)[is_judged]
+    crowd = replace(crowd, doubts=doubts(crowd.odds, rows[is_judged], is_whole))
     # Without an alignment there is no proof: such pairs stand last, in order of similarity.
     unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
     probability = unseen.copy()

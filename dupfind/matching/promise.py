@@ -31,15 +31,17 @@ class Crowd:
     Attributes:
         scores: (n,) log odds at even numbers of copies and look-alikes.
         shares: (n,) share of copies to expect of each, by ``share``.
+        doubts: (n,) by how much other pairs of the same photos speak against each, by ``together``.
     """
 
     scores: NDArray[np.float64]
     shares: NDArray[np.float64]
+    doubts: NDArray[np.float64] | float = 0.0
 
     @property
     def odds(self) -> NDArray[np.float64]:
         """The log odds of each in this collection, (n,)."""
-        return self.scores + np.log(self.shares / (1 - self.shares))
+        return self.scores + np.log(self.shares / (1 - self.shares)) - self.doubts
 
 
 def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
