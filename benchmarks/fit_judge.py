@@ -2,11 +2,13 @@
 
     python benchmarks/fit_judge.py examples PHOTOS... --count 2000 --seed 1 -o one.npz
     python benchmarks/fit_judge.py others PAIRS.csv -o others.npz
-    python benchmarks/fit_judge.py fit one.npz others.npz
+    python benchmarks/fit_judge.py examples PHOTOS... --only near_view --count 250 --seed 9 -o views.npz
+    python benchmarks/fit_judge.py fit one.npz others.npz --parallax two.npz --parallax views.npz
 
 The first makes edited copies of the photos (one to four edits at once) and look-alikes of every kind, and
 looks closer at each. The second takes the pairs of an album without copies (``dupfind report --format pairs``):
-ordinary other photos. The third grows the trees, with folds apart to score them.
+ordinary other photos. The last grows the trees, with folds apart to score them: the first on all examples, and
+those that weigh their answer with the parallax on others that the first did not see (two.npz, of another seed).
 """
 
 import csv
@@ -22,13 +24,23 @@ from grown import as_trees
 from make_chains import chain_of
 from numpy.typing import NDArray
 from sklearn.ensemble import BaggingClassifier, HistGradientBoostingClassifier
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 
 from dupfind.errors import PhotoError
 from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.closer import CloserLook, look_closer
 from dupfind.matching.features import extract
-from dupfind.matching.judge import LOOK_FROM, LOOK_SIGNALS, Judge, look_signals
+from dupfind.matching.judge import (
+    LOOK_FROM,
+    LOOK_SIGNALS,
+    PARALLAX_SIGNALS,
+    Judge,
+    judged,
+    look_signals,
+    shipped_judge,
+    with_parallax,
+)
+from dupfind.matching.trees import Trees
 from dupfind.matching.verify import verify
 from dupfind.photos.decode import decode
 from dupfind.photos.edits import EDITS, apply_edit
@@ -37,8 +49,8 @@ from dupfind.photos.lookalikes import LOOKALIKES, make_pair, names_of
 NEEDED_PX = 500
 LARGEST_PX = 5000
 CUT_FROM_PX = 1300  # larger photos are cut: each gives many examples
-# Of a look-alike with fewer wrong windows and fewer moved patches nothing is to be seen.
-SEEN, MOVED = 0.0008, 0.03
+# Of a look-alike with fewer wrong windows, fewer moved patches and less parallax nothing is to be seen.
+SEEN, MOVED, DRIFTED_PX = 0.0008, 0.03, 0.06
 MAY_BE_COPIES = 0.9
 HALFWAY = 0.35  # how far towards a copy an example between the two may lie
 STRANGERS = 6  # one pair of strangers for so many examples
@@ -57,7 +69,8 @@ MILD = (
     "webp",
     "sharpen",
 )
-GROWTHS, TREES, SEED = 5, 200, 20210429
+GROWTHS, TREES, SECOND_TREES, SEED = 5, 200, 120, 20210429
+PASSING = 1.4  # log odds at which a pair passes where copies and look-alikes are equally many
 SOFT = ("gradient", "landscape")
 NO_OTHER = ("pan",)  # two crops of one picture: told by what each lacks, not by a look
 
@@ -178,11 +191,12 @@ def strangers(source: Source, generator: np.random.Generator) -> NDArray[np.floa
 
 def is_seen(name: str, row: NDArray[np.float64]) -> bool:
     """Say whether something of a look-alike's difference is to be seen at all."""
+    if name not in LOOKALIKES or name in SOFT:
+        return True  # of other photos all; in soft ones little is, that is what they are for
     found = dict(zip(LOOK_SIGNALS, signals_of_rows(row[None])[0].tolist(), strict=True))
-    if name in SOFT:
-        return True  # little is to be seen in any of them: that is what they are for
     wrong = float(np.exp(found["wrong"])) - 0.003
-    return wrong >= SEEN or found["moved"] >= MOVED
+    drift_px = float(np.exp(found["drift"])) - 0.01
+    return wrong >= SEEN or found["moved"] >= MOVED or drift_px >= DRIFTED_PX
 
 
 @click.group()
@@ -210,7 +224,7 @@ def examples(
         if drawn is None or max(drawn[2].shape[:2]) > LARGEST_PX:
             continue
         row = measure(drawn[1], drawn[2])
-        if row is not None and (is_copy or is_seen(drawn[0], row)):
+        if row is not None:
             rows.append(row)
             labels.append(is_copy)
             kinds.append(drawn[0])
@@ -248,27 +262,81 @@ def others(pairs: Path, most: int, output: Path) -> None:
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--parallax", required=True, multiple=True, type=click.Path(exists=True, path_type=Path)
+)
 @click.option("-o", "output", default="dupfind/matching/judge.json", show_default=True)
-def fit(files: tuple[Path, ...], output: str) -> None:
-    """Grow the trees and print what held-out folds say of them."""
+def fit(files: tuple[Path, ...], parallax: tuple[Path, ...], output: str) -> None:
+    """Grow the trees and print what held-out folds say of them; without FILES the second only."""
+    trees = first_trees(files) if files else shipped_judge().trees
+    signals, is_copy, kinds = loaded(parallax)
+    second, scores = second_trees(trees.log_odds(signals), signals, is_copy)
+    judge = Judge(trees, second, np.sort(scores[is_copy]), np.sort(scores[~is_copy]))
+    print(f"{len(signals)} examples, {int(is_copy.sum())} copies")
+    for rate in (0.05, 0.02, 0.01, 0.005):
+        cut = np.quantile(judge.other_scores, 1 - rate)
+        print(
+            f"look-alikes passing {rate:.3f}: copies found {(judge.copy_scores > cut).mean():.3f}"
+        )
+    for kind in sorted(set(kinds[~is_copy].tolist())):
+        of_kind = (kinds == kind) & ~is_copy
+        print(f"{kind}: {(scores[of_kind] > PASSING).mean():.3f} of {of_kind.sum()} pass")
+    Path(output).write_text(json.dumps(judge.to_json(), separators=(",", ":")), encoding="utf-8")
+
+
+def loaded(
+    files: Sequence[Path],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.str_]]:
+    """Return the signals, (n, signals), of the examples in which something is to be seen; labels; kinds."""
     parts = [np.load(file) for file in files]
     rows, is_copy, kinds = (
         np.concatenate([part[name] for part in parts]) for name in ("rows", "is_copy", "kinds")
     )
-    signals = signals_of_rows(rows)
+    told = zip(rows, is_copy, kinds.tolist(), strict=True)
+    seen = np.array([bool(copy) or is_seen(kind, row) for row, copy, kind in told])
+    return signals_of_rows(rows[seen]), is_copy[seen].astype(bool), kinds[seen]
+
+
+def first_trees(files: Sequence[Path]) -> Trees:
+    """Grow the trees that ask for all signals."""
+    signals, is_copy, kinds = loaded(files)
     between = halfway(signals[is_copy], signals[kinds == "strangers"])
     signals = np.concatenate([signals, between])
     is_copy = np.concatenate([is_copy, np.zeros(len(between), bool)])
+    return grown(signals, is_copy, list(LOOK_SIGNALS.values()), TREES)
+
+
+def second_trees(
+    first: NDArray[np.float64], signals: NDArray[np.float64], is_copy: NDArray[np.bool_]
+) -> tuple[Trees, NDArray[np.float64]]:
+    """Grow the trees that weigh the first's answer with the parallax.
+
+    Returns:
+        The trees, and the log odds (n,) of the examples by folds that had not seen them.
+    """
+    asked = with_parallax(first, signals)
+    signs = [1, *(LOOK_SIGNALS[name] for name in PARALLAX_SIGNALS)]
+    scores = np.zeros(len(first))
+    for seen, apart in StratifiedKFold(5, shuffle=True, random_state=SEED).split(asked, is_copy):
+        trees = grown(asked[seen], is_copy[seen], signs, SECOND_TREES)
+        scores[apart] = judged(first[apart], trees, signals[apart])
+    return grown(asked, is_copy, signs, SECOND_TREES), scores
+
+
+def grown(
+    signals: NDArray[np.float64], is_copy: NDArray[np.bool_], signs: list[int], trees: int
+) -> Trees:
+    """Grow boosted trees whose answer rises and falls with the signals as their signs say."""
     # Copies and others count alike; the log odds are those of an even mixture.
     weight = np.where(is_copy, 0.5 / is_copy.mean(), 0.5 / (1 - is_copy.mean()))
     # The mean of several growths: one alone turns on which examples it happened to see.
     grower = BaggingClassifier(
         HistGradientBoostingClassifier(
             max_depth=4,
-            max_iter=TREES,
+            max_iter=trees,
             learning_rate=0.08,
-            monotonic_cst=list(LOOK_SIGNALS.values()),
+            monotonic_cst=signs,
             l2_regularization=1.0,
             min_samples_leaf=15,
             random_state=SEED,
@@ -278,21 +346,11 @@ def fit(files: tuple[Path, ...], output: str) -> None:
         bootstrap=True,
         random_state=SEED,
     )
-    scores = cross_val_predict(
-        grower, signals, is_copy, cv=5, method="decision_function", params={"sample_weight": weight}
-    )
     grower.fit(signals, is_copy, sample_weight=weight)
-    judge = Judge(as_trees(grower.estimators_), np.sort(scores[is_copy]), np.sort(scores[~is_copy]))
-    apart = np.abs(judge.log_odds(signals) - grower.decision_function(signals)).max()
-    print(
-        f"{len(signals)} examples, {int(is_copy.sum())} copies; trees as written differ by {apart:.1e}"
-    )
-    for rate in (0.05, 0.02, 0.01, 0.005):
-        cut = np.quantile(judge.other_scores, 1 - rate)
-        print(
-            f"look-alikes passing {rate:.3f}: copies found {(judge.copy_scores > cut).mean():.3f}"
-        )
-    Path(output).write_text(json.dumps(judge.to_json(), separators=(",", ":")), encoding="utf-8")
+    found = as_trees(grower.estimators_)
+    apart = np.abs(found.log_odds(signals) - grower.decision_function(signals)).max()
+    print(f"trees as written differ by {apart:.1e}")
+    return found
 
 
 def halfway(copies: NDArray[np.float64], apart: NDArray[np.float64]) -> NDArray[np.float64]:

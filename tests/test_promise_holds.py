@@ -19,6 +19,7 @@ from dupfind.photos.lookalikes import make_series
 Pixels = NDArray[np.uint8]
 SERIES = ("invoice", "receipt", "form", "activity")
 EDITS = ("jpeg_medium", "shrink_half", "crop_85")
+SCENES = ("coffee.png", "chelsea.png", "rocket.jpg")
 TOLERANCE = 0.005
 # Cases whose copies are named NAME__kind beside their NAME.
 CASES = (
@@ -108,6 +109,29 @@ def test_the_promise_holds_on_a_made_album_with_look_alikes(
     library, _ = cluster_album(tmp_path, made_album(), small_model)
     groups = {found.path: found.path.stem.split("__")[0] for found in library.photos()}
     assert check(library, groups, 0.99) > 0.8
+
+
+def views_album() -> dict[str, Pixels]:
+    """Return five views of each of three scenes, a step aside of each other, and copies of two of each."""
+    rng = np.random.default_rng(11)
+    originals = {
+        f"{Path(scene).stem}{number}": shown
+        for scene in SCENES
+        for number, shown in enumerate(make_series("near_view", rng, 5, photo(scene)) or [])
+    }
+    copies = {
+        f"{name}__{edit}": np.ascontiguousarray(apply_edit(edit, originals[name], rng).pixels)
+        for name in originals
+        if name[-1] in "03"
+        for edit in EDITS
+    }
+    return originals | copies
+
+
+def test_the_promise_holds_on_views_of_one_scene(tmp_path: Path, small_model: Path) -> None:
+    library, _ = cluster_album(tmp_path, views_album(), small_model)
+    groups = {found.path: found.path.stem.split("__")[0] for found in library.photos()}
+    assert check(library, groups, 0.99) > 0.5
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from dupfind.matching.fine import compare_fine, correlation
 from dupfind.matching.frame import FRAME_PX, Frame, make_frame
 from dupfind.matching.laid_over import Over, one_shade, what_lies_over
 from dupfind.matching.motion import Patches, find_patches, fit_motion
+from dupfind.matching.parallax import drift_of
 from dupfind.matching.sizes import stretch
 from dupfind.matching.spread import median, percentile, spread
 
@@ -64,6 +65,7 @@ class CloserLook:
         laid_over: Share of the overlap where something lies over one of two that are the same else
             (``laid_over.Over``).
         over_both: Whether each of the two has something of its own, and they are the same else.
+        drift_px, jitter_px, unsure_px: How windows lie apart from the motion (``parallax.Drift``).
     """
 
     windows: int
@@ -91,6 +93,9 @@ class CloserLook:
     grain: float = 1.0
     laid_over: float = 0.0
     over_both: bool = False
+    drift_px: float = 0.0
+    jitter_px: float = 0.0
+    unsure_px: float = 0.0
 
 
 def look_closer(
@@ -235,6 +240,7 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
     lying = Over()
     if regions or side_px < SMALL_SIDE_PX:
         lying = what_lies_over(laid.drawn, laid.target, laid.mask)
+    drift = drift_of(soft_a, soft_b, laid.mask)
     fine = compare_fine(laid.drawn, laid.target, laid.mask, seen.is_wrong)
     return CloserLook(
         windows=seen.windows,
@@ -269,6 +275,9 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         grain=fine.grain,
         laid_over=lying.share if regions else 0.0,
         over_both=lying.both,
+        drift_px=drift.drift_px,
+        jitter_px=drift.jitter_px,
+        unsure_px=drift.unsure_px,
     )
 
 

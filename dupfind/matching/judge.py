@@ -50,7 +50,15 @@ LOOK_SIGNALS: dict[str, int] = {
     "sound_2": 0,
     "background": 0,
     "side": 0,
+    "drift": -1,
+    "drift_for_its_noise": -1,
+    "unsure": 0,
 }
+# What the second trees ask for, beside what the first make of a look. Parallax may be all that tells two
+# views of a scene apart, and few examples have nothing else: it has trees of its own, grown on many such.
+PARALLAX = ("drift", "drift_for_its_noise")
+PARALLAX_SIGNALS = (*PARALLAX, "unsure", "background")
+RAISED = 0.7  # log odds that the second trees add to what the first say, at most
 PROOF_LIMIT = 8.0  # log odds of the proof beyond which more says no more
 PAGE_FROM = 0.3  # share of plain ground from which on added writing is content, not an edit
 PAGE = 0.75  # share of plain ground from which on a picture is a page or a screen
@@ -69,16 +77,18 @@ class Judge:
 
     Attributes:
         trees: They ask for ``LOOK_SIGNALS``, by their place.
+        second: They ask for what these make of a look, and for ``PARALLAX_SIGNALS``.
         copy_scores, other_scores: Sorted log odds of held-out copies and look-alikes.
     """
 
     trees: Trees
+    second: Trees
     copy_scores: NDArray[np.float64]
     other_scores: NDArray[np.float64]
 
     def log_odds(self, signals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log odds of a copy against a look-alike, (n,), of (n, signals)."""
-        return self.trees.log_odds(signals)
+        return judged(self.trees.log_odds(signals), self.second, signals)
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready values, scores to four digits."""
@@ -86,7 +96,8 @@ class Judge:
             name: np.round(getattr(self, name), 4).tolist()
             for name in ("copy_scores", "other_scores")
         }
-        return {"version": 1, "signals": list(LOOK_SIGNALS), **self.trees.to_json(), **scores}
+        trees = {name: getattr(self, name).to_json() for name in ("trees", "second")}
+        return {"version": 2, "signals": list(LOOK_SIGNALS), **trees, **scores}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Judge":
@@ -95,11 +106,12 @@ class Judge:
         Raises:
             CalibrationError: It is of another version, or damaged.
         """
-        if values.get("version") != 1 or values.get("signals") != list(LOOK_SIGNALS):
+        if values.get("version") != 2 or values.get("signals") != list(LOOK_SIGNALS):
             raise CalibrationError("the judge was made for other signals; install dupfind anew")
         try:
             return cls(
-                Trees.from_json(values),
+                Trees.from_json(values["trees"]),
+                Trees.from_json(values["second"]),
                 copy_scores=np.array(values["copy_scores"], np.float64),
                 other_scores=np.array(values["other_scores"], np.float64),
             )
@@ -107,6 +119,27 @@ class Judge:
             raise CalibrationError(
                 f"the judge is damaged ({error}); install dupfind anew"
             ) from error
+
+
+def judged(
+    first: NDArray[np.float64], second: Trees, signals: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what the second trees make of the log odds of the first, (n,), and (n, signals).
+
+    They were grown on fewer examples: they take away what the parallax makes less likely, and nothing for any
+    other reason, and add little.
+    """
+    found = second.log_odds(with_parallax(first, signals))
+    still = signals.copy()
+    still[:, [list(LOOK_SIGNALS).index(name) for name in PARALLAX]] = -np.inf
+    without = second.log_odds(with_parallax(first, still))
+    return np.asarray(np.minimum(first + RAISED, found + np.maximum(0, first - without)))
+
+
+def with_parallax(first: NDArray[np.float64], signals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what the second trees ask for, (n, 5), of the log odds of the first, (n,), and (n, signals)."""
+    places = [list(LOOK_SIGNALS).index(name) for name in PARALLAX_SIGNALS]
+    return np.column_stack([first, signals[:, places]])
 
 
 @cache
@@ -154,6 +187,9 @@ def look_signals(look: CloserLook, proof_log_odds: float) -> NDArray[np.float64]
         "sound_2": look.sound[2],
         "background": look.background,
         "side": _log(look.side_px, 1),
+        "drift": _log(look.drift_px, 0.01),
+        "drift_for_its_noise": _log(look.drift_px / (look.unsure_px + 1e-3), 0.02),
+        "unsure": _log(look.unsure_px, 0.01),
     }
     return np.array([values[name] for name in LOOK_SIGNALS], np.float64)
 

@@ -4,9 +4,10 @@ In:  log odds of the pairs of a collection that were looked at. Out: probabiliti
 No disk, database or model.
 
 What is expected follows from the probabilities of the pairs taken, or from how many look-alikes of this
-collection came near, whichever is better known. What is promised at least looks at
-what can go wrong: a look-alike that passes. How often one does at most is known from examples that are none by
-construction; how many there were to pass is counted in the collection itself: those that did not.
+collection came near, whichever is better known. What is promised at least goes by the worse of the two, and
+looks at what can go wrong besides: a look-alike that passes. How often one does at most is known from examples
+that are none by construction; how many there were to pass is counted in the collection itself: those that did
+not.
 """
 
 from dataclasses import dataclass
@@ -62,14 +63,15 @@ def promise(judge: Judge, crowd: Crowd, *, cut: float) -> Expectation:
     taken, refused = int(is_taken.sum()), int((~is_taken).sum())
     needed = logit(cut) - (odds - crowd.scores)  # the score from which on each would be taken
     recall = float((1 - _below(judge.copy_scores, needed)).mean()) if len(odds) else 0.0
-    expected = min(
+    expected = (
         float((1 - probabilities(odds[is_taken])).sum()),
         _passing(judge, needed[~is_taken], crowd.scores[~is_taken], odds[~is_taken]),
     )
     high = _highest_rate(judge, needed[~is_taken] if refused else needed)
     passing = high * refused / max(1 - high, 1e-6)
     precision, least = (
-        max(0.0, 1 - count / taken) if taken else 1.0 for count in (expected, expected + passing)
+        max(0.0, 1 - count / taken) if taken else 1.0
+        for count in (min(expected), max(expected) + passing)
     )
     return Expectation(cut, precision, least, 1.0, recall)
 

@@ -17,6 +17,7 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,7 @@ class Settling:
         self.is_looked, self._pending, self._are_frames = np.zeros((3, 0), bool)
         # Of each hub the photos that it shows whole, with the score of the pair.
         self._around: dict[int, dict[int, float]] = defaultdict(dict)
+        self._hubs: dict[int, set[int]] = defaultdict(set)
         self._places: dict[tuple[int, int], int] = {}
         self._series = _Series()
         self._looks: dict[int, int] = defaultdict(int)
@@ -171,17 +173,17 @@ class Settling:
         seen: set[int] = set()
         # A hub that was begun is ended first: its copies need no other.
         around = {row: self._around.get(row, {}) for row in beside}
-        for hub in sorted(
-            beside, key=lambda row: self._rank(row, len(around[row]), len(beside[row]))
-        ):
+        for hub in sorted(beside, key=lambda row: self._rank(row, beside[row])):
             if hub not in seen and (best := self._best_of(hub, beside[hub])):
                 batch.extend(best)
                 seen.update((hub, *around[hub], *(row for row, _ in beside[hub])))
         return sorted(set(batch))
 
-    def _rank(self, row: int, around: int, beside: int) -> tuple[float, ...]:
-        """Return what orders hubs: the one with most copies, most pairs, most to be seen first."""
-        return -around, -beside, -self._sides_px[row], row
+    def _rank(self, row: int, beside: Sequence[tuple[int, int]]) -> tuple[float, ...]:
+        """Return what orders hubs: most copies first, then most pairs, then all but the small ones."""
+        usual_px = median_low([self._sides_px[other] for other, _ in beside])
+        is_small = self._sides_px[row] < COARSER * usual_px
+        return -len(self._around.get(row, {})), -len(beside), is_small, row
 
     def _best_of(self, hub: int, beside: Sequence[tuple[int, int]]) -> list[int]:
         """Return the places of a hub's next pairs: as many more as were looked at, by their proofs.
@@ -199,7 +201,7 @@ class Settling:
 
     def record(self, places: Sequence[int], scores: Sequence[float]) -> None:
         """Take in the scores of the pairs looked at (NaN: nothing could be seen); settle others."""
-        hubs = set()
+        hubs: set[int] = set()
         for place, score in zip(places, scores, strict=True):
             self.scores[place], self.is_looked[place] = score, True
             self._pending[place] = False
@@ -212,7 +214,10 @@ class Settling:
                 for one, hub, share in zip((a, b), (b, a), self.pairs.covered[place], strict=True):
                     if share >= COVERED:
                         self._around[hub][one] = score
+                        self._hubs[one].add(hub)
                         hubs.add(hub)
+            for hub in sorted(self._hubs[a] & self._hubs[b]):
+                self._settle_pair(hub, a, b)
         for hub in sorted(hubs):
             self._settle(hub)
 
@@ -225,19 +230,23 @@ class Settling:
                 self._pending[place] = False
 
     def _settle(self, hub: int) -> None:
-        """Settle the pairs among the copies of one hub, which shows all that these two show."""
-        copies, sides_px = self._around[hub], self._sides_px
-        rows = sorted(copies)
+        """Settle the pairs among the copies of one hub, given the score of each with it."""
+        rows = sorted(self._around[hub])
         for number, a in enumerate(rows):
             for b in rows[number + 1 :]:
-                place = self._places.get((a, b))
-                if place is None or not self.pairs.wanted[place]:
-                    continue
-                if sides_px[hub] < COARSER * min(sides_px[a], sides_px[b]):
-                    continue
-                score, by_hub = self.scores[place], min(copies[a], copies[b])
-                if score < TOLD_APART and score + by_hub < 0:
-                    continue
-                # Two strong edits can be hard to tell by themselves; their hub knows better.
-                self.scores[place] = np.fmax(score, by_hub)
-                self._pending[place] = False
+                self._settle_pair(hub, a, b)
+
+    def _settle_pair(self, hub: int, a: int, b: int) -> None:
+        """Settle two copies of a hub, unless they were seen to differ more surely than they are its copies."""
+        place = self._places.get((a, b))
+        if place is None or not self.pairs.wanted[place]:
+            return
+        score, sides_px = self.scores[place], self._sides_px
+        by_hub = min(self._around[hub][a], self._around[hub][b])
+        if sides_px[hub] < COARSER * min(sides_px[a], sides_px[b]) and not score + by_hub >= 0:
+            return  # what it does not show is seen by a look of their own
+        if score < TOLD_APART and score + by_hub < 0:
+            return
+        # Two strong edits can be hard to tell by themselves; their hub knows better.
+        self.scores[place] = np.fmax(score, by_hub)
+        self._pending[place] = False
