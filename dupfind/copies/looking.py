@@ -80,6 +80,7 @@ class Looker:
         self._limits = threadpool_limits(1)
         self._pool = ThreadPoolExecutor(workers, "look", initializer=use_one_thread)
         self._held: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
+        self._held_bytes = 0
         self._lock = Lock()
         self._unreadable: set[int] = set()
         self._pairs: list[Proven] = []
@@ -182,9 +183,6 @@ class Looker:
             return _look_in_tile(pair, a, b)
         return look_closer(a, b, pair.matrix)
 
-    def _held_bytes(self) -> int:
-        return sum(pixels.nbytes for pixels in self._held.values())
-
     def _pixels(self, row: int, needed_px: int) -> NDArray[np.uint8]:
         key = row, needed_px
         with self._lock:
@@ -197,9 +195,11 @@ class Looker:
             self._unreadable.add(row)
             raise
         with self._lock:
-            self._held[key] = pixels
-            while len(self._held) > 1 and self._held_bytes() > IN_MEMORY_BYTES:
-                self._held.popitem(last=False)
+            if key not in self._held:  # another thread may have read it meanwhile
+                self._held[key] = pixels
+                self._held_bytes += pixels.nbytes
+            while len(self._held) > 1 and self._held_bytes > IN_MEMORY_BYTES:
+                self._held_bytes -= self._held.popitem(last=False)[1].nbytes
         return pixels
 
 
