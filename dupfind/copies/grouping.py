@@ -1,6 +1,6 @@
 """Make the groups of a clustering from its scored pairs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
 from dupfind.copies.kept import Kept
-from dupfind.copies.originals import Lineage, lineages_of, with_pairs
+from dupfind.copies.originals import Lineage, frame_of, lineages_of, with_pairs
 from dupfind.copies.proving import Prover
-from dupfind.evidence import QUORUM, Evidence
+from dupfind.evidence import BY_HUB, QUORUM, Evidence
 from dupfind.matching.advice import advise, may_be_harmless, more_exif, more_inside
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
-from dupfind.matching.proven import Proven, unjoined
+from dupfind.matching.proven import Proven, is_likely, unjoined
 from dupfind.matching.units import unit_of, with_same_file_marks
 from dupfind.photos.details import is_profiled
 from dupfind.progress import OnDone
@@ -77,9 +77,16 @@ def make_groups(
     builder = _Builder(scored, contents, known, prover.kept)
     ranked = [_ranked(star, builder) for star in stars]
     photos = builder.contents.first
+    frames = [frame_of(rows, photos, builder.proven) for rows in ranked]
+    builder.compare(zip(frames, ranked, strict=True), prover)
     lineages = lineages_of(ranked, photos, builder.proven, builder.may_go, prover.kept, on_done)
+    stars = [
+        _centred(star, lineage, edges, first, rules)
+        for star, lineage in zip(stars, lineages, strict=True)
+    ]
+    builder.compare(((star.centre, star.members) for star in stars), prover)
     judged = [
-        _centred(star, lineage, edges, first, rules, builder)
+        (star, _with_verdicts(star, lineage, builder))
         for star, lineage in zip(stars, lineages, strict=True)
     ]
     taken = {row for star, _ in judged for row in star.members}
@@ -109,18 +116,21 @@ def _centred(
     edges: Edges,
     first: Sequence[Photo],
     rules: Sequence[Rule],
-    builder: "_Builder",
-) -> tuple[Star, Lineage]:
+) -> Star:
     """Make the original the centre of its group, where that is proven enough."""
     # What shows photos of other groups too comes after all that it could show.
     late = {row: len(star.members) + 1 for row in star.bridges}
     tiers = {first[row].id: lineage.of(row) + late.get(row, 0) for row in star.members}
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
-    star = recentred(star, edges, [place[photo.id] for photo in ordered])
+    return recentred(star, edges, [place[photo.id] for photo in ordered])
+
+
+def _with_verdicts(star: Star, lineage: Lineage, builder: "_Builder") -> Lineage:
+    """Return the lineage with the verdict of each member that may go, against the kept one."""
     waiting = [row for row in star.members if builder.may_go(star.centre, row)]
     photos = builder.contents.first
-    return star, with_pairs(lineage, star.centre, waiting, photos, builder.proven, builder.kept)
+    return with_pairs(lineage, star.centre, waiting, photos, builder.proven, builder.kept)
 
 
 def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:
@@ -272,6 +282,17 @@ class _Builder:
             return None
         pair = self.scored.pairs[place]
         return pair.evidence if pair.a == a else pair.evidence.reversed()
+
+    def compare(self, stars: Iterable[tuple[int, Sequence[int]]], prover: Prover) -> None:
+        """Prove those pairs of (centre, its rows) that only follow from others: what they are must be seen."""
+        pairs = {(min(centre, row), max(centre, row)) for centre, rows in stars for row in rows}
+        places = [self.known[pair] for pair in sorted(pairs & self.known.keys())]
+        places = [at for at in places if self.scored.pairs[at].evidence.method == BY_HUB]
+        rows = [(self.scored.pairs[at].a, self.scored.pairs[at].b) for at in places]
+        found = prover.prove(np.array(rows, np.int64).reshape(-1, 2))
+        for at, pair in zip(places, found, strict=True):
+            if is_likely(pair):  # else two strong edits are hard to tell by themselves
+                self.scored.pairs[at] = pair
 
     def may_go(self, centre: int, row: int) -> bool:
         """Say whether a member's relation is one with which nothing may be lost."""
