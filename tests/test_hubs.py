@@ -80,8 +80,10 @@ def test_what_is_told_apart_from_a_hub_or_unsure_follows_from_nothing() -> None:
         batch = hubs.next_batch()
         scores = [score if 4 in pair else SURE for pair in batch]
         hubs.record([proven(*pair) for pair in batch], scores)
-        assert [(one.a, one.b) for one in hubs.follow(hubs.waiting)] == [(1, 2), (1, 3), (2, 3)]
-        assert hubs.waiting == {(1, 4), (2, 4), (3, 4)}
+        followed = [(one.a, one.b) for one in hubs.follow(hubs.waiting)]
+        # A photo that another is so like, and yet no copy of, may be one frame of a series.
+        assert followed == ([] if score == UNLIKE else [(1, 2), (1, 3), (2, 3)])
+        assert {(1, 4), (2, 4), (3, 4)} <= hubs.waiting
 
 
 def test_a_series_has_no_hub_to_wait_for() -> None:
@@ -102,7 +104,7 @@ def test_a_collage_is_no_copy_that_anything_follows_from() -> None:
     [
         (part(0.05, 0, 0.95, 1), True),  # a crop of the hub
         (np.linalg.inv(part(0, 0, 0.5, 1)), False),  # twice as wide as the hub, as is the other
-        (part(0.7, 0, 0.3, 1), False),  # hardly anything of the other
+        (part(-1.4, 0, 2, 1), False),  # they share less than a third of each other
     ],
 )
 def test_a_pair_follows_where_the_hub_shows_what_both_share(

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.kept import Kept
 from dupfind.copies.originals import Lineage, frame_of, lineages_of, with_pairs
 from dupfind.copies.proving import Prover
 from dupfind.evidence import BY_HUB, QUORUM, Evidence
@@ -74,7 +73,7 @@ def make_groups(
     preference = _ranks(first, rules)
     stars = group(edges, photos=len(contents.photos), preference=preference, apart=scored.apart)
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
-    builder = _Builder(scored, contents, known, prover.kept)
+    builder = _Builder(scored, contents, known)
     ranked = [_ranked(star, builder) for star in stars]
     photos = builder.contents.first
     frames = [frame_of(rows, photos, builder.proven) for rows in ranked]
@@ -85,10 +84,12 @@ def make_groups(
         for star, lineage in zip(stars, lineages, strict=True)
     ]
     builder.compare(((star.centre, star.members) for star in stars), prover)
-    judged = [
-        (star, _with_verdicts(star, lineage, builder))
-        for star, lineage in zip(stars, lineages, strict=True)
+    waiting = [
+        (star.centre, [row for row in star.members if builder.may_go(star.centre, row)])
+        for star in stars
     ]
+    lineages = with_pairs(lineages, waiting, photos, builder.proven, prover.kept)
+    judged = list(zip(stars, lineages, strict=True))
     taken = {row for star, _ in judged for row in star.members}
     alone = [
         Star(row, (row,))
@@ -124,13 +125,6 @@ def _centred(
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
     return recentred(star, edges, [place[photo.id] for photo in ordered])
-
-
-def _with_verdicts(star: Star, lineage: Lineage, builder: "_Builder") -> Lineage:
-    """Return the lineage with the verdict of each member that may go, against the kept one."""
-    waiting = [row for row in star.members if builder.may_go(star.centre, row)]
-    photos = builder.contents.first
-    return with_pairs(lineage, star.centre, waiting, photos, builder.proven, builder.kept)
 
 
 def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:
@@ -236,9 +230,8 @@ class _Builder:
         scored: Scored,
         contents: Contents,
         known: dict[tuple[int, int], int],
-        kept: Kept | None,
     ) -> None:
-        self.scored, self.contents, self.known, self.kept = scored, contents, known, kept
+        self.scored, self.contents, self.known = scored, contents, known
         self._beside: dict[Path, frozenset[str]] = {}
         self._profiles: dict[int, bool] = {}
 
@@ -288,6 +281,8 @@ class _Builder:
         pairs = {(min(centre, row), max(centre, row)) for centre, rows in stars for row in rows}
         places = [self.known[pair] for pair in sorted(pairs & self.known.keys())]
         places = [at for at in places if self.scored.pairs[at].evidence.method == BY_HUB]
+        if not places:
+            return
         rows = [(self.scored.pairs[at].a, self.scored.pairs[at].b) for at in places]
         found = prover.prove(np.array(rows, np.int64).reshape(-1, 2))
         for at, pair in zip(places, found, strict=True):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.matching.proven import Proven
-from dupfind.matching.settle import SERIES, SURE_LOG_ODDS, UNLIKE
+from dupfind.matching.settle import FRAMES, SERIES, SURE_LOG_ODDS, UNLIKE
 from dupfind.matching.shared import Shared, share_through
 
 FEWEST = 3  # pairs of a photo that are worth a round as its hub's
@@ -125,7 +125,7 @@ class Hubs:
             if np.isnan(score) or rows in self._recorded:
                 continue
             self._recorded.add(rows)
-            if score < UNLIKE:
+            if score < UNLIKE and _are_frames(pair):
                 for row in rows:
                     self._unlike[row] += 1
             if score >= SURE_LOG_ODDS:
@@ -149,7 +149,9 @@ class Hubs:
 
     def _followed(self, a: int, b: int) -> Followed | None:
         """Return how a pair follows through the photo with most copies that shows what the two share."""
-        hubs = self._spokes[a].keys() & self._spokes[b].keys()
+        both = self._spokes[a].keys() & self._spokes[b].keys()
+        # A photo that others are so like, but are no copies of, may be one frame of a series.
+        hubs = [row for row in both if not self._unlike[row]]
         for hub in sorted(hubs, key=lambda row: (-len(self._spokes[row]), row)):
             to_a, to_b = self._spokes[hub][a], self._spokes[hub][b]
             shared = share_through(to_a.to_copy, to_b.to_copy)
@@ -162,6 +164,12 @@ class Hubs:
         for a, b in pairs:
             self._beside[a].discard(b)
             self._beside[b].discard(a)
+
+
+def _are_frames(pair: Proven) -> bool:
+    """Say whether each of two shows at least half of the other."""
+    shares = pair.evidence.crop_share, pair.evidence.part_share
+    return pair.container < 0 and all(share is None or share >= FRAMES for share in shares)
 
 
 def _is_shown(shared: Shared) -> bool:
