@@ -59,7 +59,8 @@ def test_pages_are_written_with_their_families(tmp_path: Path) -> None:
 
 
 def test_an_album_of_one_form_is_written_on_request(tmp_path: Path) -> None:
-    arguments = [str(tmp_path), *"--kinds table --forms 1 --first 900001 --contents 3".split()]
+    album = ["--kinds", "table", "--forms", "1", "--first", "900001", "--contents", "3"]
+    arguments = [str(tmp_path), *album]
     subprocess.run([sys.executable, "-m", "dupfind.training.pages", *arguments], check=True)
     names = sorted(path.name for path in tmp_path.glob("*.webp"))
     assert names == [f"page-table-900001-{page}.webp" for page in range(3)]

@@ -22,7 +22,11 @@ def main() -> None:
     parser.add_argument("--contents", type=int, default=3, help="pages of each layout")
     parser.add_argument("--first", type=int, default=0, help="number of the first layout")
     parser.add_argument(
-        "--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), help="the layouts' kinds, in turn"
+        "--kinds",
+        nargs="+",
+        choices=list(KINDS),
+        default=list(KINDS),
+        help="the layouts' kinds, in turn",
     )
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
