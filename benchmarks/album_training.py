@@ -59,6 +59,7 @@ def main() -> None:
                 *options.changes,
             ),
             threads=1,
+            families=options.families,
         )
         prepared = prepare(paths, run)
         prepared = on_device(prepared, device, options.steps)
@@ -163,6 +164,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--copies", type=int, default=40, help="of each held-out photo")
     parser.add_argument("--look-minutes", type=float, default=2.0)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--families", type=Path, help="CSV file,family: look-alikes, no duplicates")
     parser.add_argument("--forgets", type=Path, help="truth.csv of a set that is not trained on")
     parser.add_argument("--shares", type=float, nargs="+", default=[])
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")

@@ -5,7 +5,8 @@
 Runs the tests that need a GPU (`pytest -m gpu`), then on each device: describing views that are in memory
 (the model's own rate), `dupfind index` of pictures of 256 px with all cores, the exact join of
 descriptors, and a short training. Pictures and descriptors are made on the spot. Each figure is a process
-of its own; the CPU's sees no GPU. Ends with status 1 where a test or a measurement failed, 2 without a GPU.
+of its own, told when it is there; the CPU's sees no GPU. Ends with status 1 where a test or a measurement
+failed, 2 without a GPU.
 """
 
 import argparse
@@ -102,6 +103,7 @@ def main() -> None:
             found = [measure(program, photos, device, count) for device in arguments.devices]
             failed |= any(isinstance(one, str) for one in found)
             rows.append([name, *words(found)])
+            print("; ".join(rows[-1]), file=sys.stderr, flush=True)
     columns = ["what", *arguments.devices, *(["times"] if len(arguments.devices) > 1 else [])]
     print(table(f"{describe_machine()}", columns, rows))
     raise SystemExit(int(failed))
