@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dupfind.copies.kept import Kept
 from dupfind.copies.looks import LOOKED_INTO, Looks
 from dupfind.copies.profiles import alike, without_profiles
-from dupfind.evidence import Evidence
+from dupfind.evidence import BY_HUB, Evidence
 from dupfind.matching.clues import Verdict
 from dupfind.matching.enlarged import after_sources
 from dupfind.matching.extent import CORNERS, project, whole_turn
@@ -295,17 +295,23 @@ def _made_of(evidence: Evidence | None) -> bytes:
 
 
 def frame_of(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> int:
-    """Return the row that most others show whole, as large as most: they need not be drawn anew."""
+    """Return the row that most others show whole, as large as most: they need not be drawn anew.
+
+    Among equals the one that was compared with most itself.
+    """
     sizes = {row: sorted((photos[row].width, photos[row].height)) for row in rows}
 
-    def rank(row: int) -> tuple[int, int, int, int]:
-        found = {other: _matrix(between(other, row)) for other in rows if other != row}
+    def rank(row: int) -> tuple[int, int, int, int, int]:
+        proven = {other: between(other, row) for other in rows if other != row}
+        found = {other: _matrix(evidence) for other, evidence in proven.items()}
         known = {other: matrix for other, matrix in found.items() if matrix is not None}
         whole = [
             o for o, matrix in known.items() if whole_turn(project(matrix, CORNERS)) is not None
         ]
         as_large = sum(sizes[other] == sizes[row] for other in whole)
-        return as_large, len(whole), len(known), photos[row].width * photos[row].height
+        by_hub = sum(one is not None and one.method == BY_HUB for one in proven.values())
+        pixels = photos[row].width * photos[row].height
+        return as_large, len(whole), len(known), -by_hub, pixels
 
     return max(rows, key=rank)
 

@@ -80,7 +80,7 @@ class Stars:
 
         def tell(done: int, _: int) -> None:
             if on_done:
-                on_done(max(0, before) + done, self._total)
+                on_done(min(max(0, before) + done, self._total), self._total)
 
         rows = np.array(pairs, np.int64).reshape(-1, 2)
         self.pairs += self._prover.prove(rows, tell)
