@@ -58,6 +58,18 @@ def test_pages_are_written_with_their_families(tmp_path: Path) -> None:
         read_families(tmp_path / "families.csv", paths)
 
 
+def test_an_album_of_one_form_is_written_on_request(tmp_path: Path) -> None:
+    album = ["--kinds", "table", "--forms", "1", "--first", "900001", "--contents", "3"]
+    arguments = [str(tmp_path), *album]
+    subprocess.run([sys.executable, "-m", "dupfind.training.pages", *arguments], check=True)
+    names = sorted(path.name for path in tmp_path.glob("*.webp"))
+    assert names == [f"page-table-900001-{page}.webp" for page in range(3)]
+    wrong = [sys.executable, "-m", "dupfind.training.pages", str(tmp_path), "--kinds", "poem"]
+    found = subprocess.run(wrong, check=False, capture_output=True, text=True)
+    assert found.returncode == 2
+    assert "invalid choice: 'poem'" in found.stderr
+
+
 def test_pages_of_one_form_are_no_duplicates_and_each_others_look_alikes() -> None:
     families = np.array([-1, 5, 5, -1, 5, -1])
     groups = np.array([0, 1, 1, 0, 1, 2])  # by their descriptors

@@ -14,12 +14,13 @@ from dupfind.descriptors.backbone import Model, create_backbone, load_model
 from dupfind.errors import TrainingError
 from dupfind.training.alike import keep_apart, look_alikes
 from dupfind.training.batches import epoch_batches
-from dupfind.training.cache import open_cache
+from dupfind.training.cache import PhotoCache, open_cache
 from dupfind.training.comparison import Exam
 from dupfind.training.duplicates import group_alike
 from dupfind.training.feed import Feed
 from dupfind.training.heldout import HeldOut, LookUp, look_up, retrieval
 from dupfind.training.loop import Trainer
+from dupfind.training.pages import make_page
 from dupfind.training.run import RunOptions, cache_side, configure, decode_for_cache, prepare, train
 from dupfind.training.split import Collection, Split, split_collection, split_photos
 from dupfind.training.views.maker import ViewMaker
@@ -34,6 +35,16 @@ def one_thread() -> None:
 
 def maker() -> ViewMaker:
     return ViewMaker(device=CPU, mean=(0.5,) * 3, std=(0.25,) * 3)
+
+
+def test_pages_of_one_form_are_different_photos_of_a_small_album_too() -> None:
+    start = load_model("builtin")
+    pages = [make_page("form", 900001, number, short_px=224) for number in range(50)]
+    shown = [np.asarray(page.resize((224, 224))).transpose(2, 0, 1) for page in pages]
+    names = tuple(Path(f"{number}.webp") for number in range(50))
+    cache = PhotoCache(np.stack(shown), np.ones(50, np.float32), names, ())
+    eye = ViewMaker(device=CPU, mean=start.spec.mean, std=start.spec.std)
+    assert len(set(grouped(cache, eye, start).tolist())) >= 45
 
 
 def saved(folder: Path, count: int, side: int = 64) -> list[Path]:

@@ -49,10 +49,15 @@ def collection_groups(
     threshold = min(max(float(own.quantile(0.05)), LEAST_COSINE), STRICTEST_COSINE)
     groups = group_alike(descriptors, threshold)
     # A chain of look-alikes is no duplicate: be stricter until no group is a large part of all.
-    while np.bincount(groups).max() > max(20, len(cache) // 50) and threshold < STRICTEST_COSINE:
+    while np.bincount(groups).max() > _most_copies(len(cache)) and threshold < STRICTEST_COSINE:
         threshold = (1 + threshold) / 2
         groups = group_alike(descriptors, threshold)
     return groups
+
+
+def _most_copies(photos: int) -> int:
+    """Return how many files of one picture are believed of a collection: 20, of a small one a fifth."""
+    return max(min(20, photos // 5), photos // 50)
 
 
 def group_alike(descriptors: Tensor, threshold: float) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ it is proven against most often and never brings two groups together.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,8 @@ from scipy.sparse.csgraph import connected_components
 
 QUORUM = 0.5
 STILL_QUORUM = 0.4  # of who is a member, where another photo is kept than the one that it joined
-STRAYS = 0.2  # share of the members, at most, that may be left for the original
+STRAYS = 0.2  # share of the members, at most, that need not be proven against the original
+WITNESSES = 2  # and that many members against each of those, or it is left
 SMALL = 0.3  # share of a photo that a picture on it takes up, below which it is no frame of that picture
 
 
@@ -98,9 +99,10 @@ def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
 
     That one is proven against half of the others, and each of the others against it or against two fifths
     of the group: whoever joined by a half must not cost the group its original. What holds photos of
-    several groups is never the centre, nor what shows another member (``is_page``). A member that is proven
-    against the old centre alone has something of it that no other member has (a sticker, the photo beside it in
-    a collage): it is left where the best one is proven against all others.
+    several groups is never the centre, nor what shows another member (``is_page``). Few that are proven
+    against less cost the group its original neither, where the best one is proven against all others: who has
+    two witnesses stays, who is proven against the old centre alone has something of it that no other member
+    has (a sticker, the photo beside it in a collage) and is left.
 
     Args:
         star: A group.
@@ -117,18 +119,23 @@ def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
         enough = len(near) >= QUORUM * (len(members) - 1)
         late = row in star.bridges or is_page(row, members, neighbours, shown)
         away = members - near - {row} - quorum
-        if not late and enough and (not away or _are_strays(away, star, neighbours)):
-            return Star(
-                row,
-                *(tuple(r for r in rows if r not in away) for rows in (star.members, star.bridges)),
-            )
+        if not late and enough and len(away) <= STRAYS * len(members):
+            strays = {one for one in away if neighbours[one].keys() == {star.centre}}
+            if all(_is_vouched_for(one, near, neighbours) for one in away - strays):
+                return Star(
+                    row,
+                    *(
+                        tuple(r for r in rows if r not in strays)
+                        for rows in (star.members, star.bridges)
+                    ),
+                )
     return star
 
 
-def _are_strays(rows: set[int], star: Star, neighbours: dict[int, dict[int, float]]) -> bool:
-    """Say whether these few of many members are proven against the centre alone."""
-    few = len(rows) <= STRAYS * len(star.members)
-    return few and all(neighbours[row].keys() == {star.centre} for row in rows)
+def _is_vouched_for(row: int, near: Set[int], neighbours: dict[int, dict[int, float]]) -> bool:
+    """Say whether two members are proven against this one, and all of those against the best."""
+    witnesses = neighbours[row].keys()
+    return len(witnesses) >= WITNESSES and witnesses <= near
 
 
 Shown = dict[int, dict[int, float]]
