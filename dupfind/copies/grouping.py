@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.originals import Lineage, frame_of, lineages_of, with_pairs
+from dupfind.copies.originals import Lineage, lay, lineages_of, with_pairs
 from dupfind.copies.proving import Prover
 from dupfind.evidence import BY_HUB, QUORUM, Evidence
 from dupfind.matching.advice import advise, may_be_harmless, more_exif, more_inside
@@ -76,8 +76,8 @@ def make_groups(
     builder = _Builder(scored, contents, known)
     ranked = [_ranked(star, builder) for star in stars]
     photos = builder.contents.first
-    frames = [frame_of(rows, photos, builder.proven) for rows in ranked]
-    builder.compare(zip(frames, ranked, strict=True), prover)
+    laid = [lay(rows, photos, builder.proven) for rows in ranked]
+    builder.compare(((one.rows[one.frame], one.rows) for one in laid), prover)
     lineages = lineages_of(ranked, photos, builder.proven, builder.may_go, prover.kept, on_done)
     stars = [
         _centred(star, lineage, edges, first, rules)

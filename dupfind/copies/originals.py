@@ -205,7 +205,7 @@ def _known_verdicts(
 
 def lay(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> Laid:
     """Lay the rows of one group on each other, ``LOOKED_INTO`` of them at most."""
-    frame = frame_of(rows, photos, between)
+    frame = _frame(rows, photos, between)
     found = _to_frame(rows, frame, between)
     known = [row for row in found if _is_invertible(found[row])][:LOOKED_INTO]
     holds, framed = _containers(known, between)
@@ -294,7 +294,7 @@ def _made_of(evidence: Evidence | None) -> bytes:
     return repr((evidence.matrix, _container(evidence))).encode()
 
 
-def frame_of(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> int:
+def _frame(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> int:
     """Return the row that most others show whole, as large as most: they need not be drawn anew.
 
     Among equals the one that was compared with most itself.
