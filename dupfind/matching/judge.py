@@ -58,7 +58,7 @@ LOOK_SIGNALS: dict[str, int] = {
 # views of a scene apart, and few examples have nothing else: it has trees of its own, grown on many such.
 PARALLAX = ("drift", "drift_for_its_noise")
 PARALLAX_SIGNALS = (*PARALLAX, "unsure", "background")
-RAISED = 0.7  # log odds that the second trees add to what the first say, at most
+RAISED = 0.4  # log odds that the second trees add to what the first say, at most
 PROOF_LIMIT = 8.0  # log odds of the proof beyond which more says no more
 PAGE_FROM = 0.3  # share of plain ground from which on added writing is content, not an edit
 PAGE = 0.75  # share of plain ground from which on a picture is a page or a screen
