@@ -12,6 +12,7 @@ from typing import Any, Literal
 Which = Literal["a", "b"]
 Box = tuple[float, float, float, float]
 
+BY_HUB = "hub"  # the method of a pair that follows from the pairs of both with one photo
 QUORUM = "quorum"  # the method of a member that is proven against others of its group only
 GREY = 5.0  # mean saturation (largest minus smallest channel) below which a picture is grey
 TONE_GAIN = 1.18
@@ -111,7 +112,8 @@ class Evidence:
 
     Attributes:
         method: ``keypoints``, ``tile`` (in one picture of a collage), ``direct``, ``composed`` (through a
-            third photo), ``quorum``, ``none``.
+            third photo), ``hub`` (not compared: both are copies of one that shows what they share),
+            ``quorum``, ``none``.
         inliers: Keypoints in place.
         relations: All that hold, the strongest last.
         scale: Pixels of b for one of a.

@@ -93,7 +93,8 @@ def test_a_photo_with_a_profile_does_not_go_for_a_copy_that_lost_it(tmp_path: Pa
     assert verdict.profile == "a"
 
     both = [photos["finer"], photos["photo"]]
-    verdict = with_pairs(Lineage(), 0, [1], both, lambda *_: WHOLE).verdicts[0, 1]
+    (lineage,) = with_pairs([Lineage()], [(0, [1])], both, lambda *_: WHOLE)
+    verdict = lineage.verdicts[0, 1]
     advice = advise(Relation.REENCODED, WHOLE, verdict, photos["photo"], photos["finer"])
 
     assert advice == (Advice.LOOK, (Reason.MORE_PROFILE,))

@@ -37,8 +37,7 @@ MOST_PROTOTYPES = 65536
 SCRATCH_VIEWS = 4_000_000  # photos shown in a run from scratch
 LOOK_MINUTES = 0.5  # a look takes seconds, and epochs of a small album no longer
 TUNING_PATIENCE = 0.6  # recall rises most while the rate falls
-# Without rehearsal 0.6 forgets half as much of other photos; with it, that costs the album (EXPERIMENTS.md).
-TUNING_MIX, TUNING_MIX_REHEARSED = 0.6, 0.9
+TUNING_MIX = 0.9  # without rehearsal 0.6 was better: it forgets half as much of other photos (EXPERIMENTS.md)
 TUNING_STRONG = 0.1  # pages of one form are past recognition when altered in every way at once
 TUNING_TEMPERATURE = 0.03  # look-alikes differ by hundredths of cosine
 TUNING_REHEARSAL = 30.0
@@ -97,23 +96,23 @@ def default_config(
     return TrainingConfig(
         spec=spec,
         views=_views(spec, patch_px, from_scratch=from_scratch, on_gpu=on_gpu),
-        losses=_losses(photos, tunes_on_cpu=not (from_scratch or on_gpu)),
+        losses=_losses(photos, from_scratch=from_scratch),
         optimiser=_optimiser(batch_size, from_scratch=from_scratch, on_gpu=on_gpu),
         batch_size=batch_size,
         epochs=epochs,
         held_out=held_out_for(photos),
         monitor_minutes=LOOK_MINUTES,
         patience=0.0 if from_scratch else TUNING_PATIENCE,
-        mix=1.0 if from_scratch else TUNING_MIX if on_gpu else TUNING_MIX_REHEARSED,
+        mix=1.0 if from_scratch else TUNING_MIX,
     )
 
 
-def _losses(photos: int, *, tunes_on_cpu: bool) -> LossOptions:
+def _losses(photos: int, *, from_scratch: bool) -> LossOptions:
     temperature = teacher_temperature_for(photos)
     losses = LossOptions(
         prototypes=prototypes_for(photos), teacher_temperature=(min(0.04, temperature), temperature)
     )
-    if not tunes_on_cpu:  # on a GPU batches are large; the rest was not measured there
+    if from_scratch:
         return losses
     return replace(
         losses,
@@ -129,10 +128,6 @@ def _views(spec: ModelSpec, patch_px: int, *, from_scratch: bool, on_gpu: bool) 
         return max(2 * patch_px, px // patch_px * patch_px)
 
     full = whole_patches(spec.view_px)
-    if on_gpu:
-        # DINO's 96 beside 224.
-        local_px = whole_patches(spec.view_px * 3 // 7)
-        return ViewOptions(global_px=full, local_px=local_px, global_scale=(0.3, 1.0))
     if not from_scratch:
         # Two: the photo as it is, which is what a copy is looked for among, and a copy.
         return ViewOptions(
@@ -143,6 +138,10 @@ def _views(spec: ModelSpec, patch_px: int, *, from_scratch: bool, on_gpu: bool) 
             strong=TUNING_STRONG,
             single=True,
         )
+    if on_gpu:
+        # DINO's 96 beside 224.
+        local_px = whole_patches(spec.view_px * 3 // 7)
+        return ViewOptions(global_px=full, local_px=local_px, global_scale=(0.3, 1.0))
     # A CPU has no time for ten views: two small ones, larger near the end.
     small = whole_patches(max(96, spec.view_px * 3 // 5))
     return ViewOptions(
@@ -168,11 +167,11 @@ def _optimiser(batch_size: int, *, from_scratch: bool, on_gpu: bool) -> Optimise
     return OptimiserOptions(
         # Whatever the batch: scaled down to the small batches of a small collection, 55 steps moved
         # nothing (EXPERIMENTS.md).
-        rate=(1e-4 if on_gpu else 4e-4) * REFERENCE_BATCH / batch_size,
+        rate=4e-4 * REFERENCE_BATCH / batch_size,
         layer_decay=0.9,
         weight_decay=(0.04, 0.04),
         drop_path=0.0,
         momentum=(0.99, 1.0),
         patch_drop=patch_drop,
-        frozen_backbone=0.1 if on_gpu else 0.02,
+        frozen_backbone=0.02,
     )

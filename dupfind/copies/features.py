@@ -85,8 +85,7 @@ class FeatureSource:
             },
         )
         # Through the cache's rounding in every run: the first finds what the next ones find.
-        for row, data in packed.items():
-            found = _unpacked(data)
+        for row, found in zip(packed, self._pool.map(_unpacked, packed.values()), strict=True):
             fresh[row] = empty_features() if found is None else found
         # Features of a flat picture are empty, and so false: only a look-up tells what is held.
         result = [self._held[row] if row in self._held else fresh[row] for row in rows]
@@ -95,7 +94,7 @@ class FeatureSource:
 
     def _from_cache(self, rows: Sequence[int]) -> list[LocalFeatures | None]:
         blobs = self._cache.get_blobs(FEATURES_KIND, [self.photos[row].sha256 for row in rows])
-        return [_unpacked(blobs.get(self.photos[row].sha256)) for row in rows]
+        return list(self._pool.map(_unpacked, (blobs.get(self.photos[row].sha256) for row in rows)))
 
     def _read(self, row: int) -> bytes:
         """Return the packed features of a photo from its file; nothing when it cannot be read."""

@@ -1,6 +1,6 @@
 """Make the groups of a clustering from its scored pairs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from dupfind.copies.contents import Contents, relation_of_same
 from dupfind.copies.features import FeatureSource
-from dupfind.copies.kept import Kept
-from dupfind.copies.originals import Lineage, lineages_of, with_pairs
+from dupfind.copies.originals import Lineage, lay, lineages_of, with_pairs
 from dupfind.copies.proving import Prover
-from dupfind.evidence import QUORUM, Evidence
+from dupfind.evidence import BY_HUB, QUORUM, Evidence
 from dupfind.matching.advice import advise, may_be_harmless, more_exif, more_inside
 from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
 from dupfind.matching.keep import Rule, order, with_tiers
-from dupfind.matching.proven import Proven, unjoined
+from dupfind.matching.proven import Proven, is_likely, unjoined
 from dupfind.matching.units import unit_of, with_same_file_marks
 from dupfind.photos.details import is_profiled
 from dupfind.progress import OnDone
@@ -74,14 +73,23 @@ def make_groups(
     preference = _ranks(first, rules)
     stars = group(edges, photos=len(contents.photos), preference=preference, apart=scored.apart)
     known = {(pair.a, pair.b): place for place, pair in enumerate(scored.pairs)}
-    builder = _Builder(scored, contents, known, prover.kept)
+    builder = _Builder(scored, contents, known)
     ranked = [_ranked(star, builder) for star in stars]
     photos = builder.contents.first
+    laid = [lay(rows, photos, builder.proven) for rows in ranked]
+    builder.compare(((one.rows[one.frame], one.rows) for one in laid), prover)
     lineages = lineages_of(ranked, photos, builder.proven, builder.may_go, prover.kept, on_done)
-    judged = [
-        _centred(star, lineage, edges, first, rules, builder)
+    stars = [
+        _centred(star, lineage, edges, first, rules)
         for star, lineage in zip(stars, lineages, strict=True)
     ]
+    builder.compare(((star.centre, star.members) for star in stars), prover)
+    waiting = [
+        (star.centre, [row for row in star.members if builder.may_go(star.centre, row)])
+        for star in stars
+    ]
+    lineages = with_pairs(lineages, waiting, photos, builder.proven, prover.kept)
+    judged = list(zip(stars, lineages, strict=True))
     taken = {row for star, _ in judged for row in star.members}
     alone = [
         Star(row, (row,))
@@ -109,18 +117,14 @@ def _centred(
     edges: Edges,
     first: Sequence[Photo],
     rules: Sequence[Rule],
-    builder: "_Builder",
-) -> tuple[Star, Lineage]:
+) -> Star:
     """Make the original the centre of its group, where that is proven enough."""
     # What shows photos of other groups too comes after all that it could show.
     late = {row: len(star.members) + 1 for row in star.bridges}
     tiers = {first[row].id: lineage.of(row) + late.get(row, 0) for row in star.members}
     place = {first[row].id: row for row in star.members}
     ordered = order([first[row] for row in star.members], with_tiers(rules, tiers))
-    star = recentred(star, edges, [place[photo.id] for photo in ordered])
-    waiting = [row for row in star.members if builder.may_go(star.centre, row)]
-    photos = builder.contents.first
-    return star, with_pairs(lineage, star.centre, waiting, photos, builder.proven, builder.kept)
+    return recentred(star, edges, [place[photo.id] for photo in ordered])
 
 
 def _appearances(stars: Sequence[Star], edges: Edges) -> dict[int, tuple[int, ...]]:
@@ -226,9 +230,8 @@ class _Builder:
         scored: Scored,
         contents: Contents,
         known: dict[tuple[int, int], int],
-        kept: Kept | None,
     ) -> None:
-        self.scored, self.contents, self.known, self.kept = scored, contents, known, kept
+        self.scored, self.contents, self.known = scored, contents, known
         self._beside: dict[Path, frozenset[str]] = {}
         self._profiles: dict[int, bool] = {}
 
@@ -272,6 +275,19 @@ class _Builder:
             return None
         pair = self.scored.pairs[place]
         return pair.evidence if pair.a == a else pair.evidence.reversed()
+
+    def compare(self, stars: Iterable[tuple[int, Sequence[int]]], prover: Prover) -> None:
+        """Prove those pairs of (centre, its rows) that only follow from others: what they are must be seen."""
+        pairs = {(min(centre, row), max(centre, row)) for centre, rows in stars for row in rows}
+        places = [self.known[pair] for pair in sorted(pairs & self.known.keys())]
+        places = [at for at in places if self.scored.pairs[at].evidence.method == BY_HUB]
+        if not places:
+            return
+        rows = [(self.scored.pairs[at].a, self.scored.pairs[at].b) for at in places]
+        found = prover.prove(np.array(rows, np.int64).reshape(-1, 2))
+        for at, pair in zip(places, found, strict=True):
+            if is_likely(pair):  # else two strong edits are hard to tell by themselves
+                self.scored.pairs[at] = pair
 
     def may_go(self, centre: int, row: int) -> bool:
         """Say whether a member's relation is one with which nothing may be lost."""

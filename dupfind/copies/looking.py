@@ -80,6 +80,7 @@ class Looker:
         self._limits = threadpool_limits(1)
         self._pool = ThreadPoolExecutor(workers, "look", initializer=use_one_thread)
         self._held: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
+        self._held_bytes = 0
         self._lock = Lock()
         self._unreadable: set[int] = set()
         self._pairs: list[Proven] = []
@@ -91,28 +92,36 @@ class Looker:
         self._pool.shutdown(cancel_futures=True)
         self._limits.restore_original_limits()
 
-    def judge(self, more: Sequence[Proven], on_done: OnDone | None = None) -> Judged:
+    def follow(self, more: Sequence[Proven], scores: Sequence[float]) -> None:
+        """Take in pairs that follow from others, with their log odds of a copy: they need no look."""
+        self._settling.extend(_looked(more, self._likely(more)), np.array(scores, np.float64))
+        self._pairs.extend(more)
+
+    def judge(
+        self, more: Sequence[Proven], on_done: OnDone | None = None, *, of_hubs: bool = False
+    ) -> Judged:
         """Look at those pairs that may be copies until all are settled.
 
         Args:
             more: Proven pairs; those without an alignment, or that the proof rules out, get no look.
             on_done: Called with (settled, all that may be copies), of these pairs.
+            of_hubs: Whether to look at promising pairs alone, and at no photo further that is in a series;
+                what is left is looked at the next time.
 
         Returns:
             What is held of all pairs that this looker was given, in their order.
         """
         shipped, settling = shipped_calibration(), self._settling
-        signals = np.array([pair.signals for pair in more]).reshape(-1, len(SIGNALS))
-        wanted_before = settling.wanted
-        settling.extend(_looked(more, shipped.probability(signals)))
+        left, wanted = settling.waiting, settling.wanted
+        settling.extend(_looked(more, self._likely(more)))
         self._pairs.extend(more)
-        total = settling.wanted - wanted_before
+        total = left + settling.wanted - wanted
 
         def tell(done_of_batch: int) -> None:
             if on_done:
                 on_done(total - settling.waiting + done_of_batch, total)
 
-        while batch := settling.next_batch():
+        while batch := settling.next_batch(of_hubs=of_hubs):
             pairs = [self._pairs[place] for place in batch]
             found = self._look(pairs, tell)
             odds = shipped.log_odds(np.array([pair.signals for pair in pairs]))
@@ -127,6 +136,11 @@ class Looker:
             self._looks,
             self.unreadable,
         )
+
+    @staticmethod
+    def _likely(pairs: Sequence[Proven]) -> NDArray[np.float64]:
+        signals = np.array([pair.signals for pair in pairs]).reshape(-1, len(SIGNALS))
+        return shipped_calibration().probability(signals)
 
     def _look(
         self, pairs: Sequence[Proven], tell: Callable[[int], None]
@@ -182,9 +196,6 @@ class Looker:
             return _look_in_tile(pair, a, b)
         return look_closer(a, b, pair.matrix)
 
-    def _held_bytes(self) -> int:
-        return sum(pixels.nbytes for pixels in self._held.values())
-
     def _pixels(self, row: int, needed_px: int) -> NDArray[np.uint8]:
         key = row, needed_px
         with self._lock:
@@ -197,9 +208,11 @@ class Looker:
             self._unreadable.add(row)
             raise
         with self._lock:
-            self._held[key] = pixels
-            while len(self._held) > 1 and self._held_bytes() > IN_MEMORY_BYTES:
-                self._held.popitem(last=False)
+            if key not in self._held:  # another thread may have read it meanwhile
+                self._held[key] = pixels
+                self._held_bytes += pixels.nbytes
+            while len(self._held) > 1 and self._held_bytes > IN_MEMORY_BYTES:
+                self._held_bytes -= self._held.popitem(last=False)[1].nbytes
         return pixels
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dupfind.copies.kept import Kept
 from dupfind.copies.looks import LOOKED_INTO, Looks
 from dupfind.copies.profiles import alike, without_profiles
-from dupfind.evidence import Evidence
+from dupfind.evidence import BY_HUB, Evidence
 from dupfind.matching.clues import Verdict
 from dupfind.matching.enlarged import after_sources
 from dupfind.matching.extent import CORNERS, project, whole_turn
@@ -152,26 +152,55 @@ def lineages_of(
 
 
 def with_pairs(
-    lineage: Lineage,
-    centre: int,
-    rows: Sequence[int],
+    lineages: Sequence[Lineage],
+    asked: Sequence[tuple[int, Sequence[int]]],
     photos: Sequence[Photo],
     between: Between,
     kept: Kept | None = None,
-) -> Lineage:
-    """Return the lineage with the verdict of each (centre, row) too: nothing may go unlooked into."""
-    verdicts = dict(lineage.verdicts)
-    missing = [row for row in rows if (centre, row) not in verdicts]
-    for row in missing if kept is not None else ():
+) -> list[Lineage]:
+    """Return the lineages with more verdicts: nothing may go unlooked into.
+
+    Args:
+        lineages: Of groups.
+        asked: Of each group (centre, rows), whose pairs are looked into.
+        photos: The photo of each row.
+        between: Evidence with a matrix.
+        kept: What was found before.
+    """
+    known = [
+        dict(lineage.verdicts) | _known_verdicts(lineage, centre, rows, between, kept)
+        for lineage, (centre, rows) in zip(lineages, asked, strict=True)
+    ]
+
+    def found_of(place: int) -> dict[Pair, Verdict]:
+        centre, rows = asked[place]
+        missing = [row for row in rows if (centre, row) not in known[place]]
+        return _judged(centre, missing, Looks(photos), between) if missing else {}
+
+    with ThreadPoolExecutor(usable_cores(), "judge", initializer=use_one_thread) as pool:
+        fresh = list(pool.map(found_of, range(len(asked))))
+    if kept is not None:
+        pairs = {pair: one for found in fresh for pair, one in found.items()}
+        kept.keep_clues({pair: (_made_of(between(*pair)), one) for pair, one in pairs.items()})
+    return [
+        replace(lineage, verdicts={**verdicts, **found})
+        for lineage, verdicts, found in zip(lineages, known, fresh, strict=True)
+    ]
+
+
+def _known_verdicts(
+    lineage: Lineage, centre: int, rows: Sequence[int], between: Between, kept: Kept | None
+) -> dict[Pair, Verdict]:
+    """Return those of the verdicts of (centre, row) that were kept."""
+    verdicts: dict[Pair, Verdict] = {}
+    for row in rows if kept is not None else ():
         made_of = _made_of(between(centre, row))
-        found = kept.clues(centre, row, made_of) if kept is not None and made_of else None
+        if kept is None or not made_of or (centre, row) in lineage.verdicts:
+            continue
+        found = kept.clues(centre, row, made_of)
         if found is not None:
             verdicts[centre, row] = found
-    missing = [row for row in missing if (centre, row) not in verdicts]
-    fresh = _judged(centre, missing, Looks(photos), between) if missing else {}
-    if kept is not None:
-        kept.keep_clues({pair: (_made_of(between(*pair)), one) for pair, one in fresh.items()})
-    return replace(lineage, verdicts={**verdicts, **fresh})
+    return verdicts
 
 
 def lay(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> Laid:
@@ -266,17 +295,23 @@ def _made_of(evidence: Evidence | None) -> bytes:
 
 
 def _frame(rows: Sequence[int], photos: Sequence[Photo], between: Between) -> int:
-    """Return the row that most others show whole, as large as most: they need not be drawn anew."""
+    """Return the row that most others show whole, as large as most: they need not be drawn anew.
+
+    Among equals the one that was compared with most itself.
+    """
     sizes = {row: sorted((photos[row].width, photos[row].height)) for row in rows}
 
-    def rank(row: int) -> tuple[int, int, int, int]:
-        found = {other: _matrix(between(other, row)) for other in rows if other != row}
+    def rank(row: int) -> tuple[int, int, int, int, int]:
+        proven = {other: between(other, row) for other in rows if other != row}
+        found = {other: _matrix(evidence) for other, evidence in proven.items()}
         known = {other: matrix for other, matrix in found.items() if matrix is not None}
         whole = [
             o for o, matrix in known.items() if whole_turn(project(matrix, CORNERS)) is not None
         ]
         as_large = sum(sizes[other] == sizes[row] for other in whole)
-        return as_large, len(whole), len(known), photos[row].width * photos[row].height
+        by_hub = sum(one is not None and one.method == BY_HUB for one in proven.values())
+        pixels = photos[row].width * photos[row].height
+        return as_large, len(whole), len(known), -by_hub, pixels
 
     return max(rows, key=rank)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -74,34 +75,48 @@ class Prover:
     ) -> Iterator[Proven]:
         waiting, done = iter(jobs), 0
         size = self.elsewhere.chunk if self.elsewhere else _CHUNK
-        while chunk := list(islice(waiting, size)):
-            known = self.kept.proofs(chunk) if self.kept else [None] * len(chunk)
-            todo = [job for job, found in zip(chunk, known, strict=True) if found is None]
-            fresh = iter(self._prove(todo))
-            # Kept before they are given away: whoever asked may be stopped.
-            yield from [next(fresh) if found is None else found for found in known]
-            done += len(chunk)
+        chunks = iter(lambda: list(islice(waiting, size)), [])
+        for outcomes in self._outcomes(chunks):
+            yield from outcomes
+            done += len(outcomes)
             if on_done:
                 on_done(done, total)
 
-    def _prove(self, jobs: list[Job]) -> list[Proven]:
-        if self.elsewhere:
-            found = self.elsewhere.prove(self.photos, jobs)
-            self.source.unreadable |= found.unreadable
-            outcomes = found.proven
-        else:
-            outcomes = self._prove_here(jobs)
-        if self.kept:
-            done = zip(jobs, outcomes, strict=True)
-            self.kept.keep_proofs(
-                [(job, pair) for job, pair in done if self._were_read(job)],
-            )
-        return outcomes
+    def _outcomes(self, chunks: Iterable[list[Job]]) -> Iterator[list[Proven]]:
+        """Yield the outcomes of each chunk; the next one is begun before, so that no core waits."""
+        begun: _Begun | None = None
+        for chunk in chunks:
+            following = self._begin(chunk)
+            if begun is not None:
+                yield self._end(begun)
+            begun = following
+        if begun is not None:
+            yield self._end(begun)
 
-    def _prove_here(self, jobs: list[Job]) -> list[Proven]:
+    def _begin(self, jobs: list[Job]) -> "_Begun":
+        nothing: list[Proven | None] = [None] * len(jobs)
+        known = self.kept.proofs(jobs) if self.kept else nothing
+        todo = [job for job, found in zip(jobs, known, strict=True) if found is None]
+        if self.elsewhere is None:
+            return _Begun(known, todo, self._prove_here(todo))
+        elsewhere = self.elsewhere.prove(self.photos, todo)
+        self.source.unreadable |= elsewhere.unreadable
+        return _Begun(known, todo, iter(elsewhere.proven))
+
+    def _end(self, begun: "_Begun") -> list[Proven]:
+        outcomes = list(begun.outcomes)
+        if self.kept:
+            # Kept before they are given away: whoever asked may be stopped.
+            done = zip(begun.todo, outcomes, strict=True)
+            self.kept.keep_proofs([(job, pair) for job, pair in done if self._were_read(job)])
+        fresh = iter(outcomes)
+        return [next(fresh) if found is None else found for found in begun.known]
+
+    def _prove_here(self, jobs: list[Job]) -> Iterator[Proven]:
+        """Have threads prove jobs; return what waits for them."""
         rows = sorted({row for a, b, via in jobs for row in (a, b, *(via[:1] if via else ()))})
         held = dict(zip(rows, self.source.load(rows), strict=True))
-        return list(self._pool.map(lambda job: self._prove_one(held, *job), jobs))
+        return self._pool.map(lambda job: self._prove_one(held, *job), jobs)
 
     def _were_read(self, job: Job) -> bool:
         a, b, via = job
@@ -130,6 +145,15 @@ class Prover:
         if relation is Relation.COMPOSITE:
             container = b if evidence.part == "a" else a
         return Proven(a, b, relation, evidence, signals, container, proof.matrix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Jobs that are being proven: what was known of all of them, the others, and what gives their outcomes."""
+
+    known: list[Proven | None]
+    todo: list[Job]
+    outcomes: Iterator[Proven]
 
 
 @contextmanager

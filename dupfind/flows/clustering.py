@@ -21,6 +21,7 @@ from dupfind.copies.kept import Counts, open_kept
 from dupfind.copies.looking import Judged, Looker
 from dupfind.copies.presence import without_lost
 from dupfind.copies.proving import Prover, open_prover
+from dupfind.copies.stars import Stars
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
 from dupfind.decisions import GroupState
 from dupfind.engines import open_engine
@@ -28,7 +29,7 @@ from dupfind.evidence import Evidence
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
-from dupfind.matching.proven import Proven, follow_ups, not_proven, unjoined
+from dupfind.matching.proven import Proven, follow_ups, unjoined
 from dupfind.options import ClusterOptions
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Advice, Group, JoinFacts, Level, Pair, Photo
@@ -153,7 +154,8 @@ class _Search:
             Looker(self.contents.first, kept=kept, elsewhere=elsewhere, workers=workers)
         ) as looker:
             proven, judged = self._proven(looker)
-        similarity = _similarities(self.contents.vectors, proven)
+        rows = np.array([(pair.a, pair.b) for pair in proven], np.int64).reshape(-1, 2)
+        similarity = _similarities(self.contents.vectors, rows)
         self.verdicts = reach_verdicts(proven, similarity, self.calibration, judged)
         cut = self.options.threshold
         if cut is None:
@@ -229,15 +231,16 @@ class _Search:
             return [], looker.judge([])
         found = self._candidates()
         self.candidates, self.join = len(found.promising), found.join
-        proven = list(self.prover.prove(found.promising, stage(self.on_progress, "prove")))
-        judged = looker.judge(proven, stage(self.on_progress, "look"))
+        near = _similarities(self.contents.vectors, found.promising)
+        stars = Stars(found.promising, near, self.prover, looker)
+        told = [stage(self.on_progress, name) for name in ("prove", "look", "more", "look_more")]
+        stars.prove(*told[:2])
         self._calibrate()
         tried = {(int(a), int(b)) for a, b in found.promising}
-        jobs = follow_ups(proven, self.calibration, tried, judged.leads_nowhere)
-        more = list(self.prover.prove_through(jobs, stage(self.on_progress, "more")))
-        more += not_proven(found.other, proven + more)
-        judged = looker.judge(more, stage(self.on_progress, "look_more"))
-        return proven + more, judged
+        tried |= {(pair.a, pair.b) for pair in stars.pairs}
+        jobs = follow_ups(stars.pairs, self.calibration, tried, stars.judged.leads_nowhere)
+        stars.prove_more(jobs, found.other, *told[2:])
+        return stars.pairs, stars.judged
 
     def _candidates(self) -> Candidates:
         """Return the candidate pairs: where little changed, those of the last run and what is new."""
@@ -273,10 +276,10 @@ def _say_unreadable(photos: Sequence[Photo]) -> int:
     return len(photos)
 
 
-def _similarities(vectors: NDArray[np.float16], proven: list[Proven]) -> NDArray[np.float64]:
-    if not proven:
+def _similarities(vectors: NDArray[np.float16], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the cosine similarity of pairs by row, (pairs, 2)."""
+    if not len(rows):
         return np.zeros(0)
-    rows = np.array([(pair.a, pair.b) for pair in proven])
     parts = [
         np.einsum(
             "nd,nd->n",

@@ -148,6 +148,7 @@ def _common(pixels: Pixels) -> float:
     """Return the share of the pixels that have one of the most frequent colours."""
     red, green, blue = (pixels >> 2).astype(np.int64).T
     counts = np.bincount(red << 12 | green << 6 | blue)
+    counts = counts[counts > 0]  # a table of nothing but zeros is slow to part
     most = counts if len(counts) <= _COMMON else np.partition(counts, -_COMMON)[-_COMMON:]
     return float(most.sum() / counts.sum())
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.evidence import Evidence
-from dupfind.matching.calibrate import SIGNALS, Calibration
+from dupfind.matching.calibrate import SIGNALS, Calibration, shipped_calibration
 from dupfind.matching.closer import CloserLook
 from dupfind.matching.verify import Proof, reversed_proof
 from dupfind.records import Relation
@@ -111,6 +111,11 @@ def follow_ups(
                 count[a] += 1
                 count[b] += 1
     return [(a, b, via) for (a, b), via in found.items()]
+
+
+def is_likely(pair: Proven) -> bool:
+    """Say whether a proof finds a pair more likely to be copies than not."""
+    return bool(shipped_calibration().probability(pair.signals[None])[0] >= FOLLOW_UP)
 
 
 def not_proven(pairs: NDArray[np.int64], proven: Sequence[Proven]) -> list[Proven]:

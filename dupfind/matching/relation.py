@@ -9,6 +9,7 @@ tell: a crop is named ``cropped`` from either side.
 
 import math
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -52,6 +53,17 @@ _WEAKEST_FIRST = (
 )
 
 
+class Sized(Protocol):
+    """The upright sides of a photo in pixels, and as fractions of the long one."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def size(self) -> tuple[float, float]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """What ``relate`` needs to know of a photo besides its features: the upright size in pixels."""
@@ -59,6 +71,11 @@ class Side:
     features: LocalFeatures
     width: int
     height: int
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height as fractions of the long side, as the features count."""
+        return self.features.size
 
 
 def relate(proof: Proof, a: Side, b: Side) -> tuple[Relation, Evidence]:
@@ -73,18 +90,23 @@ def relate(proof: Proof, a: Side, b: Side) -> tuple[Relation, Evidence]:
     """
     if proof.matrix is None or proof.comparison is None:
         raise ValueError("a pair without an alignment has no relation; call it similar")
-    shape = _shape(proof.matrix, a, b, mirrored=proof.mirrored)
+    shape = shape_of(proof.matrix, a, b, mirrored=proof.mirrored)
     in_shares = _in_shares(proof.matrix, a.features.size, b.features.size)
     evidence = Evidence(proof.method, proof.inliers, matrix=in_shares)
-    evidence, moved = _geometry(evidence, shape, mirrored=proof.mirrored)
+    evidence, moved = geometry(evidence, shape, mirrored=proof.mirrored)
     evidence, cut = _extent(evidence, proof, a, b, turned=shape.turned)
     evidence, toned = _tone(evidence, proof.comparison)
     evidence, changed = _changes(evidence, proof.comparison, shape, toned=bool(toned))
     holds = {Relation.REENCODED} | moved | cut | toned | changed
     if Relation.COMPOSITE in holds:
         holds.discard(Relation.CROPPED)
-    ordered = tuple(relation for relation in _WEAKEST_FIRST if relation in holds)
+    ordered = in_order(holds)
     return ordered[-1], replace(evidence, relations=ordered)
+
+
+def in_order(relations: set[Relation]) -> tuple[Relation, ...]:
+    """Return relations, the strongest last."""
+    return tuple(relation for relation in _WEAKEST_FIRST if relation in relations)
 
 
 def _in_shares(
@@ -104,7 +126,7 @@ def _in_shares(
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """The matrix taken apart: scale in pixels, degrees anticlockwise, stretch, skew, perspective."""
 
     scale: float
@@ -119,7 +141,8 @@ class _Shape:
         return abs((self.degrees + 45) % 90 - 45) > TURN_DEGREES
 
 
-def _shape(matrix: NDArray[np.float64], a: Side, b: Side, *, mirrored: bool) -> _Shape:
+def shape_of(matrix: NDArray[np.float64], a: Sized, b: Sized, *, mirrored: bool) -> Shape:
+    """Take apart a matrix between fractions of the long sides of two photos."""
     linear = _pixels(b) @ _linear_at_centre(matrix, a) @ np.linalg.inv(_pixels(a))
     if mirrored:
         linear = linear @ np.diag([-1.0, 1.0])
@@ -130,7 +153,7 @@ def _shape(matrix: NDArray[np.float64], a: Side, b: Side, *, mirrored: bool) -> 
     )
     scale_x, scale_y = abs(unturned[0, 0]), max(abs(unturned[1, 1]), 1e-6)
     degrees = -math.degrees(turn)  # y points down: a positive turn of the matrix is clockwise
-    return _Shape(
+    return Shape(
         scale=float(math.sqrt(scale_x * scale_y)),
         degrees=float((degrees + 180) % 360 - 180),
         stretch=float(abs(math.log(scale_x / scale_y))),
@@ -139,23 +162,22 @@ def _shape(matrix: NDArray[np.float64], a: Side, b: Side, *, mirrored: bool) -> 
     )
 
 
-def _pixels(side: Side) -> NDArray[np.float64]:
+def _pixels(side: Sized) -> NDArray[np.float64]:
     """Return what makes pixels of the photo of fractions of its small picture's long side."""
-    width, height = side.features.size
+    width, height = side.size
     return np.diag([side.width / width, side.height / height])
 
 
-def _linear_at_centre(matrix: NDArray[np.float64], a: Side) -> NDArray[np.float64]:
-    width, height = a.features.size
+def _linear_at_centre(matrix: NDArray[np.float64], a: Sized) -> NDArray[np.float64]:
+    width, height = a.size
     centre = np.array([width / 2, height / 2, 1.0])
     x, y, depth = matrix @ centre
     top = matrix[:2, :2] * depth - np.outer([x, y], matrix[2, :2])
     return np.asarray(top / depth**2)
 
 
-def _geometry(
-    evidence: Evidence, shape: _Shape, *, mirrored: bool
-) -> tuple[Evidence, set[Relation]]:
+def geometry(evidence: Evidence, shape: Shape, *, mirrored: bool) -> tuple[Evidence, set[Relation]]:
+    """Return the evidence with what the shape of the matrix tells, and the relations that follow."""
     stretched, turned = shape.stretch > STRETCH, abs(shape.degrees) > TURN_DEGREES
     holds = set()
     if abs(math.log(max(shape.scale, 1e-6))) > SAME_SCALE or stretched:
@@ -305,7 +327,7 @@ def _tone(evidence: Evidence, comparison: Comparison) -> tuple[Evidence, set[Rel
 
 
 def _changes(
-    evidence: Evidence, comparison: Comparison, shape: _Shape, *, toned: bool
+    evidence: Evidence, comparison: Comparison, shape: Shape, *, toned: bool
 ) -> tuple[Evidence, set[Relation]]:
     # Tones that clip take texture away: with them only a large change is one of content.
     written_over = comparison.changed > (CHANGED_TONED if toned else CHANGED) or (
@@ -333,7 +355,7 @@ def _frame(comparison: Comparison, *, turned: bool) -> Which | None:
     return "b" if comparison.framed_b else "a"
 
 
-def _is_drawn_otherwise(detail: float, shape: _Shape) -> bool:
+def _is_drawn_otherwise(detail: float, shape: Shape) -> bool:
     """Say whether fine structure was lost or gained by more than drawing the photo anew explains."""
     same_scale = abs(math.log(max(shape.scale, 1e-6))) < 0.1
     drawn_as_is = same_scale and abs(shape.degrees) < TURN_DEGREES

@@ -106,13 +106,17 @@ class Settling:
         self._looks: dict[int, int] = defaultdict(int)
         self.extend(pairs)
 
-    def extend(self, more: Looked) -> None:
-        """Take in further pairs; those among the copies of a known hub are settled at once."""
+    def extend(self, more: Looked, scores: NDArray[np.float64] | None = None) -> None:
+        """Take in further pairs; those among the copies of a known hub are settled at once.
+
+        ``scores`` are given for those that follow from others, (pairs,): they need no look.
+        """
         before, none = len(self.scores), np.zeros(len(more.rows), bool)
+        unknown = np.full(len(none), np.nan)
         self.pairs = self.pairs.joined(more)
-        self.scores = np.append(self.scores, np.full(len(none), np.nan))
+        self.scores = np.append(self.scores, unknown if scores is None else scores)
         self.is_looked = np.append(self.is_looked, none)
-        self._pending = np.append(self._pending, more.wanted)
+        self._pending = np.append(self._pending, more.wanted if scores is None else none)
         self._are_frames = self.pairs.covered.min(axis=1, initial=1.0) >= FRAMES
         self._places.update(
             {(a, b): before + place for place, (a, b) in enumerate(more.rows.tolist())}
@@ -142,14 +146,19 @@ class Settling:
             found[place] = self._series.bar_of(a, b) > -np.inf
         return found
 
-    def next_batch(self) -> list[int]:
+    def next_batch(self, *, of_hubs: bool = False) -> list[int]:
         """Return the places of the pairs to look at next; none when all is settled.
 
         Those of the photos with most promising pairs, no two of which are such a pair themselves, the best
         proofs first; at the end the unpromising ones in the same way.
+
+        Args:
+            of_hubs: Whether promising pairs alone are asked for, and none of a photo that is in a series.
         """
         self._follow_series()
         promising = self._pending & (self.pairs.proof >= PROMISING)
+        if of_hubs and not promising.any():
+            return []
         beside: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for place in np.flatnonzero(promising if promising.any() else self._pending).tolist():
             a, b = self.pairs.rows[place].tolist()
@@ -160,8 +169,12 @@ class Settling:
         # A hub that was begun is ended first: its copies need no other.
         around = {row: self._around.get(row, {}) for row in beside}
         for hub in sorted(beside, key=lambda row: (-len(around[row]), -len(beside[row]), row)):
-            if hub not in seen and (best := self._best_of(hub, beside[hub])):
-                batch.extend(best)
+            if hub in seen:
+                continue
+            in_series = of_hubs and self._series.bar(hub) > -np.inf
+            best = [] if in_series else self._best_of(hub, beside[hub])
+            batch.extend(best)
+            if best or in_series:
                 seen.update((hub, *around[hub], *(row for row, _ in beside[hub])))
         return sorted(set(batch))
 
