@@ -56,8 +56,8 @@ def collection_groups(
 
 
 def _most_copies(photos: int) -> int:
-    """Return how many files of one picture are believed of a collection: 20, of a small one a fifth."""
-    return max(min(20, photos // 5), photos // 50)
+    """Return how many files of one picture are believed of a collection: 20, of a small one a twelfth."""
+    return max(3, min(20, photos // 12), photos // 50)
 
 
 def group_alike(descriptors: Tensor, threshold: float) -> NDArray[np.int64]:
