@@ -15,8 +15,9 @@ from test_matching_cluster import collage_of, edges
 
 from dupfind import Library
 from dupfind.copies.originals import Laid
-from dupfind.matching.cluster import Star, is_page, recentred, shown_by
+from dupfind.matching.cluster import Star, is_page, shown_by
 from dupfind.matching.cluster import group as form_groups
+from dupfind.matching.recentre import recentred, with_late
 from dupfind.options import IndexOptions, ReportFormat, ReportOptions
 from dupfind.records import Advice, Group, Member, Reason
 
@@ -158,6 +159,14 @@ def test_what_is_proven_against_an_altered_copy_alone_does_not_cost_the_group_it
     assert recentred(star, edges(*pairs, (0, 6)), best_first) == Star(1, tuple(range(6)))
     small = Star(0, (0, 1, 2, 6))
     assert recentred(small, edges((0, 1), (0, 2), (1, 2), (0, 6)), [1, 2, 0, 6]) == small
+
+
+def test_a_photo_of_no_group_that_is_proven_against_what_is_kept_joins_it() -> None:
+    proven = edges((0, 1), (0, 2), (1, 2), (1, 3), (2, 4), (5, 6), (3, 5))
+    stars = [Star(1, (0, 1, 2)), Star(5, (5, 6))]
+
+    assert with_late(stars, proven) == [Star(1, (0, 1, 2, 3)), Star(5, (5, 6))]
+    assert with_late(stars, proven, frozenset({(2, 3)})) == [stars[0], Star(5, (5, 6, 3))]
 
 
 def test_what_holds_photos_of_several_groups_is_never_the_centre() -> None:

@@ -13,9 +13,10 @@ from dupfind.copies.originals import Lineage, lay, lineages_of, with_pairs
 from dupfind.copies.proving import Prover
 from dupfind.evidence import BY_HUB, QUORUM, Evidence
 from dupfind.matching.advice import advise, may_be_harmless, more_exif, more_inside
-from dupfind.matching.cluster import Apart, Edges, Star, group, recentred
+from dupfind.matching.cluster import Apart, Edges, Star, group
 from dupfind.matching.keep import Rule, order, with_tiers
 from dupfind.matching.proven import Proven, is_likely, unjoined
+from dupfind.matching.recentre import recentred, with_late
 from dupfind.matching.units import unit_of, with_same_file_marks
 from dupfind.photos.details import is_profiled
 from dupfind.progress import OnDone
@@ -83,6 +84,7 @@ def make_groups(
         _centred(star, lineage, edges, first, rules)
         for star, lineage in zip(stars, lineages, strict=True)
     ]
+    stars = with_late(stars, edges, scored.apart)
     builder.compare(((star.centre, star.members) for star in stars), prover)
     waiting = [
         (star.centre, [row for row in star.members if builder.may_go(star.centre, row)])

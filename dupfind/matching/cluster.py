@@ -9,7 +9,7 @@ it is proven against most often and never brings two groups together.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,6 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 QUORUM = 0.5
-STILL_QUORUM = 0.4  # of who is a member, where another photo is kept than the one that it joined
-STRAYS = 0.2  # share of the members, at most, that need not be proven against the original
-WITNESSES = 2  # and that many members against each of those, or it is left
 SMALL = 0.3  # share of a photo that a picture on it takes up, below which it is no frame of that picture
 
 
@@ -94,50 +91,6 @@ def group(
     return sorted(stars, key=lambda star: int(preference[star.centre]))
 
 
-def recentred(star: Star, edges: Edges, best_first: Sequence[int]) -> Star:
-    """Return the group around the best of its members that it can be proven around.
-
-    That one is proven against half of the others, and each of the others against it or against two fifths
-    of the group: whoever joined by a half must not cost the group its original. What holds photos of
-    several groups is never the centre, nor what shows another member (``is_page``). Few that are proven
-    against less cost the group its original neither, where the best one is proven against all others: who has
-    two witnesses stays, who is proven against the old centre alone has something of it that no other member
-    has (a sticker, the photo beside it in a collage) and is left.
-
-    Args:
-        star: A group.
-        edges: All proven pairs.
-        best_first: The members, the best to keep first.
-    """
-    inside = np.isin(edges.a, star.members) & np.isin(edges.b, star.members)
-    neighbours = _neighbours(edges.select(inside), list(star.members))
-    members = set(star.members)
-    quorum = {row for row in members if _has_quorum(row, members, neighbours, STILL_QUORUM)}
-    shown = shown_by(edges.select(inside))
-    for row in best_first:
-        near = neighbours[row].keys()
-        enough = len(near) >= QUORUM * (len(members) - 1)
-        late = row in star.bridges or is_page(row, members, neighbours, shown)
-        away = members - near - {row} - quorum
-        if not late and enough and len(away) <= STRAYS * len(members):
-            strays = {one for one in away if neighbours[one].keys() == {star.centre}}
-            if all(_is_vouched_for(one, near, neighbours) for one in away - strays):
-                return Star(
-                    row,
-                    *(
-                        tuple(r for r in rows if r not in strays)
-                        for rows in (star.members, star.bridges)
-                    ),
-                )
-    return star
-
-
-def _is_vouched_for(row: int, near: Set[int], neighbours: dict[int, dict[int, float]]) -> bool:
-    """Say whether two members are proven against this one, and all of those against the best."""
-    witnesses = neighbours[row].keys()
-    return len(witnesses) >= WITNESSES and witnesses <= near
-
-
 Shown = dict[int, dict[int, float]]
 
 
@@ -185,7 +138,7 @@ class _Order:
 def _stars(peers: Edges, photos: int, order: _Order, apart: Apart) -> list[Star]:
     stars = []
     for rows in _components(peers, photos):
-        stars.extend(_split(rows, _neighbours(peers, rows), order, apart))
+        stars.extend(_split(rows, neighbours_of(peers, rows), order, apart))
     return stars
 
 
@@ -196,7 +149,7 @@ def _without_rivals(
     kept = [centre]
     near = neighbours[centre]
     for row in sorted(members - {centre}, key=lambda row: (-near.get(row, 0.0), row)):
-        if _fits(row, kept, apart):
+        if fits(row, kept, apart):
             kept.append(row)
     return set(kept)
 
@@ -239,7 +192,7 @@ def _components(edges: Edges, photos: int) -> Iterator[list[int]]:
     yield from ([int(row) for row in part] for part in np.split(ordered, borders))
 
 
-def _neighbours(edges: Edges, rows: list[int]) -> dict[int, dict[int, float]]:
+def neighbours_of(edges: Edges, rows: list[int]) -> dict[int, dict[int, float]]:
     """Return row -> {proven partner: probability} for the rows of one component."""
     found: dict[int, dict[int, float]] = {row: {} for row in rows}
     inside = np.isin(edges.a, rows)
@@ -283,7 +236,7 @@ def _grow(centre: int, free: set[int], neighbours: dict[int, dict[int, float]]) 
     waiting = {near for row in members for near in neighbours[row].keys() & free} - members
     while waiting:
         best = max(waiting, key=lambda row: (len(neighbours[row].keys() & members), -row))
-        if not _has_quorum(best, members, neighbours):
+        if not has_quorum(best, members, neighbours):
             break
         members.add(best)
         waiting |= neighbours[best].keys() & free
@@ -291,7 +244,7 @@ def _grow(centre: int, free: set[int], neighbours: dict[int, dict[int, float]]) 
     return members
 
 
-def _has_quorum(
+def has_quorum(
     row: int, members: set[int], neighbours: dict[int, dict[int, float]], share: float = QUORUM
 ) -> bool:
     others = members - {row}
@@ -320,7 +273,7 @@ def _only_proven(
     kept = set(members)
     doubtful = {row for row in members if row != centre and centre not in neighbours[row]}
     while True:
-        unproven = [row for row in doubtful if not _has_quorum(row, kept, neighbours)]
+        unproven = [row for row in doubtful if not has_quorum(row, kept, neighbours)]
         if not unproven:
             return kept
         worst = min(unproven, key=lambda row: (len(neighbours[row].keys() & kept), row))
@@ -342,7 +295,7 @@ def _with_collages(stars: list[Star], edges: Edges, apart: Apart) -> list[Star]:
         open_to_it = np.array(
             [
                 part not in place
-                or _fits(
+                or fits(
                     container, (*stars[place[part]].members, *joined.get(place[part], ())), apart
                 )
                 for part in parts.tolist()
@@ -368,7 +321,7 @@ def _with_collages(stars: list[Star], edges: Edges, apart: Apart) -> list[Star]:
         # A collage may itself be shown in another one: nothing is in two groups.
         free: list[int] = []
         for row in containers:
-            if row not in taken and _fits(row, free, apart):
+            if row not in taken and fits(row, free, apart):
                 free.append(row)
         if part not in taken and free:
             grown.append(Star(part, (part, *free)))
@@ -376,7 +329,7 @@ def _with_collages(stars: list[Star], edges: Edges, apart: Apart) -> list[Star]:
     return grown
 
 
-def _fits(row: int, members: Sequence[int], apart: Apart) -> bool:
+def fits(row: int, members: Sequence[int], apart: Apart) -> bool:
     """Tell whether a photo was told apart from none of these."""
     return not any((min(row, other), max(row, other)) in apart for other in members)
 
