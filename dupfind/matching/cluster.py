@@ -247,6 +247,7 @@ def _grow(centre: int, free: set[int], neighbours: dict[int, dict[int, float]]) 
 def has_quorum(
     row: int, members: set[int], neighbours: dict[int, dict[int, float]], share: float = QUORUM
 ) -> bool:
+    """Say whether a photo is proven against two members at least, and so large a share of the others."""
     others = members - {row}
     proven = len(neighbours[row].keys() & others)
     return proven >= 2 and proven >= share * len(others)
