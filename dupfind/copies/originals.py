@@ -20,6 +20,7 @@ from dupfind.matching.features import use_one_thread
 from dupfind.matching.lineage import tiers
 from dupfind.matching.origin import shipped_origin
 from dupfind.matching.original import judge
+from dupfind.matching.outvoted import after_outvoted
 from dupfind.matching.profiled import after_profiled
 from dupfind.matching.quality import Look
 from dupfind.matching.traces import NOTHING_TRACED, Traced, trace
@@ -234,7 +235,9 @@ def _lineage(laid: Laid, looks: Looks) -> Lineage:
     compared = compare(laid, looks)
     if len(compared.rows) < 2:
         return Lineage(dict.fromkeys(compared.rows, 0))
-    odds = shipped_origin().log_odds(compared.traced)
+    origin = shipped_origin()
+    odds = origin.log_odds(compared.traced)
+    odds = after_outvoted(odds, compared.traced, origin.links(compared.traced))
     odds = after_sources(odds, compared.traced, compared.pictures)
     odds = after_profiled(odds, compared.traced, compared.lost)
     last_rows = {laid.rows[place] for place in laid.last}
