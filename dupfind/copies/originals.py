@@ -136,7 +136,7 @@ def lineages_of(
         looks = Looks(photos)
         lineage = _lineage(laid[place], looks)
         first = [row for row, tier in lineage.tier.items() if tier == 0]
-        waiting = [row for row in groups[place] if len(first) == 1 and may_go(first[0], row)]
+        waiting = _waiting(first[0], groups[place], between, may_go) if len(first) == 1 else []
         return replace(
             lineage, verdicts=_judged(first[0], waiting, looks, between) if waiting else {}
         )
@@ -150,6 +150,15 @@ def lineages_of(
     if kept is not None:
         _keep(fresh, laid, photos, between, kept)
     return [fresh[place] if lineage is None else lineage for place, lineage in enumerate(known)]
+
+
+def _waiting(first: int, rows: Sequence[int], between: Between, may_go: MayGo) -> list[int]:
+    """Return the rows that may go, without those whose evidence only follows from others.
+
+    These are proven anew once it is known which photo is kept, and then looked into by ``with_pairs``.
+    """
+    found = {row: between(first, row) for row in rows if may_go(first, row)}
+    return [row for row, one in found.items() if one is None or one.method != BY_HUB]
 
 
 def with_pairs(
