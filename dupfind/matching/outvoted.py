@@ -3,8 +3,8 @@
 In:  log odds, traces and links of a group's pictures. Out: log odds. No disk, database or model.
 
 Of two pictures in different colours either may be the source: a faded one is duller, a vivid one more clipped.
-But crops, frames and mirrored copies in the very colours of the one were made of that one, and each of them is a
-witness. Trees that weigh a hundred numbers learn too little of what is seldom and in no doubt. Copies of a copy
+But crops, frames and mirrored copies in the very colours of the one were made of that one, and each of them is
+a witness. Trees that weigh a hundred numbers learn too little of what is seldom and in no doubt. Copies of a copy
 speak for their source in the same way: they must outweigh what the pair itself tells (a grey copy follows from
 the colours, not the colours from it).
 """
@@ -58,8 +58,8 @@ def _apart(traced: Traced, count: int) -> Floats:
 
 
 def _outvotes(one: int, first: int, apart: Floats, links: Floats) -> bool:
-    """Say whether others have the colours of ``one``, none has those of ``first``, and they outweigh the pair."""
-    if not apart[one, first] >= FAR_LEVELS:
+    """Say whether others have the colours of ``one`` and none of ``first``, and outweigh the pair."""
+    if np.isnan(apart[one, first]) or apart[one, first] < FAR_LEVELS:
         return False
     others = [at for at in range(len(apart)) if at not in (one, first)]
     of_one, of_first = apart[others, one], apart[others, first]

@@ -39,9 +39,7 @@ def has_spot(a: Look, b: Look) -> bool:
         return False
     rest = other - one
     same = float((rest == 0).mean()) >= MOSTLY_SAME
-    least, rounded = (
-        (_LEAST_OF_SAME, _USUAL_OF_SAME) if same else (LEAST_LEVELS, _USUAL_LEVELS)
-    )
+    least, rounded = (_LEAST_OF_SAME, _USUAL_OF_SAME) if same else (LEAST_LEVELS, _USUAL_LEVELS)
     apart = np.abs(cv2.blur(rest - float(np.median(rest)), (3, 3)))
     times = np.asarray(apart / (_usual_most(one, apart) + rounded), np.float32)
     marked = ((times > _BESIDE_TIMES) & (apart > least)).astype(np.uint8)
