@@ -4,9 +4,9 @@ In:  log odds, traces and links of a group's pictures. Out: log odds. No disk, d
 
 Of two pictures in different colours either may be the source: a faded one is duller, a vivid one more clipped.
 But crops, frames and mirrored copies in the very colours of the one were made of that one, and each of them is
-a witness. Trees that weigh a hundred numbers learn too little of what is seldom and in no doubt. Copies of a copy
-speak for their source in the same way: they must outweigh what the pair itself tells (a grey copy follows from
-the colours, not the colours from it).
+a witness. Trees that weigh a hundred numbers learn too little of what is seldom and in no doubt. Copies of a
+copy speak for their source in the same way: they must outweigh what the pair itself tells (a grey copy follows
+from the colours, not the colours from it).
 """
 
 import numpy as np
