@@ -152,3 +152,12 @@ def test_a_sky_of_another_exposure_and_a_cut_of_it_are_not_known_by_their_light(
 def test_nothing_is_the_same_light_where_there_is_none_to_compare() -> None:
     white = np.full((300, 400, 3), 255, np.uint8)
     assert laid_by_tones(white, white, np.eye(3)) is None
+
+
+def test_a_coarse_cut_of_a_clear_sky_is_not_ruled_out() -> None:
+    """What cannot be known speaks for nothing: it does not contradict what is known of both."""
+    for seed in range(1, 5):
+        sky = clear_sky(seed)
+        cut = Image.fromarray(sky).crop((40, 30, 760, 570)).resize((500, 375))
+        assert odds(sky, saved(cut, 50)) > -1
+        assert odds(clear_sky(seed + 10), saved(cut, 50)) < -2

@@ -22,7 +22,7 @@ from dupfind.matching.frame import FRAME_PX, Frame, make_frame
 from dupfind.matching.laid_over import Over, one_shade, what_lies_over
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.parallax import drift_of
-from dupfind.matching.same_tones import laid_by_tones
+from dupfind.matching.same_tones import laid_by_tones, light_apart
 from dupfind.matching.sizes import stretch
 from dupfind.matching.spread import median, percentile, spread
 
@@ -69,6 +69,7 @@ class CloserLook:
         drift_px, jitter_px, unsure_px: How windows lie apart from the motion (``parallax.Drift``).
         same_tones: Whether they were laid corner on corner because they have the same light everywhere
             (``same_tones``), where no patch was found again.
+        light_apart: How far their light lies apart, where no patch was found again.
     """
 
     windows: int
@@ -100,6 +101,7 @@ class CloserLook:
     jitter_px: float = 0.0
     unsure_px: float = 0.0
     same_tones: bool = False
+    light_apart: float = 0.0
 
 
 def look_closer(
@@ -290,6 +292,9 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         drift_px=drift.drift_px,
         jitter_px=drift.jitter_px,
         unsure_px=drift.unsure_px,
+        light_apart=0.0
+        if laid.explained_share > 0
+        else light_apart(laid.drawn, laid.target, laid.mask),
     )
 
 

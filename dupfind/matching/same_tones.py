@@ -27,6 +27,7 @@ LEAST_RANGE = 4.0  # deviation of the blocks below which nearly nothing is to be
 SHARE_OF_RANGE = 0.05  # of this deviation that the blocks may lie apart
 WHOLE = 0.03  # share of the long side that the corners may lie from those of the other picture
 LEAST_BLOCKS = 40
+UNLIKE = 99.0  # times, at most
 SAME_GRAIN = 0.3  # correlation of the grain of two pictures, where both have some
 
 
@@ -45,24 +46,35 @@ def laid_by_tones(
     if frame is None:
         return None
     drawn, mask = frame.draw()
-    if not _same_light(drawn, frame.target, mask):
+    if light_apart(drawn, frame.target, mask) > 1:
         return None
     grain = compare_fine(drawn, frame.target, mask, np.zeros_like(mask)).grain
     return frame if grain >= SAME_GRAIN else None
 
 
-def _same_light(
+def light_apart(
     drawn: NDArray[np.float32], target: NDArray[np.float32], mask: NDArray[np.bool_]
-) -> bool:
+) -> float:
+    """Return how far the light of two pictures lies apart, as times what saving and resizing make of it.
+
+    Args:
+        drawn, target: (height, width) float32 grey, one laid on the other.
+        mask: Where both have pixels, bool of the same shape.
+
+    Returns:
+        1 or less where a copy may; ``UNLIKE`` where there is nearly nothing to be seen.
+    """
     blocks = _blocks(mask.astype(np.float32)) == 1
     if blocks.sum() < LEAST_BLOCKS:
-        return False
+        return UNLIKE
     one, other = _blocks(drawn)[blocks], _blocks(target)[blocks]
-    apart = np.abs(one - other)
     deviation = min(float(one.std()), float(other.std()))
+    if deviation < LEAST_RANGE:
+        return UNLIKE
+    apart = np.abs(one - other)
     far = float(np.sqrt(np.mean(apart**2)))
-    is_near = far <= min(APART, SHARE_OF_RANGE * deviation) and float(apart.max()) <= FARTHEST
-    return deviation >= LEAST_RANGE and is_near
+    times = (far / APART, far / (SHARE_OF_RANGE * deviation), float(apart.max()) / FARTHEST)
+    return min(UNLIKE, max(times))
 
 
 def _whole(
