@@ -167,6 +167,26 @@ def modern(image: Picture, way: str) -> Look:
     return look_at(np.asarray(Image.open(buffer).convert("RGB")))
 
 
+def test_where_all_else_is_the_very_same_little_is_enough() -> None:
+    """A PNG of a JPEG has its very pixels: what differs by a few levels in one place was put there."""
+    photo, pixels = original()
+    copy = np.array(pixels)
+    block = copy[40:72, 200:240]
+    copy[40:72, 200:240] = np.clip(block.astype(int) + 4, 0, 255)
+
+    assert has_spot(photo, look_at(copy))
+    assert advice(photo, look_at(copy))[0] is Advice.LOOK
+    assert not has_spot(photo, look_at(np.asarray(pixels)))
+
+
+def test_single_levels_that_another_decoder_rounds_otherwise_are_no_spot() -> None:
+    photo, pixels = original()
+    copy = np.array(pixels).astype(int)
+    copy[::4, ::3] += np.random.default_rng(1).integers(-1, 2, (60, 107, 1))
+
+    assert not has_spot(photo, look_at(np.clip(copy, 0, 255).astype(np.uint8)))
+
+
 def test_a_spot_in_a_large_picture_is_told_and_stays() -> None:
     large = scene().resize((2400, 1800), Image.Resampling.BICUBIC)
     changed = large.copy()

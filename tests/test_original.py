@@ -11,9 +11,9 @@ from original_helpers import noisy, photo_of, scene, written
 from PIL import Image, ImageEnhance, ImageFilter
 
 import dupfind.matching.origin
-from dupfind.copies.originals import lineages_of
+from dupfind.copies.originals import lineages_of, with_pairs
 from dupfind.errors import CalibrationError
-from dupfind.evidence import Evidence, Tone
+from dupfind.evidence import BY_HUB, Evidence, Tone
 from dupfind.matching.advice import advise, may_be_harmless
 from dupfind.matching.clues import CLEAR, Clue, Verdict
 from dupfind.matching.extent import seam
@@ -481,3 +481,21 @@ def test_what_is_no_proven_copy_of_the_kept_one_never_goes(relation: Relation) -
         Advice.LOOK,
         (Reason.UNPROVEN,),
     )
+
+
+def test_what_only_follows_from_a_third_photo_is_not_looked_into_before_it_is_proven(
+    tmp_path: Path,
+) -> None:
+    """A way through another photo lies less exactly: laid so, a reduced copy looks softened."""
+    scene().save(tmp_path / "0.jpg", quality=95)
+    scene().resize((160, 120)).save(tmp_path / "1.jpg", quality=60)
+    photos = [photo_of(row, tmp_path / f"{row}.jpg") for row in (0, 1)]
+    whole = Evidence("keypoints", matrix=tuple(np.eye(3).ravel().tolist()))
+    through = replace(whole, method=BY_HUB)
+
+    (before,) = lineages_of([[0, 1]], photos, lambda *_: through, lambda kept, row: kept != row)
+    (proven,) = with_pairs([before], [(0, [1])], photos, lambda *_: whole)
+
+    assert before.tier == {0: 0, 1: 1}
+    assert before.verdicts == {}
+    assert proven.verdicts.keys() == {(0, 1)}

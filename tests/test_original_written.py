@@ -77,6 +77,19 @@ def test_what_one_alone_has_in_one_place_is_measured() -> None:
     assert np.delete(found, 1).tolist() == [0, 0, 0]
 
 
+def test_a_bar_of_a_colour_that_nothing_else_has_is_not_taken_for_other_tones() -> None:
+    """A curve of tones may turn black into whatever the bar hides, where nothing else is black."""
+    night = Image.fromarray((np.asarray(scene(8)) // 6 + 40).astype(np.uint8))
+    barred = night.copy()
+    ImageDraw.Draw(barred).rectangle((110, 80, 165, 160), "black")
+    looks = [look_at(np.asarray(one)) for one in (night, barred, night, night)]
+
+    found = overlaid(lay_out(looks, [np.eye(3)] * 4, 0), 0)
+
+    assert found[1] > 4
+    assert np.delete(found, 1).tolist() == [0, 0, 0]
+
+
 def test_two_pictures_do_not_tell_which_of_them_was_written_over() -> None:
     image = scene(8)
     looks = [look_at(np.asarray(one)) for one in (image, stamped(image))]
@@ -90,6 +103,17 @@ def test_an_enlarged_copy_comes_after_what_it_was_made_from(tmp_path: Path, by: 
     image.save(tmp_path / "0.jpg", quality=90)
     size = (round(image.width * by), round(image.height * by))
     image.resize(size, Image.Resampling.BICUBIC).save(tmp_path / "1.jpg", quality=95)
+
+    lineage = ordered([photo_of(row, tmp_path / f"{row}.jpg") for row in (0, 1)])
+
+    assert lineage.tier == {0: 0, 1: 1}
+
+
+def test_an_enlargement_of_what_was_saved_coarsely_before_is_told_too(tmp_path: Path) -> None:
+    """Its source has the noise of its blocks beyond what the enlargement shows."""
+    scene(9).save(tmp_path / "0.jpg", quality=60)
+    saved = Image.open(tmp_path / "0.jpg")
+    saved.resize((480, 360), Image.Resampling.LANCZOS).save(tmp_path / "1.jpg", quality=95)
 
     lineage = ordered([photo_of(row, tmp_path / f"{row}.jpg") for row in (0, 1)])
 

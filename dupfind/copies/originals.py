@@ -20,6 +20,7 @@ from dupfind.matching.features import use_one_thread
 from dupfind.matching.lineage import tiers
 from dupfind.matching.origin import shipped_origin
 from dupfind.matching.original import judge
+from dupfind.matching.outvoted import after_outvoted
 from dupfind.matching.profiled import after_profiled
 from dupfind.matching.quality import Look
 from dupfind.matching.traces import NOTHING_TRACED, Traced, trace
@@ -135,7 +136,7 @@ def lineages_of(
         looks = Looks(photos)
         lineage = _lineage(laid[place], looks)
         first = [row for row, tier in lineage.tier.items() if tier == 0]
-        waiting = [row for row in groups[place] if len(first) == 1 and may_go(first[0], row)]
+        waiting = _waiting(first[0], groups[place], between, may_go) if len(first) == 1 else []
         return replace(
             lineage, verdicts=_judged(first[0], waiting, looks, between) if waiting else {}
         )
@@ -149,6 +150,15 @@ def lineages_of(
     if kept is not None:
         _keep(fresh, laid, photos, between, kept)
     return [fresh[place] if lineage is None else lineage for place, lineage in enumerate(known)]
+
+
+def _waiting(first: int, rows: Sequence[int], between: Between, may_go: MayGo) -> list[int]:
+    """Return the rows that may go, without those whose evidence only follows from others.
+
+    These are proven anew once it is known which photo is kept, and then looked into by ``with_pairs``.
+    """
+    found = {row: between(first, row) for row in rows if may_go(first, row)}
+    return [row for row, one in found.items() if one is None or one.method != BY_HUB]
 
 
 def with_pairs(
@@ -234,7 +244,9 @@ def _lineage(laid: Laid, looks: Looks) -> Lineage:
     compared = compare(laid, looks)
     if len(compared.rows) < 2:
         return Lineage(dict.fromkeys(compared.rows, 0))
-    odds = shipped_origin().log_odds(compared.traced)
+    origin = shipped_origin()
+    odds = origin.log_odds(compared.traced)
+    odds = after_outvoted(odds, compared.traced, origin.links(compared.traced))
     odds = after_sources(odds, compared.traced, compared.pictures)
     odds = after_profiled(odds, compared.traced, compared.lost)
     last_rows = {laid.rows[place] for place in laid.last}

@@ -16,7 +16,7 @@ from dupfind.matching.quality import Look
 from dupfind.matching.traces import TRACES, Traced
 
 NEARLY = 3.0  # log odds within which the size decides
-SURELY = 2.0  # weight, along both axes
+SURELY = 1.0  # weight, along both axes: of 140 photos none has more than 0.3 over its reduced copy
 _AHEAD = 0.5  # log odds by which the source then leads: no tie
 _PLACE = {name: at for at, name in enumerate(TRACES)}
 Floats = NDArray[np.float64]

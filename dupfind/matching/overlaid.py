@@ -25,6 +25,7 @@ CHANGED_LEVELS = 14.0
 OF_USUAL = 4.0  # times what a picture differs by elsewhere
 OF_MOST = 2.5  # times what most differ by in that place
 WITNESS_LEVELS = 10.0  # a picture that its tones do not bring nearer to the others is no witness
+SAME_TONES = 3.0  # levels by which one in the same tones differs: a curve would explain a bar of one new level
 _EVERY = 2  # pixels: one in so many shows the tones
 _SOME_PIXELS = 100
 _BESIDE = np.ones((3, 3), np.uint8)
@@ -74,6 +75,8 @@ def _toned(picture: Pixels, wanted: Pixels, both: Mask) -> Pixels | None:
     if some.sum() < _SOME_PIXELS:
         return None
     x, y = picture[::_EVERY, ::_EVERY][some], wanted[::_EVERY, ::_EVERY][some]
+    if median(highest(np.asarray(cv2.absdiff(x, y)))) <= SAME_TONES:
+        return picture
     curves = [curve(*(values[:, at].astype(np.float32) for values in (x, y))) for at in range(3)]
     known = [one for one in curves if one is not None]
     if len(known) < 3:
