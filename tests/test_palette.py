@@ -82,6 +82,20 @@ def test_what_was_edited_stays_in_few_colours_too(kind: str, *, reduced: bool) -
     assert advice(photo, saved(copy, 90))[0] is Advice.LOOK
 
 
+@pytest.mark.parametrize("kind", ["grey", "paler", "less contrast"])
+def test_little_is_much_of_a_photo_in_pale_and_dim_colours(kind: str) -> None:
+    _, pixels = photo_like()
+    dim = np.asarray(ImageEnhance.Color(pixels).enhance(0.3), np.float64) * 0.5 + 60
+    pale = Image.fromarray(dim.astype(np.uint8))
+    edited = {
+        "grey": lambda: pale.convert("L").convert("RGB"),
+        "paler": lambda: ImageEnhance.Color(pale).enhance(0.5),
+        "less contrast": lambda: ImageEnhance.Contrast(pale).enhance(0.85),
+    }[kind]()
+
+    assert not is_palette(saved(pale, 95), saved(edited, 90), 1, 1)
+
+
 def test_noise_and_a_copy_that_was_only_saved_are_in_no_fewer_colours() -> None:
     photo, pixels = photo_like()
     grain = np.random.default_rng(1).normal(0, 12, (240, 320, 3))

@@ -179,9 +179,10 @@ def _is_told(relation: Relation, evidence: Evidence, verdict: Verdict | None) ->
         return False
     if Relation.EDITED not in {*evidence.relations, relation} or verdict.within:
         return True
-    if (evidence.changed_share or 0.0) > LOST_SHARE:
-        return verdict.saved is not None and verdict.saved >= SURELY_SAVED
-    return _is_by_saving(Reason.CHANGED, verdict)
+    changed = evidence.changed_share or 0.0
+    if changed <= LOST_SHARE:
+        return _is_by_saving(Reason.CHANGED, verdict)
+    return changed <= COARSE_SHARE and (verdict.saved or 0.0) >= SURELY_SAVED
 
 
 def _by_evidence(relation: str, evidence: Evidence, *, told: bool) -> Iterator[Reason]:

@@ -12,11 +12,15 @@ without; those that were saved as they are have so few colours that these can be
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.matching.quality import Look
+from dupfind.matching.quality import LUMA, Look
 
 FEWER = 0.12  # natural logarithm of how many times fewer colours there are
 EVEN_STEPS = 0.15  # of two channels: share of the tones at even steps, more than before
 MEAN_LEVELS = 2.5  # that a palette moves a channel as a whole by
+PALER, STRONGER = -0.3, 0.06  # natural logarithm of how many times as strong the colours are
+FLATTER = (
+    0.04  # and of the reach from dark to light, either way: little of a pale or dim photo is much
+)
 LIGHT_LEVELS, COLOUR_LEVELS = 3.0, 4.8  # and luma and chroma, where these follow from the colours
 _BITS = 5  # of each channel
 _EVERY = 4  # pixel of the sample
@@ -38,7 +42,22 @@ def is_palette(a: Look, b: Look, light: float, colour: float) -> bool:
     if _kinds(one) - _kinds(two) < FEWER:
         return False
     moved = np.abs(two.mean(axis=0) - one.mean(axis=0))
-    return float(moved.max()) <= MEAN_LEVELS and _evenness(one, two) <= EVEN_STEPS
+    kept = PALER <= _times(_strength(one), _strength(two)) <= STRONGER
+    kept &= abs(_times(_reach(one), _reach(two))) <= FLATTER
+    return kept and float(moved.max()) <= MEAN_LEVELS and _evenness(one, two) <= EVEN_STEPS
+
+
+def _times(one: float, two: float) -> float:
+    """Return how many times as large the second is, as a natural logarithm; of nearly nothing 0."""
+    return float(np.log((two + 2) / (one + 2)))
+
+
+def _strength(pixels: Pixels) -> float:
+    return float((pixels.max(axis=1) - pixels.min(axis=1)).mean())
+
+
+def _reach(pixels: Pixels) -> float:
+    return float(np.subtract(*np.percentile(pixels @ LUMA, (95, 5))))
 
 
 def _kinds(pixels: Pixels) -> float:
