@@ -57,7 +57,7 @@ STRANGERS = 6  # one pair of strangers for so many examples
 CHAINS = 0.3  # share of copies that are strong chains of edits
 PLAIN = 0.3  # share of copies that were saved, shrunk or cut a little only, as most are
 PAGES = 0.35  # share of copies whose original is a made page or screen
-EDITED_TOO = 0.3  # share of look-alikes one of which is edited besides
+EDITED_TOO = 0.3  # share of the pictures of look-alikes that are edited besides
 SUBTLE = 0.5  # share of made pages and screens that differ in a few places only
 MILD = (
     "jpeg_medium",
@@ -174,9 +174,12 @@ def lookalike_of(
     pair = make_pair(name, generator, start, other=[source(), source()], subtle=subtle)
     if pair is None:
         return None
-    first, second = pair
-    if generator.random() < EDITED_TOO:
-        second = edited(second, [str(generator.choice(MILD))], source, generator)
+    first, second = (
+        edited(pixels, [str(generator.choice(MILD))], source, generator)
+        if generator.random() < EDITED_TOO
+        else pixels
+        for pixels in pair
+    )
     return name, first, second
 
 

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from dupfind.errors import SearchError
 from dupfind.index.building import EXACT_UP_TO, EXACT_UP_TO_ON_GPU, TIE, build, gpu_count
@@ -29,6 +28,7 @@ from dupfind.index.lists import (
     arrange,
     fingerprints,
     homes,
+    one_core,
     one_thread_each,
     open_lists,
     same_rows,
@@ -131,13 +131,8 @@ def join_block(task: BlockTask) -> Tables:
             "folder that all machines reach"
         ) from error
     positions = np.arange(task.start, task.stop)
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        with threadpool_limits(1, user_api="blas"):
-            return nearest_in_lists(lists, positions, k=task.k, probes=task.probes)
-    finally:
-        faiss.omp_set_num_threads(before)
+    with one_core():
+        return nearest_in_lists(lists, positions, k=task.k, probes=task.probes)
 
 
 def _exact_up_to() -> int:

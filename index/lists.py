@@ -214,8 +214,21 @@ def one_thread_each() -> Iterator[ThreadPoolExecutor]:
 @contextmanager
 def all_cores() -> Iterator[None]:
     """Let FAISS use all cores, whatever it was limited to for work that has its own threads."""
+    with _cores(usable_cores()):
+        yield
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Let FAISS and BLAS use this thread alone: in many small steps more threads wait for each other."""
+    with _cores(1), threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@contextmanager
+def _cores(count: int) -> Iterator[None]:
     before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(usable_cores())
+    faiss.omp_set_num_threads(count)
     try:
         yield
     finally:

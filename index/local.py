@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dupfind.errors import SearchError
 from dupfind.index.building import SEED, VectorIndex
+from dupfind.index.lists import one_core
 
 EXACT_UP_TO = 4_000
 PROBES = 6
@@ -72,7 +73,9 @@ def _trained(codes: NDArray[np.int8]) -> Any:
     )
     index = faiss.IndexRefine(scan, values)
     index.k_factor = MEASURED
-    index.train(codes[rows].astype(np.float32))
+    # The tables are learned in thousands of steps of a few microseconds each.
+    with one_core():
+        index.train(codes[rows].astype(np.float32))
     scan.nprobe = min(PROBES, lists)
     return index
 

@@ -329,6 +329,15 @@ def test_what_a_look_told_apart_is_mended_only_by_a_hub_that_is_surer(
     assert settling.scores[2] == settled
 
 
+@pytest.mark.parametrize(("by_hub", "settled"), [(5.0, 5.0), (3.0, 1.0)])
+def test_a_look_stands_where_the_hub_is_not_sure_of_both(by_hub: float, settled: float) -> None:
+    """Two frames in which little moved: the halves came near, the photos themselves did not."""
+    settling = Settling(looked_pairs([(0, 1), (0, 2), (1, 2)]))
+    settling.record([2], [1.0])
+    settling.record([0, 1], [by_hub, 9.0])
+    assert settling.scores[2] == settled
+
+
 def test_photos_told_apart_share_no_group_though_both_are_copies_of_a_third() -> None:
     edges = Edges(
         np.array([0, 0]), np.array([1, 2]), np.array([0.99, 0.98]), np.array([-1, -1]), np.ones(2)

@@ -8,7 +8,7 @@ from matching_helpers import features
 
 from dupfind.matching.align import match
 from dupfind.matching.features import empty_features
-from dupfind.matching.pairs import interleave, strongest, unique_pairs
+from dupfind.matching.pairs import heaviest_first, interleave, strongest, unique_pairs
 
 
 def random_scores(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -31,6 +31,16 @@ def test_the_strongest_are_those_of_a_loop(seed: int, k: int) -> None:
     for row in range(12):
         wanted = sorted(best[row], key=lambda column: (-best[row][column], column))[:k]
         assert table[row].tolist() == wanted + [-1] * (k - len(wanted))
+
+
+@pytest.mark.parametrize("between", [1, 7, 1 << 40])
+@pytest.mark.parametrize("rows", [0, 1, 500])
+def test_the_heaviest_stand_first_and_equal_ones_as_they_stood(rows: int, between: int) -> None:
+    rng = np.random.default_rng(rows)
+    groups = between * rng.integers(3, 40, rows)
+    weight = rng.choice(np.array([0, 0.02, 0.5, 1, 1.5, 1e4], np.float32), rows)
+    wanted = sorted(range(rows), key=lambda row: (groups[row], -weight[row]))
+    assert heaviest_first(groups, weight).tolist() == wanted
 
 
 def test_channels_are_merged_by_rank_without_repeats() -> None:

@@ -14,7 +14,7 @@ TRIANGLE = np.array([[0, 1], [1, 2], [0, 2]], np.int64)
 
 
 def doubted(*odds: float) -> NDArray[np.float64]:
-    return doubts(np.array(odds), TRIANGLE, np.ones(3, bool))
+    return doubts(np.array(odds), np.array(odds), TRIANGLE, np.ones(3, bool))
 
 
 def by_counting(odds: tuple[float, float, float]) -> list[float]:
@@ -55,7 +55,17 @@ def test_what_closes_and_what_is_refused_throughout_is_left_alone() -> None:
 
 def test_a_collage_of_two_photos_says_nothing_of_these() -> None:
     may_join = np.array([True, False, True])
-    assert doubts(np.array([4.0, 4.0, -5.0]), TRIANGLE, may_join).tolist() == [0, 0, 0]
+    odds = np.array([4.0, 4.0, -5.0])
+    assert doubts(odds, odds, TRIANGLE, may_join).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("score", "is_doubted"), [(0.0, False), (1.0, False), (-2.0, True)])
+def test_a_pair_of_which_nothing_is_known_contradicts_no_others(
+    score: float, is_doubted: bool
+) -> None:
+    """In an album of look-alikes it is unlikely, but not because of anything seen in it."""
+    odds, scores = np.array([4.0, 4.0, -1.5]), np.array([5.5, 5.5, score])
+    assert (doubts(odds, scores, TRIANGLE, np.ones(3, bool))[:2] > 0).all() == is_doubted
 
 
 def test_the_weaker_of_two_pairs_is_doubted_more() -> None:
@@ -71,7 +81,7 @@ def test_a_surer_copy_is_not_lost_for_many_mistakes_beside_it() -> None:
         *((1, other) for other in range(2, 10)),
     ]
     odds = np.array([6.0, *[2.0] * 8, *[-4.0] * 8])
-    left = odds - doubts(odds, np.array(rows), np.ones(len(rows), bool))
+    left = odds - doubts(odds, odds, np.array(rows), np.ones(len(rows), bool))
     assert left[0] > 3
     assert (left[1:9] < 1).all()
 
@@ -86,7 +96,9 @@ def test_triangles_that_do_not_close_lower_the_promise() -> None:
         promise(
             shipped_judge(),
             Crowd(
-                found, np.full(len(found), 0.5), doubts(found, series, np.ones(len(series), bool))
+                found,
+                np.full(len(found), 0.5),
+                doubts(found, found, series, np.ones(len(series), bool)),
             ),
             cut=0.5,
         )

@@ -13,7 +13,7 @@ from PIL import Image
 from dupfind.matching.calibrate import shipped_calibration, signals_of
 from dupfind.matching.closer import look_closer
 from dupfind.matching.features import MAX_KEYPOINTS, LocalFeatures, extract
-from dupfind.matching.judge import is_refused, look_signals, shipped_judge
+from dupfind.matching.judge import look_signals, settled, shipped_judge
 from dupfind.matching.sizes import long_side, stretch
 from dupfind.matching.verify import verify
 
@@ -59,10 +59,10 @@ def odds(a: Pixels, b: Pixels) -> float:
     """Return the judge's log odds of two pictures; those of nothing where they do not align."""
     proof = verify(extract(a), extract(b))
     look = None if proof.matrix is None else look_closer(a, b, proof.matrix)
-    if look is None or is_refused(look):
+    if look is None:
         return -9.0
     first = float(shipped_calibration().log_odds(signals_of(proof)[None])[0])
-    return float(shipped_judge().log_odds(look_signals(look, first)[None])[0])
+    return settled(look, float(shipped_judge().log_odds(look_signals(look, first)[None])[0]))
 
 
 @pytest.mark.parametrize("size", [(640, 40), (728, 90), (2600, 200), (6000, 100)], ids=str)

@@ -31,8 +31,8 @@ from dupfind.system import write_whole
 
 KEPT_FOLDER = "local"
 OWNERS_FILE = "owners.npz"
-# Of a photo's keypoints the largest so many vote as its negative: negatives are rare.
-VOTING_KEYPOINTS = {View.PLAIN: None, View.MIRRORED: None, View.NEGATIVE: 48}
+# Of a photo's keypoints the largest so many vote as its mirror image and as its negative: these are rare.
+VOTING_KEYPOINTS = {View.PLAIN: None, View.MIRRORED: 64, View.NEGATIVE: 48}
 _VOTING_PHOTOS = 100
 
 log = logging.getLogger(__name__)

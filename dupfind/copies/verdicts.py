@@ -92,7 +92,7 @@ def reach_verdicts(
     shares = shares_by_crowd(scores, likely[is_judged] >= DOUBTED)
     crowd = Crowd(scores, shares_by_series(scores, rows[is_judged], shares))
     is_whole = np.array([pair.container < 0 for pair in proven], bool)[is_judged]
-    crowd = replace(crowd, doubts=doubts(crowd.odds, rows[is_judged], is_whole))
+    crowd = replace(crowd, doubts=doubts(crowd.odds, scores, rows[is_judged], is_whole))
     # Without an alignment there is no proof: such pairs stand last, in order of similarity.
     unseen = np.maximum(np.minimum(likely, UNSEEN), UNPROVEN * np.clip(similarity, 0, 1))
     probability = unseen.copy()

@@ -22,6 +22,7 @@ from dupfind.matching.frame import FRAME_PX, Frame, make_frame
 from dupfind.matching.laid_over import Over, one_shade, what_lies_over
 from dupfind.matching.motion import Patches, find_patches, fit_motion
 from dupfind.matching.parallax import drift_of
+from dupfind.matching.same_tones import laid_by_tones, light_apart
 from dupfind.matching.sizes import stretch
 from dupfind.matching.spread import median, percentile, spread
 
@@ -66,6 +67,9 @@ class CloserLook:
             (``laid_over.Over``).
         over_both: Whether each of the two has something of its own, and they are the same else.
         drift_px, jitter_px, unsure_px: How windows lie apart from the motion (``parallax.Drift``).
+        same_tones: Whether they were laid corner on corner because they have the same light everywhere
+            (``same_tones``), where no patch was found again.
+        light_apart: How far their light lies apart, where no patch was found again.
     """
 
     windows: int
@@ -96,6 +100,8 @@ class CloserLook:
     drift_px: float = 0.0
     jitter_px: float = 0.0
     unsure_px: float = 0.0
+    same_tones: bool = False
+    light_apart: float = 0.0
 
 
 def look_closer(
@@ -120,7 +126,15 @@ def look_closer(
     if laid is None:
         return None
     look = _measured(laid, max(frame.shape))
-    return look if look.windows else _faint_look(frame) or look
+    if not look.windows:
+        look = _faint_look(frame) or look
+    if look.explained_share > 0:
+        return look
+    by_tones = laid_by_tones(pixels_a, pixels_b, matrix)
+    laid = None if by_tones is None else _settled(by_tones)
+    return (
+        look if laid is None else replace(_measured(laid, max(laid.target.shape)), same_tones=True)
+    )
 
 
 def _faint_look(frame: Frame) -> CloserLook | None:
@@ -278,6 +292,9 @@ def _measured(laid: _Laid, side_px: int) -> CloserLook:
         drift_px=drift.drift_px,
         jitter_px=drift.jitter_px,
         unsure_px=drift.unsure_px,
+        light_apart=0.0
+        if laid.explained_share > 0
+        else light_apart(laid.drawn, laid.target, laid.mask),
     )
 
 

@@ -53,14 +53,15 @@ def vote_detail(
 
 def _levelled(grey: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return ``grey`` with the tones of ``wanted``: the mean of it at each level."""
-    count = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
-    means = np.bincount(grey.ravel(), wanted.ravel(), 256) / np.maximum(count, 1)
+    together = cv2.calcHist([grey, wanted], [0, 1], None, [256, 256], [0, 256, 0, 256])
+    count = together.sum(axis=1, dtype=np.float64)
+    means = (together @ np.arange(256.0)) / np.maximum(count, 1)
     known = np.flatnonzero(count >= 8)
     if len(known) < 2:
         return grey.astype(np.float32)
     curve = np.interp(np.arange(256), known, means[known])
     curve = np.convolve(np.pad(curve, 4, mode="edge"), np.ones(9) / 9, mode="valid")
-    return np.asarray(curve[grey], np.float32)
+    return np.asarray(cv2.LUT(grey, curve.astype(np.float32)), np.float32)
 
 
 def _vote_size(

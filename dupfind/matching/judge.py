@@ -68,6 +68,9 @@ SOFT_FINE = 0.2  # correlation of its finest pixels that another picture as soft
 OTHER_GRAIN = 0.12  # correlation of the grain below which it is another frame of the same scene
 REFUSED = -3.0  # log odds at most of a pair that a look rules out
 BENEATH = 4.0  # log odds at least where one is the other with something laid over it
+NEAR_LIGHT = 4.5  # times what saving makes of it, up to which the light says nothing against a copy
+UNKNOWN = 0.0  # log odds at most of two soft pictures of which nothing speaks for or against a copy
+SAME_TONES = 4.0  # log odds at least of two soft pictures that have the same light everywhere
 LOOK_FROM = 0.01  # probability of the proof from which on a closer look is worth its time
 
 
@@ -199,14 +202,13 @@ def is_refused(look: CloserLook) -> bool:
 
     What is written on a page or a screen is its content: one more line on a slide is another slide,
     where the same words over a photo are an edit. And where no patch can be found again, in a sky or
-    a dark room, only pixels that agree tell a copy from another picture as soft. The grain of another
-    frame of one sky is not the same. Two captions on one template are two pictures, unless both are copies
-    of a third.
+    a dark room, only pixels that agree, or the same light everywhere, tell a copy from another picture as
+    soft; where the light is near nothing is known. The grain of another frame of one sky is not the same.
+    Two captions on one template are two pictures, unless both are copies of a third.
     """
     is_page = look.background >= PAGE
     written = is_page and look.plain_one_sided >= WRITTEN
-    is_soft = look.explained_share == 0 and look.clear_share < SOFT_CLEAR
-    soft_other = is_soft and max(look.fine[:2]) < SOFT_FINE
+    soft_other = _is_unseen(look) and look.light_apart > NEAR_LIGHT
     return written or soft_other or look.over_both or look.grain < OTHER_GRAIN
 
 
@@ -214,7 +216,20 @@ def settled(look: CloserLook, score: float) -> float:
     """Return the log odds of a look: the judge's, unless it rules a copy out or is in no doubt."""
     if is_refused(look):
         return min(score, REFUSED)
+    if _is_unseen(look):
+        return min(score, UNKNOWN)
+    if _is_soft(look) and look.same_tones:
+        score = max(score, SAME_TONES)
     return max(score, BENEATH) if look.laid_over > 0 else score
+
+
+def _is_unseen(look: CloserLook) -> bool:
+    """Say whether a picture is so soft that nothing of it is found again in the other one."""
+    return _is_soft(look) and not look.same_tones and max(look.fine[:2]) < SOFT_FINE
+
+
+def _is_soft(look: CloserLook) -> bool:
+    return look.explained_share == 0 and look.clear_share < SOFT_CLEAR
 
 
 def _log(value: float, least: float) -> float:

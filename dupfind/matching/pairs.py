@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dupfind.config import DEFAULT_CANDIDATES
 
 CANDIDATES = DEFAULT_CANDIDATES
+_MOST_GROUPS = 1 << 32  # whose number and a weight fit into 64 bits
 
 
 def strongest(
@@ -43,6 +44,21 @@ def strongest(
     keep = rank < k
     table[both_rows[keep], rank[keep]] = both_columns[keep]
     return table
+
+
+def heaviest_first(groups: NDArray[np.int64], weight: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the order of rows by group, in each the heaviest first; equal ones stay as they stand.
+
+    Args:
+        groups: (n,) whole numbers.
+        weight: (n,) none of them negative.
+    """
+    above = groups - groups.min(initial=0)
+    if above.max(initial=0) >= _MOST_GROUPS:
+        return np.lexsort((-weight, groups))
+    # One sort instead of two: the bits of numbers that are not negative stand in their order.
+    lightness = np.int64(0x7FFFFFFF) - weight.astype(np.float32).view(np.int32)
+    return np.argsort(above << 31 | lightness, kind="stable")
 
 
 def interleave(tables: Sequence[NDArray[np.int64]], *, k: int) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 SURE_LOG_ODDS = 2.5  # of a pair through which others are settled
 TOLD_APART = -4.0  # of a pair that was seen to differ: only a hub that is surer of both mends it
+MENDS = 4.0  # of the less sure pair with a hub, from which on it counts more than their own look
 COVERED = 0.9  # share of a photo that the hub must show
 COARSER = 0.8  # side of a hub, as a share of the side of both photos, below which it shows less than these
 PROMISING = 0.5  # probability of a proof that makes a hub
@@ -260,6 +261,9 @@ class Settling:
             return  # what it does not show is seen by a look of their own
         if score < TOLD_APART and score + by_hub < 0:
             return
-        # Two strong edits can be hard to tell by themselves; their hub knows better.
+        # Two strong edits can be hard to tell by themselves; a hub that is sure of both knows better. One
+        # that is not only hides what was seen: each frame of a scene has a pair with another that comes near.
+        if by_hub < MENDS and self.is_looked[place] and score < by_hub:
+            return
         self.scores[place] = np.fmax(score, by_hub)
         self._pending[place] = False

@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRONGEST = 30.0  # log odds beyond which more says no more
+AGAINST = -0.5  # score of a pair from which on it contradicts no others: little is known of it
 
 
 def doubts(
-    odds: NDArray[np.float64], rows: NDArray[np.int64], may_join: NDArray[np.bool_]
+    odds: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    may_join: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     """Return by how much the log odds of each pair sink for what was found of others, (n,), 0 or more.
 
@@ -24,7 +28,9 @@ def doubts(
     themselves is weighed over these cases. Of several triangles the one that doubts a pair most counts.
 
     Args:
-        odds: (n,) log odds of each pair by itself.
+        odds: (n,) log odds of each pair by itself, in this collection.
+        scores: (n,) what its look says alone: log odds where copies and look-alikes are equally many. A pair
+            that is unlikely only because most of the collection are look-alikes tells nothing of others.
         rows: (n, 2) the photos of each.
         may_join: (n,) whether its photos show one picture, if they are copies; a collage is a copy of none.
     """
@@ -34,7 +40,7 @@ def doubts(
     for place in np.flatnonzero(may_join & (odds > 0)).tolist():
         a, b = rows[place].tolist()
         taken[a][b] = taken[b][a] = place
-    for refused in np.flatnonzero(may_join & (odds <= 0)).tolist():
+    for refused in np.flatnonzero(may_join & (odds <= 0) & (scores < AGAINST)).tolist():
         a, c = rows[refused].tolist()
         for b in taken[a].keys() & taken[c].keys() if a in taken and c in taken else ():
             one, other = taken[a][b], taken[c][b]

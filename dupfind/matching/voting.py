@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import DescriptorError
+from dupfind.matching.pairs import heaviest_first
 from dupfind.matching.sketch import DIMENSIONS, THUMB_PX, UNIT, Sketch, View, shipped_basis
 
 NEIGHBOURS = 20
@@ -224,7 +225,7 @@ def _weighted(
     place, rank = np.nonzero(keep)
     pair = voter[place].astype(np.int64) * asked.photos + target[place, rank]
     heavy = weight[place, rank]
-    order = np.lexsort((-heavy, pair))
+    order = heaviest_first(pair, heavy)
     place, rank = place[order], rank[order]
     return _Matches(
         pair[order],
@@ -237,7 +238,7 @@ def _weighted(
 
 def _heaviest(voter: NDArray[np.int64], weight: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the places of the ``KEPT`` heaviest targets of each voter."""
-    order = np.lexsort((-weight, voter))
+    order = heaviest_first(voter, weight)
     rank = np.arange(len(voter)) - np.searchsorted(voter[order], voter[order])
     return np.sort(order[rank < KEPT])
 
