@@ -119,14 +119,14 @@ def test_a_palette_moves_tones_and_is_no_change_of_them() -> None:
 
     assert moved is not None
     assert moved.is_done(modern=False)
-    assert alterations(photo, few, photo.colour, seen) == ()
+    assert alterations(photo, few, moved, palette=False) == ()
 
 
 def test_of_pictures_too_small_or_clipped_nothing_is_said() -> None:
     white = np.full((64, 64, 3), 255, np.uint8)
     assert shift(white, white, np.ones((64, 64), bool)) is None
     tiny = look_at(np.zeros((5, 5, 3), np.uint8))
-    assert alterations(tiny, tiny, tiny.colour, np.ones(tiny.colour.shape[:2], bool)) == ()
+    assert alterations(tiny, tiny, None, palette=False) == ()
 
 
 def with_date(image: Picture) -> Picture:

@@ -186,5 +186,9 @@ def test_what_the_proof_calls_edited_by_little_is_told_by_a_closer_comparison() 
     assert may_be_harmless(Relation.EDITED, a_little)
     assert advised(Verdict(edges=1.0, saved=1.0), a_little)[0] is Advice.REMOVE
     assert advised(Verdict(edges=1.0, saved=-1.0), a_little)[0] is Advice.LOOK
+    coarse = replace(a_little, changed_share=0.03)  # as small pictures of a very coarse copy differ
+    assert may_be_harmless(Relation.EDITED, coarse)
+    assert advised(Verdict(edges=1.0, saved=3.0), coarse)[0] is Advice.REMOVE
+    assert advised(Verdict(edges=1.0, saved=2.0), coarse)[0] is Advice.LOOK
     more = replace(a_little, changed_share=0.1)
     assert advised(Verdict(edges=1.0, saved=1.0), more)[0] is Advice.LOOK

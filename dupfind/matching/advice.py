@@ -15,6 +15,10 @@ NOT_ONLY_SAVED = -2.0  # log odds (``Verdict.saved``) below which something else
 WITHIN = 3.0  # log odds for saving alone, of a JPEG that lies within its own steps
 SAVED_TWICE = 0.0  # log odds for saving alone from which on the steps of two savings are no noise
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
+COARSE_SHARE = 0.05  # that the small pictures of very coarse copies differ by
+SURELY_SAVED = (
+    2.5  # log odds for saving alone that explain so much; of edited copies next to none reach 0
+)
 MUCH_SMALLER = 0.5  # times as large, at most: a small picture of so little differs more than that
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself
@@ -104,7 +108,7 @@ def may_be_harmless(relation: Relation, evidence: Evidence, *, profiled: bool = 
     toned = (toned or evidence.grey) and not profiled
     changed = evidence.frame or evidence.warped or evidence.stretch is not None
     doubtful = DOUBTFUL
-    little = evidence.changed_share is not None and evidence.changed_share <= LOST_SHARE
+    little = evidence.changed_share is not None and evidence.changed_share <= COARSE_SHARE
     if little or (evidence.scale or 1.0) <= MUCH_SMALLER:
         doubtful = DOUBTFUL | {Relation.EDITED}  # softer, or a little of it is
     return {*evidence.relations, relation} <= doubtful and not (toned or changed)
@@ -175,8 +179,10 @@ def _is_told(relation: Relation, evidence: Evidence, verdict: Verdict | None) ->
         return False
     if Relation.EDITED not in {*evidence.relations, relation} or verdict.within:
         return True
-    much = (evidence.changed_share or 0.0) > LOST_SHARE
-    return not much and _is_by_saving(Reason.CHANGED, verdict)
+    changed = evidence.changed_share or 0.0
+    if changed <= LOST_SHARE:
+        return _is_by_saving(Reason.CHANGED, verdict)
+    return changed <= COARSE_SHARE and (verdict.saved or 0.0) >= SURELY_SAVED
 
 
 def _by_evidence(relation: str, evidence: Evidence, *, told: bool) -> Iterator[Reason]:

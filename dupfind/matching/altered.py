@@ -27,7 +27,7 @@ LIGHT_LEVELS = 0.5  # that saving, however often, moves the luma of all places b
 CHROMA_LEVELS = 0.3  # and the chroma
 CHROMA_MODERN = 0.7  # of WebP and AVIF, which save colours less exactly
 OVER_NOISE = 1.1  # times what the places differ by besides
-OVER_NOISE_MODERN = 1.15
+OVER_NOISE_CHROMA = 1.2  # a JPEG of an AVIF reaches 1.19
 ALIKE_LEVELS = 1.2  # that places of one colour may be rounded by, all the same way
 SHARPER = (1.025, 1.065)  # times as strong, middle and fine details
 PALETTE = 0.05  # more of the pixels in few colours: a palette moves tones too
@@ -70,24 +70,24 @@ class Shift:
         most = max(LIGHT_LEVELS, OVER_NOISE * self.light_noise, ALIKE_LEVELS * self.light_alike)
         if self.light > most:
             return True
-        least, over = (CHROMA_MODERN, OVER_NOISE_MODERN) if modern else (CHROMA_LEVELS, OVER_NOISE)
-        return self.colour > max(least, over * self.colour_noise, ALIKE_LEVELS * self.colour_alike)
+        least = CHROMA_MODERN if modern else CHROMA_LEVELS
+        over = OVER_NOISE_CHROMA * self.colour_noise
+        return self.colour > max(least, over, ALIKE_LEVELS * self.colour_alike)
 
 
-def alterations(a: Look, b: Look, colour_a: Pixels, seen: NDArray[np.bool_]) -> tuple[Reason, ...]:
+def alterations(a: Look, b: Look, moved: Shift | None, *, palette: bool) -> tuple[Reason, ...]:
     """Return what was done to b, as a whole or in one spot, that no saving does.
 
     Args:
         a, b: The two.
-        colour_a: a's reduced colours drawn as b's.
-        seen: (height, width), where both show something.
+        moved: How the tones were moved as a whole.
+        palette: Whether b is in few colours, which moves tones and single places too.
     """
     found = []
-    moved = shift(colour_a, b.colour, seen)
-    fewer = _common(b.sample) - _common(a.sample)
+    fewer = 1.0 if palette else _common(b.sample) - _common(a.sample)
     if moved is not None and moved.is_done(modern=b.modern) and fewer <= PALETTE:
         found.append(Reason.RECOLOURED)
-    if fewer <= SOME_PALETTE and has_spot(a, b):
+    if has_spot(a, b, palette=fewer > SOME_PALETTE):
         found.append(Reason.CHANGED)
     if is_sharpened(a, b):
         found.append(Reason.SHARPER)

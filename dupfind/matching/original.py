@@ -13,23 +13,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dupfind.matching.altered import alterations
+from dupfind.matching.altered import alterations, shift
 from dupfind.matching.bounds import Beyond, beyond
 from dupfind.matching.clues import Clue, Verdict, Votes
 from dupfind.matching.detail import vote_detail
 from dupfind.matching.extent import Extent, extent_of
 from dupfind.matching.overlay import changed_in, changed_mask, written_over
+from dupfind.matching.palette import is_palette
 from dupfind.matching.quality import Look
-from dupfind.matching.resaved import WRITTEN_OVER, Laid, only_saved, signs
+from dupfind.matching.resaved import WRITTEN_OVER, Laid, is_noise, is_noisier, only_saved, signs
 from dupfind.matching.tones import Tones, toned, tones
 
 SAME_TONES = 5.0  # grey levels that the colours of re-encoded copies differ by at most
 COARSE_STEPS = 40.0  # mean step of a JPEG's luma: a quality of about 65
 BLOCKS = 1.8  # how much the steps between 8 x 8 blocks stand out in what was once saved coarsely
 BLOCKS_OF_OTHER = 1.4  # and how much more than in the other picture
-SAVED_EDGES = 0.3  # of their strength that the hardest edges keep however coarse; mosaics keep less
+SAVED_EDGES = (
+    0.2  # of their strength that the hardest edges keep however coarse; mosaics keep a twentieth
+)
 MORE_PIXELS = 1.03
 COARSE_BYTES = 0.05  # for a pixel of a WebP or AVIF
+FEW_COLOURS = 3.0  # weight
 UNTOLD_STEPS = 2.6  # logarithm of the steps of a good JPEG
 
 
@@ -72,8 +76,11 @@ def judge(
     votes.add(Clue.NO_CAMERA, 0.6 * (float(a.camera) - float(b.camera)))
     by = toned(colour_a, b.colour, seen)
     laid = Laid(colour_a, seen, found, by)
-    done = alterations(a, b, colour_a, seen) if comparable else ()
-    only, bounds = _only_saved(a, b, laid) if comparable else (None, None)
+    moved = shift(colour_a, b.colour, seen) if comparable else None
+    palette = moved is not None and is_palette(a, b, moved.light, moved.colour)
+    votes.add(Clue.STEPS, FEW_COLOURS * palette)
+    done = alterations(a, b, moved, palette=palette) if comparable else ()
+    only, bounds = _only_saved(a, b, laid, palette=palette) if comparable else (None, None)
     changed_share, largest_change = changed_in(changed, seen)
     return Verdict(
         votes.against_a,
@@ -91,11 +98,17 @@ def judge(
     )
 
 
-def _only_saved(a: Look, b: Look, laid: Laid) -> tuple[float, Beyond | None]:
-    """Return the log odds that b was only saved or reduced, and how far it is beyond its steps."""
+def _only_saved(a: Look, b: Look, laid: Laid, *, palette: bool) -> tuple[float, Beyond | None]:
+    """Return the log odds that b was only saved or reduced, and how far it is beyond its steps.
+
+    ``palette``: b is in few colours, whose dots move what is saved by chance.
+    """
     bounds = beyond(a, b, laid.colour_a, laid.seen)
-    odds = only_saved(signs(a, b, laid))
-    altered = bounds is not None and (bounds.is_beyond_in_places or bounds.is_disturbed)
+    numbers = signs(a, b, laid)
+    odds = only_saved(numbers)
+    disturbed = bounds is not None and bounds.is_disturbed and is_noisier(numbers, odds)
+    noisy = disturbed or is_noise(numbers, odds)
+    altered = (noisy and not palette) or (bounds is not None and bounds.is_beyond_in_places)
     return min(odds, WRITTEN_OVER) if altered else odds, bounds
 
 
@@ -166,7 +179,7 @@ def _vote_tones(votes: Votes, found: Tones, a: Look, b: Look) -> None:
         votes.add(Clue.STEPS, float(np.clip(comb * 15, -4, 4)))
     few = min(a, b, key=lambda look: look.colours)
     if max(a.colours, b.colours) > 2000 and few.colours <= 256 and few.off_line > 3:
-        votes.add(Clue.STEPS, math.copysign(3.0, a.colours - b.colours))
+        votes.add(Clue.STEPS, math.copysign(FEW_COLOURS, a.colours - b.colours))
 
 
 def _coarser(a: Look, b: Look) -> float:

@@ -8,6 +8,8 @@ copies that were only saved, once or several times, or reduced, none reached 2.7
 the very same, nothing was rounded: what little differs in a place was changed there.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,35 +19,56 @@ from dupfind.matching.reducing import reduced_as
 
 Floats = NDArray[np.float32]
 
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts as a spot.
+
+    Attributes:
+        times: The usual most.
+        levels: Grey levels, the mean of 3 x 3 pixels.
+        pixels: That are beside each other, at least.
+        rounded: Levels that rounding adds everywhere.
+    """
+
+    times: float
+    levels: float
+    pixels: int
+    rounded: float
+
+
 LONG_PX = 1024  # side up to which places are compared
-TIMES = 3.2  # the usual most
-LEAST_LEVELS = 8.0  # grey levels, the mean of 3 x 3 pixels
-FEWEST_PIXELS = 3  # that are beside each other
-_BESIDE_TIMES = 2.2  # of the pixels beside
-_USUAL_LEVELS = 1.5  # that rounding adds everywhere
+_USUAL = Limits(times=3.2, levels=8.0, pixels=3, rounded=1.5)
+# Of copies in few colours dots stand out by themselves: of 168 one reached 4.5 times.
+_PALETTE = Limits(times=4.75, levels=16.0, pixels=6, rounded=1.5)
+# Of those that are the very same but in that place. Another decoder may round otherwise.
+_SAME = Limits(times=3.2, levels=2.0, pixels=3, rounded=0.5)
+_BESIDE_TIMES = 0.69  # as many, of the pixels beside
 MOSTLY_SAME = 0.75  # share of the pixels that are the very same
-_LEAST_OF_SAME = 2.0  # and the grey levels that count then
-_USUAL_OF_SAME = 0.5  # where another decoder rounds otherwise
 _MOST = 99  # percentile
 _KINDS = 6  # of places, by how much is to be seen
 _SEEN_PX = 9
 _EVERY = 7  # pixel that tells how much is to be seen
 
 
-def has_spot(a: Look, b: Look) -> bool:
-    """Say whether b differs from a, which is as large or larger, by much in one small place."""
+def has_spot(a: Look, b: Look, *, palette: bool = False) -> bool:
+    """Say whether b differs from a, which is as large or larger, by much in one small place.
+
+    ``palette``: b is in few colours.
+    """
     one, other = _of_one_size(a, b)
     if one.shape != other.shape or min(other.shape) < 2 * _SEEN_PX:
         return False
     rest = other - one
-    same = float((rest == 0).mean()) >= MOSTLY_SAME
-    least, rounded = (_LEAST_OF_SAME, _USUAL_OF_SAME) if same else (LEAST_LEVELS, _USUAL_LEVELS)
+    limits = _PALETTE if palette else _SAME if (rest == 0).mean() >= MOSTLY_SAME else _USUAL
     apart = np.abs(cv2.blur(rest - float(np.median(rest)), (3, 3)))
-    times = np.asarray(apart / (_usual_most(one, apart) + rounded), np.float32)
-    marked = ((times > _BESIDE_TIMES) & (apart > least)).astype(np.uint8)
-    count, places, boxes, _ = cv2.connectedComponentsWithStats(marked, connectivity=8)
-    strong = np.unique(places[(times > TIMES) & (marked > 0)])
-    return bool(count > 1 and (boxes[strong, cv2.CC_STAT_AREA] >= FEWEST_PIXELS).any())
+    times = np.asarray(apart / (_usual_most(one, apart) + limits.rounded), np.float32)
+    beside = (times > _BESIDE_TIMES * limits.times) & (apart > limits.levels)
+    count, places, boxes, _ = cv2.connectedComponentsWithStats(
+        beside.astype(np.uint8), connectivity=8
+    )
+    strong = np.unique(places[(times > limits.times) & beside])
+    return bool(count > 1 and (boxes[strong, cv2.CC_STAT_AREA] >= limits.pixels).any())
 
 
 def _of_one_size(a: Look, b: Look) -> tuple[Floats, Floats]:
