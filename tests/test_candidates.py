@@ -1,8 +1,9 @@
 """Which pairs are worth a proof: votes of sketches, and the first score."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from dupfind.copies.kept_candidates import (
 from dupfind.copies.local_index import index_local
 from dupfind.errors import CalibrationError
 from dupfind.matching.sketch import Sketch, draw_sketch, empty_sketch
-from dupfind.matching.voting import SketchTable, compare_sketches
+from dupfind.matching.voting import SketchTable, Votes, compare_sketches
 from dupfind.matching.worth import GROUND_SIGNALS, GrownWorth, Scores, shipped_worth, worth_signals
 
 NAMES = (
@@ -237,3 +238,25 @@ def test_of_pairs_near_the_cut_the_best_of_each_photo_pass() -> None:
     # 0-2 is the best of neither; 2-6 is that of 6; 3-4 lies below the cut; 2-5 is beyond the doubt.
     assert passing.tolist() == [True, False, True, False, True, True]
     assert candidates._passing(pairs[:0], above[:0], 7).tolist() == []
+
+
+def test_the_nearest_of_soft_pictures_are_tried_though_no_score_speaks_for_them() -> None:
+    """Star skies have no keypoints at 160 px, and thumbnails of one grey: the descriptor alone knows them."""
+    photos, copies = 120, [(0, 1), (2, 3)]
+    generator = np.random.default_rng(3)
+    vectors = generator.normal(size=(photos, 64))
+    vectors[:8] = generator.normal(size=64) * 3 + vectors[:8]  # eight skies that look alike
+    for one, other in copies:
+        vectors[other] = vectors[one] + 0.2 * generator.normal(size=64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    noise = generator.integers(0, 255, (photos, *empty_sketch().thumb.shape), np.uint8)
+    sketches = [replace(empty_sketch(), thumb=one) for one in noise]
+    pairs = np.array(list(combinations(range(photos), 2)), np.int64)
+    rows, values = np.zeros(0, np.int64), np.zeros(0, np.float32)
+    no_votes = Votes(rows, rows, values, values, rows, values, values)
+    keep, _ = candidates.worth_a_proof(
+        pairs, no_votes, SketchTable.of(sketches), vectors.astype(np.float16)
+    )
+    tried = {tuple(pair) for pair in pairs[keep].tolist()}
+    assert set(copies) <= tried
+    assert len(tried) <= candidates.SOFT_TRIES * photos

@@ -347,24 +347,6 @@ def test_a_library_that_cannot_be_written_still_answers(
         library.paths.root.chmod(0o700)
 
 
-@pytest.mark.parametrize("ahead", [1, 4, 100])
-def test_photos_that_are_begun_while_torch_loads_are_decoded_once(
-    library: Library,
-    small: IndexOptions,
-    album: Path,
-    decoded: list[Path],
-    monkeypatch: pytest.MonkeyPatch,
-    ahead: int,
-) -> None:
-    monkeypatch.setattr(dupfind.flows.reading, "AHEAD", ahead)
-    (album / "broken.jpg").write_bytes((album / "0.jpg").read_bytes()[:300])
-    summary = library.index([album], small)
-    assert counts(summary) == {
-        "found": PHOTOS, "new": PHOTOS, "described": PHOTOS, "errors": 1
-    }  # fmt: skip
-    assert len(decoded) == len(set(decoded)) == PHOTOS + 1
-
-
 def test_progress_counts_up_to_the_total(
     library: Library, small: IndexOptions, album: Path
 ) -> None:

@@ -14,7 +14,13 @@ from dupfind.index import BlockTask, Join, Tables, join, join_block, one_thread_
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
 from dupfind.matching.sketch import SKETCH_KEYPOINTS
 from dupfind.matching.voting import SketchTable, Votes, compare_sketches
-from dupfind.matching.worth import beside_signals, ground_signals, shipped_worth, worth_signals
+from dupfind.matching.worth import (
+    WORTH_SIGNALS,
+    beside_signals,
+    ground_signals,
+    shipped_worth,
+    worth_signals,
+)
 from dupfind.options import IndexKind
 from dupfind.progress import OnDone
 from dupfind.records import JoinFacts
@@ -22,6 +28,7 @@ from dupfind.records import JoinFacts
 SURE = 3.0  # first log odds from which on a pair is proven without another score
 NEAR_CUT = 1.5  # third log odds above the cut, below which a photo has one try
 FEWEST_KEYPOINTS = 16  # of a sketch that says something by not agreeing
+SOFT_TRIES = 3  # pairs of a soft photo that are proven whatever the scores say
 BESIDE_PAIRS = 512  # matched by one core at a time
 FEW = 100  # photos; fewer are no background to measure a pair against: all their candidates are proven
 
@@ -154,11 +161,38 @@ def worth_a_proof(
     """Return which pairs pass all scores, and the first log odds of each.
 
     The surest need no other score, and soft pictures have no third: their keypoints are too few to agree.
+    Where both are as soft nothing but the descriptor can speak: the nearest few of each are tried.
     ``matching.worth_signals`` says what is weighed.
     """
     worth = shipped_worth()
     signals = worth_signals(pairs, votes, table.thumbs, vectors, background)
     odds = worth.first.log_odds(signals)
+    near = signals[:, WORTH_SIGNALS.index("nearness")]
+    keep = _pass_scores(pairs, signals, odds, table, len(vectors))
+    soft = np.flatnonzero((np.diff(table.start)[pairs] < FEWEST_KEYPOINTS).all(axis=1))
+    keep[soft] |= _nearest_few(pairs[soft], near[soft], len(vectors))
+    return keep, odds
+
+
+def _nearest_few(
+    pairs: NDArray[np.int64], near: NDArray[np.float32], photos: int
+) -> NDArray[np.bool_]:
+    """Return which pairs are among the ``SOFT_TRIES`` nearest of either photo."""
+    best = strongest(pairs[:, 0], pairs[:, 1], near, photos=photos, k=SOFT_TRIES)
+    return np.asarray(
+        (best[pairs[:, 0]] == pairs[:, 1:]).any(axis=1)
+        | (best[pairs[:, 1]] == pairs[:, :1]).any(axis=1)
+    )
+
+
+def _pass_scores(
+    pairs: NDArray[np.int64],
+    signals: NDArray[np.float32],
+    odds: NDArray[np.float64],
+    table: SketchTable,
+    photos: int,
+) -> NDArray[np.bool_]:
+    worth = shipped_worth()
     keep = odds >= worth.first.cut
     unsure = np.flatnonzero(keep & (odds < SURE))
     signals = np.column_stack([signals[unsure], ground_signals(pairs[unsure], table.thumbs)])
@@ -169,8 +203,8 @@ def worth_a_proof(
     unsure = unsure[is_unsure]
     beside = _beside(table, pairs[unsure])
     third = worth.third.log_odds(np.column_stack([signals[is_unsure], beside]))
-    keep[unsure] = _passing(pairs[unsure], third - worth.third.cut, len(vectors))
-    return keep, odds
+    keep[unsure] = _passing(pairs[unsure], third - worth.third.cut, photos)
+    return np.asarray(keep)
 
 
 def _passing(

@@ -1,5 +1,7 @@
 """What is found out about one file by decoding it: the same in every process that describes."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,12 +10,15 @@ from dupfind.photos.extras import extras_of
 from dupfind.photos.opening import OpenedPhoto
 from dupfind.store.photos import Content
 
+if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing new
+    from dupfind.descriptors.embed import Embedder
 
-def needed_px(view_px: int) -> int:
-    """Return how large a photo must be decoded for the model's view of ``view_px`` and for a sketch."""
+
+def needed_px(embedder: "Embedder") -> int:
+    """Return how large a photo must be decoded for the model's view and for a sketch."""
     from dupfind.matching.sketch import NEEDED_PX
 
-    return max(view_px, NEEDED_PX)
+    return max(embedder.view_px, NEEDED_PX)
 
 
 def content_of(

@@ -94,7 +94,6 @@ def _begin(store: Store, options: IndexOptions, on_progress: OnProgress | None) 
         options,
         lambda: _embedder(store, model.name, options),
         stored.id,
-        model.spec.view_px,
         on_progress or _say_nothing,
         reference=tuple(
             name for folder in options.reference for name in names_of(store, _existing(folder))

@@ -54,7 +54,6 @@ class IndexRun:
     options: IndexOptions
     load_embedder: "Callable[[], Embedder]"
     model_id: int
-    view_px: int
     on_progress: OnProgress
     reference: tuple[Path, ...] = ()
     summary: IndexSummary = field(default_factory=IndexSummary)

@@ -7,11 +7,10 @@ others, a bounded number of files ahead.
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,14 +26,12 @@ from dupfind.photos.scan import file_sha256
 from dupfind.photos.sniff import classify
 from dupfind.records import Photo, ScannedFile
 from dupfind.store.photos import Batch, Content, ErrorEntry, KnownFile, PhotoEntry
-from dupfind.system import usable_cores
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a run may find nothing new
     from dupfind.descriptors.embed import Described
 
 BATCH_PHOTOS = 256
 BATCH_SECONDS = 5.0
-AHEAD = 128  # photos that are decoded and sketched while torch is being imported
 _HASHING_THREADS = 2
 
 log = logging.getLogger(__name__)
@@ -70,9 +67,6 @@ class DecodedFile:
     file: ScannedFile
     content: Content
     sketch: bytes = b""
-
-
-Drawn = tuple[DecodedFile, NDArray[np.uint8]]  # with the pixels
 
 
 class OtherBytesError(PhotoError):
@@ -123,45 +117,27 @@ class Reading:
             self._commit_when_due()
 
     def _described(self, works: Iterator[Work]) -> "Iterator[Described[Work, DecodedFile]]":
-        first = list(islice(works, AHEAD))
-        if not first:
+        first = next(works, None)
+        if first is None:
             return  # nothing to describe: torch need not load
-        with self._begun(first) as drawn:
-            from dupfind.descriptors.embed import describe_stream
-            from dupfind.descriptors.views import make_view
-
-            embedder = self.run.load_embedder()
-
-            def load(work: Work) -> "tuple[DecodedFile, NDArray[np.uint8]]":
-                decoded, pixels = drawn(work)
-                return decoded, make_view(pixels, embedder.view_px)
-
-            works = chain(first, works)
-            yield from describe_stream(embedder, works, load, workers=self.run.options.workers)
-
-    @contextmanager
-    def _begun(self, works: Sequence[Work]) -> Iterator[Callable[[Work], Drawn]]:
-        """Begin to draw some photos, so that no core waits while torch loads; gives what draws any."""
-        from threadpoolctl import threadpool_limits
-
+        from dupfind.descriptors.embed import describe_stream
+        from dupfind.descriptors.views import make_view
         from dupfind.matching.features import use_one_thread
+        from dupfind.matching.sketch import draw_sketch
 
+        embedder = self.run.load_embedder()
+        size_px = needed_px(embedder)
         use_one_thread()
-        workers = self.run.options.workers or usable_cores()
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(workers, "ahead", use_one_thread) as pool,
-        ):
-            begun = {work.file.path: pool.submit(self._drawn, work) for work in works}
 
-            def drawn(work: Work) -> Drawn:
-                ahead = begun.pop(work.file.path, None)
-                return self._drawn(work) if ahead is None else ahead.result()
+        def load(work: Work) -> "tuple[DecodedFile, NDArray[np.uint8]]":
+            decoded, pixels = self._decode(work, size_px)
+            if self.run.options.features:
+                decoded = replace(decoded, sketch=draw_sketch(pixels).to_bytes())
+            return decoded, make_view(pixels, embedder.view_px)
 
-            try:
-                yield drawn
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        yield from describe_stream(
+            embedder, chain([first], works), load, workers=self.run.options.workers
+        )
 
     def _to_decode(self) -> Iterator[Work]:
         """Yield the photos whose content is new; settle all other files on the way."""
@@ -227,15 +203,6 @@ class Reading:
                 self._claimed.add(photo.id)
                 return photo.id
         return None
-
-    def _drawn(self, work: Work) -> Drawn:
-        """Decode a photo, and sketch it where that is asked for."""
-        from dupfind.matching.sketch import draw_sketch
-
-        decoded, pixels = self._decode(work, needed_px(self.run.view_px))
-        if self.run.options.features:
-            decoded = replace(decoded, sketch=draw_sketch(pixels).to_bytes())
-        return decoded, pixels
 
     def _decode(self, work: Work, size_px: int) -> tuple[DecodedFile, NDArray[np.uint8]]:
         """Decode a photo large enough for the model's view and for a sketch; runs in the workers.

@@ -190,7 +190,7 @@ def _described(
     from dupfind.matching.sketch import draw_sketch
 
     embedder = _embedder(settings.model, settings.fingerprint, settings.device)
-    size_px, view_px = needed_px(embedder.view_px), embedder.view_px
+    size_px, view_px = needed_px(embedder), embedder.view_px
     use_one_thread()
 
     def load(file: ScannedFile) -> "tuple[_Facts, NDArray[np.uint8]]":
