@@ -121,7 +121,7 @@ def read_labels(library: Library, labels: Path, root: Path) -> Labelled:
     photos = sorted(library.photos(), key=lambda photo: photo.path)
     if not photos:
         sys.exit(f"{root} holds no photos that can be read")
-    short = [photo.path.relative_to(root).as_posix() for photo in photos]
+    short = [photo.path.resolve().relative_to(root).as_posix() for photo in photos]
     groups = [
         (known.get(name) or name) if known else Path(name).stem.split("__")[0] for name in short
     ]

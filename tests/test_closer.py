@@ -319,22 +319,19 @@ def test_pairs_that_come_later_follow_from_the_hub_that_is_known() -> None:
     assert settling.scores.tolist() == [5.0, 5.0, 5.0, -6.0]
 
 
-@pytest.mark.parametrize(("by_hub", "settled"), [(9.0, 9.0), (3.0, -6.0)])
-def test_what_a_look_told_apart_is_mended_only_by_a_hub_that_is_surer(
-    by_hub: float, settled: float
+@pytest.mark.parametrize(("seen", "settled"), [(-6.0, -6.0), (1.0, 1.0), (np.nan, 9.0)])
+@pytest.mark.parametrize("hub_first", [True, False])
+def test_what_was_seen_of_a_pair_stands_whatever_a_hub_says(
+    seen: float, settled: float, hub_first: bool
 ) -> None:
-    settling = Settling(looked_pairs([(0, 1), (0, 2), (1, 2)]))
-    settling.record([2], [-6.0])
-    settling.record([0, 1], [by_hub, 9.0])
-    assert settling.scores[2] == settled
-
-
-@pytest.mark.parametrize(("by_hub", "settled"), [(5.0, 5.0), (3.0, 1.0)])
-def test_a_look_stands_where_the_hub_is_not_sure_of_both(by_hub: float, settled: float) -> None:
     """Two frames in which little moved: the halves came near, the photos themselves did not."""
     settling = Settling(looked_pairs([(0, 1), (0, 2), (1, 2)]))
-    settling.record([2], [1.0])
-    settling.record([0, 1], [by_hub, 9.0])
+    if hub_first:
+        settling.record([0, 1, 2], [9.0, 9.0, seen])
+        settling.record([0], [9.0])
+    else:
+        settling.record([2], [seen])
+        settling.record([0, 1], [9.0, 9.0])
     assert settling.scores[2] == settled
 
 

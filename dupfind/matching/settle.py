@@ -23,8 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 SURE_LOG_ODDS = 2.5  # of a pair through which others are settled
-TOLD_APART = -4.0  # of a pair that was seen to differ: only a hub that is surer of both mends it
-MENDS = 4.0  # of the less sure pair with a hub, from which on it counts more than their own look
 COVERED = 0.9  # share of a photo that the hub must show
 COARSER = 0.8  # side of a hub, as a share of the side of both photos, below which it shows less than these
 PROMISING = 0.5  # probability of a proof that makes a hub
@@ -251,19 +249,18 @@ class Settling:
                 self._settle_pair(hub, a, b)
 
     def _settle_pair(self, hub: int, a: int, b: int) -> None:
-        """Settle two copies of a hub, unless they were seen to differ more surely than they are its copies."""
+        """Settle two copies of a hub that were not seen themselves: what was seen of a pair stands.
+
+        A hub would only hide it. Each frame of a scene has a pair with another frame that comes near a copy.
+        """
         place = self._places.get((a, b))
         if place is None or not self.pairs.wanted[place]:
             return
         score, sides_px = self.scores[place], self._sides_px
+        if self.is_looked[place] and np.isfinite(score):
+            return
         by_hub = min(self._around[hub][a], self._around[hub][b])
         if sides_px[hub] < COARSER * min(sides_px[a], sides_px[b]) and not score + by_hub >= 0:
             return  # what it does not show is seen by a look of their own
-        if score < TOLD_APART and score + by_hub < 0:
-            return
-        # Two strong edits can be hard to tell by themselves; a hub that is sure of both knows better. One
-        # that is not only hides what was seen: each frame of a scene has a pair with another that comes near.
-        if by_hub < MENDS and self.is_looked[place] and score < by_hub:
-            return
         self.scores[place] = np.fmax(score, by_hub)
         self._pending[place] = False
