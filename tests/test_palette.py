@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from test_altered import advice, modern, reopened
 from test_bounds import saved
 
+from dupfind.matching.advice import NOT_ONLY_SAVED
+from dupfind.matching.original import judge
 from dupfind.matching.palette import is_palette
 from dupfind.matching.quality import Look, look_at
 from dupfind.matching.spots import has_spot
@@ -115,3 +117,12 @@ def test_a_date_in_a_copy_in_few_colours_is_told_from_its_dots() -> None:
 
     assert has_spot(photo, saved(few(dated, 256, DITHER), 90), palette=True)
     assert not has_spot(photo, saved(few(pixels, 256, DITHER), 90), palette=True)
+
+
+def test_the_dots_of_a_gif_are_no_noise() -> None:
+    photo, pixels = photo_like()
+    gif = pixels.quantize(24, method=Image.Quantize.FASTOCTREE).convert("RGB")
+
+    saved_alone = judge(photo, look_at(np.asarray(gif)), np.eye(3)).saved
+    assert saved_alone is not None
+    assert saved_alone > NOT_ONLY_SAVED

@@ -80,6 +80,7 @@ def judge(
     palette = moved is not None and is_palette(a, b, moved.light, moved.colour)
     votes.add(Clue.STEPS, FEW_COLOURS * palette)
     done = alterations(a, b, moved, palette=palette) if comparable else ()
+    palette |= votes.against_b.get(Clue.STEPS, 0.0) >= FEW_COLOURS  # as a GIF has
     only, bounds = _only_saved(a, b, laid, palette=palette) if comparable else (None, None)
     changed_share, largest_change = changed_in(changed, seen)
     return Verdict(
