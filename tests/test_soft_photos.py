@@ -136,7 +136,10 @@ def test_the_next_frame_of_a_clear_sky_has_a_grain_of_its_own() -> None:
         np.clip(light + np.random.default_rng(seed).normal(0, 2, light.shape), 0, 255)
         for seed in (1, 2)
     )
-    assert odds(one.astype(np.uint8), other.astype(np.uint8)) < 0
+    frames = one.astype(np.uint8), other.astype(np.uint8)
+    assert odds(*frames) < 0
+    assert laid_by_tones(*frames, np.eye(3)) is None
+    assert laid_by_tones(frames[0], saved(Image.fromarray(frames[0]), 92), np.eye(3)) is not None
 
 
 def test_a_sky_of_another_exposure_and_a_cut_of_it_are_not_known_by_their_light() -> None:
