@@ -101,17 +101,23 @@ def place(page: Page, index: int) -> tuple[float, float]:
     return x, y
 
 
+def shown_as(page: Page, selector: str, text: str) -> None:
+    """Wait until an element holds just this text: the page hears of the pointer a little later."""
+    is_shown = "([selector, text]) => document.querySelector(selector).textContent === text"
+    page.wait_for_function(is_shown, arg=[selector, text])
+
+
 def test_pointing_at_a_photo_shows_it_and_no_name_does_harm(
     browser: Browser, tmp_path: Path
 ) -> None:
     page = opened(browser, write(tmp_path / "map.html", HOSTILE_NAMES))
     for index, name in enumerate(HOSTILE_NAMES):
         page.mouse.move(*place(page, index))
-        assert page.locator("#card-name").text_content() == safe_name(Path(name).name)
+        shown_as(page, "#card-name", safe_name(Path(name).name))
     page.mouse.move(*place(page, 0))
-    assert page.locator("#card-group").inner_text() == "Group 7: 1 other photo"
+    shown_as(page, "#card-group", "Group 7: 1 other photo")
     page.mouse.move(10, 700)
-    assert not page.locator("#card").is_visible()
+    page.locator("#card").wait_for(state="hidden")
     assert page.title() == f"Map of {len(HOSTILE_NAMES)} photos · dupfind"
     assert page.troubles == []  # type: ignore[attr-defined]
 
