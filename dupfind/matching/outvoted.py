@@ -12,18 +12,15 @@ from the colours, not the colours from it).
 import numpy as np
 from numpy.typing import NDArray
 
+from dupfind.matching.behind import Floats, put_behind
 from dupfind.matching.traces import TRACES, Traced
 
-NEARLY = 3.0  # log odds within which witnesses decide
 FAR_LEVELS = 6.0  # that the colours of the two differ by on average: more than any saving
 SAME_LEVELS = 2.0  # that a witness differs by from the one it speaks for, or
 OF_FAR = 0.25  # of what it differs by from the other one
 FEWEST = 2  # witnesses
 OF_A_WITNESS = 0.75  # log odds
-_AHEAD = 0.5  # log odds by which the one with the witnesses then leads: no tie
 _CHANGED = TRACES.index("changed")
-
-Floats = NDArray[np.float64]
 
 
 def after_outvoted(odds: Floats, traced: Traced, links: Floats) -> Floats:
@@ -34,19 +31,8 @@ def after_outvoted(odds: Floats, traced: Traced, links: Floats) -> Floats:
         traced: Of the group.
         links: (pictures, pictures) log odds that the column was made from the row (``Origin.links``).
     """
-    odds, apart = odds.copy(), _apart(traced, len(odds))
-    for _ in range(len(odds)):
-        first = int(odds.argmax())
-        near = [at for at in np.argsort(-odds).tolist() if at != first and _near(odds, first, at)]
-        better = next((at for at in near if _outvotes(at, first, apart, links)), None)
-        if better is None:
-            break
-        odds[first] = odds[better] - _AHEAD
-    return odds
-
-
-def _near(odds: Floats, first: int, at: int) -> bool:
-    return bool(odds[first] - odds[at] <= NEARLY)
+    apart = _apart(traced, len(odds))
+    return put_behind(odds, lambda one, first: _outvotes(one, first, apart, links))
 
 
 def _apart(traced: Traced, count: int) -> Floats:
