@@ -1,5 +1,6 @@
 """A made photo, what people do with it, and its record."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ def written(image: Image.Image) -> Image.Image:
     ImageDraw.Draw(copy).text((30, 180), "WHEN IT IS MONDAY", "white", font_size=28, stroke_width=2,
                               stroke_fill="black")  # fmt: skip
     return copy
+
+
+def reopened(image: Image.Image, quality: int, way: str = "JPEG") -> Image.Image:
+    """Save a picture, and return what comes back."""
+    buffer = io.BytesIO()
+    image.save(buffer, way, quality=quality)
+    with Image.open(buffer) as again:
+        return again.convert("RGB")
 
 
 def noisy(image: Image.Image) -> Image.Image:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from original_helpers import scene
+from original_helpers import reopened, scene
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from test_bounds import of_jpeg, original, saved
 
@@ -48,12 +48,6 @@ SAVED: dict[str, Callable[[Picture], Look]] = {
     "png": lambda image: look_at(np.asarray(image)),
     "twice": lambda image: saved(reopened(image, 75), 90),
 }
-
-
-def reopened(image: Picture, quality: int) -> Picture:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer).convert("RGB")
 
 
 def advice(photo: Look, copy: Look) -> tuple[Advice, tuple[Reason, ...]]:
@@ -162,9 +156,7 @@ def test_a_small_place_that_was_changed_is_told_however_saved(kind: str, way: st
 
 
 def modern(image: Picture, way: str) -> Look:
-    buffer = io.BytesIO()
-    image.save(buffer, way, quality=75)
-    return look_at(np.asarray(Image.open(buffer).convert("RGB")))
+    return look_at(np.asarray(reopened(image, 75, way)))
 
 
 def test_where_all_else_is_the_very_same_little_is_enough() -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from original_helpers import noisy, scene, written
+from original_helpers import noisy, reopened, scene, written
 from PIL import Image, ImageEnhance, ImageFilter
 
 from dupfind.evidence import Evidence
@@ -105,20 +105,15 @@ def test_noise_beneath_a_coarse_saving_does_not_go(quality: int) -> None:
 def test_a_webp_that_was_saved_as_a_jpeg_may_go(first: int, quality: int) -> None:
     """It rounds by steps of its own, which looks like chance, and adds no noise."""
     photo, pixels = original()
-    buffer = io.BytesIO()
-    pixels.save(buffer, "WEBP", quality=first)
-    with Image.open(buffer) as again:
-        copy = saved(again.convert("RGB"), quality)
+    copy = saved(reopened(pixels, first, "WEBP"), quality)
 
     assert advice_of(judge(photo, copy, WHOLE)) is Advice.REMOVE
 
 
 @pytest.mark.parametrize("quality", [70, 80, 90])
 def test_noise_that_is_the_same_in_plain_places_and_in_busy_ones_does_not_go(quality: int) -> None:
-    photo, again = saved(scene(5), 92), io.BytesIO()
-    scene(5).save(again, "JPEG", quality=92)
-    with Image.open(again) as opened:
-        copy = saved(with_noise(opened.convert("RGB"), 12), quality)
+    photo = saved(scene(5), 92)
+    copy = saved(with_noise(reopened(scene(5), 92), 12), quality)
 
     assert advice_of(judge(photo, copy, WHOLE)) is Advice.LOOK
 
@@ -146,10 +141,7 @@ def test_a_sibling_of_the_kept_one_is_on_the_right_side_of_every_border(quality:
 def test_a_saving_before_the_last_is_no_noise(first: int, quality: int) -> None:
     """It puts frequencies on the wrong side of a border too, but all of one value or none."""
     photo, pixels = original()
-    buffer = io.BytesIO()
-    pixels.save(buffer, "JPEG", quality=first)
-    with Image.open(buffer) as again:
-        copy = saved(again.convert("RGB"), quality)
+    copy = saved(reopened(pixels, first), quality)
 
     found = beyond(photo, copy, photo.colour, np.ones(photo.colour.shape[:2], bool))
     assert found is not None

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from original_helpers import scene
+from original_helpers import reopened, scene
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
-from test_altered import advice, modern, reopened
+from test_altered import advice, modern
 from test_bounds import saved
 
 from dupfind.matching.advice import NOT_ONLY_SAVED
