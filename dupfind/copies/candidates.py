@@ -12,7 +12,6 @@ from dupfind.copies.local_index import LocalIndex
 from dupfind.engines import Engine, Part, run_all
 from dupfind.index import BlockTask, Join, Tables, join, join_block, one_thread_each
 from dupfind.matching.pairs import CANDIDATES, interleave, strongest, unique_pairs
-from dupfind.matching.sketch import SKETCH_KEYPOINTS
 from dupfind.matching.voting import SketchTable, Votes, compare_sketches
 from dupfind.matching.worth import (
     WORTH_SIGNALS,
@@ -168,8 +167,9 @@ def worth_a_proof(
     signals = worth_signals(pairs, votes, table.thumbs, vectors, background)
     odds = worth.first.log_odds(signals)
     near = signals[:, WORTH_SIGNALS.index("nearness")]
-    keep = _pass_scores(pairs, signals, odds, table, len(vectors))
-    soft = np.flatnonzero((np.diff(table.start)[pairs] < FEWEST_KEYPOINTS).all(axis=1))
+    tells = np.diff(table.start)[pairs] >= FEWEST_KEYPOINTS
+    keep = _pass_scores(pairs, signals, odds, table, np.asarray(tells.all(axis=1)))
+    soft = np.flatnonzero(~tells.any(axis=1))
     keep[soft] |= _nearest_few(pairs[soft], near[soft], len(vectors))
     return keep, odds
 
@@ -190,20 +190,20 @@ def _pass_scores(
     signals: NDArray[np.float32],
     odds: NDArray[np.float64],
     table: SketchTable,
-    photos: int,
+    tells: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
+    """Return which pairs pass all scores; ``tells``, (pairs,): whose sketches have a third."""
     worth = shipped_worth()
     keep = odds >= worth.first.cut
     unsure = np.flatnonzero(keep & (odds < SURE))
     signals = np.column_stack([signals[unsure], ground_signals(pairs[unsure], table.thumbs)])
     is_near = worth.second.log_odds(signals) >= worth.second.cut
     keep[unsure] = is_near
-    keypoints = np.diff(table.start)[pairs].min(axis=1, initial=SKETCH_KEYPOINTS)
-    is_unsure = is_near & (keypoints[unsure] >= FEWEST_KEYPOINTS)
+    is_unsure = is_near & tells[unsure]
     unsure = unsure[is_unsure]
     beside = _beside(table, pairs[unsure])
     third = worth.third.log_odds(np.column_stack([signals[is_unsure], beside]))
-    keep[unsure] = _passing(pairs[unsure], third - worth.third.cut, photos)
+    keep[unsure] = _passing(pairs[unsure], third - worth.third.cut, table.photos)
     return np.asarray(keep)
 
 

@@ -16,9 +16,8 @@ WITHIN = 3.0  # log odds for saving alone, of a JPEG that lies within its own st
 SAVED_TWICE = 0.0  # log odds for saving alone from which on the steps of two savings are no noise
 LOST_SHARE = 0.02  # a smaller change is within what alignment can tell
 COARSE_SHARE = 0.05  # that the small pictures of very coarse copies differ by
-SURELY_SAVED = (
-    2.5  # log odds for saving alone that explain so much; of edited copies next to none reach 0
-)
+# Log odds for saving alone that explain so much; of edited copies next to none reach 0.
+SURELY_SAVED = 2.5
 MUCH_SMALLER = 0.5  # times as large, at most: a small picture of so little differs more than that
 EXIF_WORTH = 6  # entries: a few are written by every program
 CLEARLY = 1.5  # weight of a clue that is worth a look by itself

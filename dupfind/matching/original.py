@@ -28,9 +28,7 @@ SAME_TONES = 5.0  # grey levels that the colours of re-encoded copies differ by 
 COARSE_STEPS = 40.0  # mean step of a JPEG's luma: a quality of about 65
 BLOCKS = 1.8  # how much the steps between 8 x 8 blocks stand out in what was once saved coarsely
 BLOCKS_OF_OTHER = 1.4  # and how much more than in the other picture
-SAVED_EDGES = (
-    0.2  # of their strength that the hardest edges keep however coarse; mosaics keep a twentieth
-)
+SAVED_EDGES = 0.2  # of their strength that the hardest edges keep however coarse; mosaics keep 0.05
 MORE_PIXELS = 1.03
 COARSE_BYTES = 0.05  # for a pixel of a WebP or AVIF
 FEW_COLOURS = 3.0  # weight

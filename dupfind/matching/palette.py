@@ -18,9 +18,7 @@ FEWER = 0.12  # natural logarithm of how many times fewer colours there are
 EVEN_STEPS = 0.15  # of two channels: share of the tones at even steps, more than before
 MEAN_LEVELS = 2.5  # that a palette moves a channel as a whole by
 PALER, STRONGER = -0.3, 0.06  # natural logarithm of how many times as strong the colours are
-FLATTER = (
-    0.04  # and of the reach from dark to light, either way: little of a pale or dim photo is much
-)
+FLATTER = 0.04  # and of the reach from dark to light, either way: in a dim photo little is much
 LIGHT_LEVELS, COLOUR_LEVELS = 3.0, 4.8  # and luma and chroma, where these follow from the colours
 _BITS = 5  # of each channel
 _EVERY = 4  # pixel of the sample

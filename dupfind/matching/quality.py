@@ -175,10 +175,11 @@ def carries(grey: Grey, table: NDArray[np.float32]) -> float | None:
     return float((np.abs(counted - nearest) * weight).sum() / weight.sum())
 
 
-def whole_blocks(values: Grey) -> Grey:
-    """Return the blocks of 8 x 8 that lie whole in a picture, (rows, columns, 8, 8)."""
-    height, width = (side // _BLOCK * _BLOCK for side in values.shape)
-    blocks = values[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+def whole_blocks(values: Grey, side_px: int = _BLOCK) -> Grey:
+    """Return the blocks that lie whole in a picture, (rows, columns, side, side): of 8 x 8, as a JPEG has."""
+    rows, columns = (side // side_px for side in values.shape)
+    cut = values[: rows * side_px, : columns * side_px]
+    blocks = cut.reshape(rows, side_px, columns, side_px)
     return blocks.swapaxes(1, 2)
 
 

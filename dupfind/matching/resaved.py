@@ -109,7 +109,7 @@ def is_noisier(numbers: Floats, odds: float) -> bool:
         numbers: Of ``SIGNS``.
         odds: Log odds for saving alone (``only_saved``).
     """
-    noise_a, noise_b = (float(numbers[SIGNS.index(name)]) for name in ("noise_a", "noise_b"))
+    noise_a, noise_b = _named(numbers, "noise_a", "noise_b")
     return odds < LIKELY_SAVED or noise_b > NOISIER * noise_a + NOISIER_LEVELS
 
 
@@ -123,21 +123,22 @@ def is_noise(numbers: Floats, odds: float) -> bool:
         numbers: Of ``SIGNS``.
         odds: Log odds for saving alone (``only_saved``).
     """
-    flat, busy, noise_a, noise_b = (
-        float(numbers[SIGNS.index(name)])
-        for name in ("block_flat", "block_busy", "noise_a", "noise_b")
-    )
+    flat, busy, noise_a, noise_b = _named(numbers, "block_flat", "block_busy", "noise_a", "noise_b")
     is_even = flat > NOISE_LEVELS and busy - flat < NOISE_EVEN
     return odds < NOISE_DOUBT and is_even and noise_b > noise_a + NOISE_ADDED
 
 
 def _stands_out(numbers: Floats) -> bool:
     """Say whether a block differs by more than others do, and than the steps of its JPEG explain."""
-    bound = numbers[SIGNS.index("bound_0")]
+    bound, ratio, levels = _named(numbers, "bound_0", "ratio_0", "block_0")
     if bound < BEYOND_STEPS:  # not so where it is unknown: NaN
         return False
-    ratio, levels = (numbers[SIGNS.index(name)] for name in ("ratio_0", "block_0"))
-    return bool(ratio > STANDS_OUT and levels > STANDS_OUT_LEVELS)
+    return ratio > STANDS_OUT and levels > STANDS_OUT_LEVELS
+
+
+def _named(numbers: Floats, *names: str) -> tuple[float, ...]:
+    """Return those of the numbers of ``SIGNS`` that have these names."""
+    return tuple(float(numbers[SIGNS.index(name)]) for name in names)
 
 
 @cache

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from dupfind.matching.align import transform
 from dupfind.matching.fine import compare_fine
 from dupfind.matching.frame import Frame, make_frame
+from dupfind.matching.quality import whole_blocks
 
 BLOCK_PX = 16  # side of a block: its mean is known to a fraction of a level
-APART, FARTHEST = (
-    0.8,
-    3.0,
-)  # levels between blocks of a picture and its copy, root mean square and at most
+APART, FARTHEST = 0.8, 3.0  # levels between blocks of copies, root mean square and at most
 LEAST_RANGE = 4.0  # deviation of the blocks below which nearly nothing is to be seen: black, white
 SHARE_OF_RANGE = 0.05  # of this deviation that the blocks may lie apart
 WHOLE = 0.03  # share of the long side that the corners may lie from those of the other picture
@@ -98,6 +96,4 @@ def _corners(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 def _blocks(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the means of whole blocks, (rows, columns)."""
-    rows, columns = picture.shape[0] // BLOCK_PX, picture.shape[1] // BLOCK_PX
-    cut = picture[: rows * BLOCK_PX, : columns * BLOCK_PX]
-    return np.asarray(cut.reshape(rows, BLOCK_PX, columns, BLOCK_PX).mean(axis=(1, 3)), np.float32)
+    return np.asarray(whole_blocks(picture, BLOCK_PX).mean(axis=(2, 3)), np.float32)
