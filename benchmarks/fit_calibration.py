@@ -4,9 +4,9 @@
     python benchmarks/fit_calibration.py ALBUM/truth.csv -o dupfind/matching/calibration.json
 
 Copies are pairs of an original and an edited copy; the other examples are candidate pairs of different
-photos, without those of ``neutral.csv`` (two collages with a cell in common). Pairs of different photos that
-agree almost wholly are left out as copies that the labels do not know (two crops of one picture among the
-photos): they are printed.
+photos, without those of ``neutral.csv`` (two collages with a cell in common). Where two photos of different
+groups agree almost wholly (the photos hold one picture twice), no pair of these groups is an example: what
+the labels do not know would teach that copies are none. One pair of each is printed.
 """
 
 import argparse
@@ -38,7 +38,8 @@ from dupfind.photos.scan import file_sha256
 from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
-UNKNOWN_COPY = 0.95
+UNKNOWN_COPY = 0.9  # of what two photos share agrees
+UNKNOWN_INLIERS = 40
 
 
 @dataclass(frozen=True)
@@ -103,20 +104,38 @@ def example_pairs(
 
 
 def examples_of(album: Album, proven: list[Proven]) -> Examples:
-    """Label the proven pairs; leave out the copies that the labels do not know."""
-    agree = list(SIGNALS).index("agree")
+    """Label the proven pairs; leave out all pairs of two photos that are copies and not known to be."""
+    same = unknown_copies(album, proven)
     kept, labels, kinds = [], [], []
     for pair in proven:
         copy = album.groups[pair.a] == album.groups[pair.b]
-        both_whole = album.originals[pair.a] and album.originals[pair.b]
-        if not copy and both_whole and pair.inliers > 40 and pair.signals[agree] > UNKNOWN_COPY:
-            print(f"left out: {album.photos[pair.a].path} and {album.photos[pair.b].path}")
+        if not copy and groups_of(album, pair) in same:
             continue
         edited = pair.a if album.originals[pair.b] else pair.b
         kept.append(pair.signals)
         labels.append(copy)
         kinds.append(album.kinds[edited] if copy else "")
     return Examples(np.array(kept), np.array(labels), tuple(kinds))
+
+
+def unknown_copies(album: Album, proven: list[Proven]) -> set[frozenset[str]]:
+    """Return the pairs of groups of which some pair agrees almost wholly, by the names of the groups."""
+    agree = list(SIGNALS).index("agree")
+    found = {
+        groups_of(album, pair): pair
+        for pair in proven
+        if album.groups[pair.a] != album.groups[pair.b]
+        and pair.proof.inliers > UNKNOWN_INLIERS
+        and pair.signals[agree] > UNKNOWN_COPY
+    }
+    for pair in found.values():
+        print(f"left out: {album.photos[pair.a].path} and {album.photos[pair.b].path}")
+    return set(found)
+
+
+def groups_of(album: Album, pair: Proven) -> frozenset[str]:
+    """Return the names of the groups of both photos."""
+    return frozenset((album.groups[pair.a], album.groups[pair.b]))
 
 
 def show(calibration: Calibration) -> None:
