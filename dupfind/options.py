@@ -57,8 +57,8 @@ class LabelLayout(StrEnum):
 class IndexOptions:
     """How to index. ``reference`` folders are scanned too and their photos are kept before others.
 
-    ``model`` None means the library's active model, or the builtin one. ``workers`` are threads
-    that decode and describe; None chooses. ``batch_size`` is the model's, in photos. ``forget``:
+    ``model`` None means the library's active model, or the builtin one. ``workers`` decode
+    and describe, threads or, for many photos, processes; None takes one a core. ``batch_size`` is the model's, in photos. ``forget``:
     photos of folders that are all of a sudden empty count as deleted, not as away. ``features``: sketch
     each photo while it is decoded; ``cluster`` does it otherwise. ``engine`` describes shards of
     ``shard_photos`` in other processes, which write them to ``shards``: a folder that all machines reach,
@@ -89,7 +89,7 @@ class ClusterOptions:
         level: Which relations join a group.
         keep: Stacked rules for the photo to keep (``matching.keep``).
         candidates: Partners of a photo that are proven.
-        workers: Threads; 0 takes one for each core.
+        workers: Threads or, for many pairs, processes; 0 takes one for each core.
         index_kind: How descriptors are compared.
         engine: Where pairs are proven and looked at, and lists joined.
     """

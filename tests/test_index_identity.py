@@ -11,7 +11,7 @@ import pytest
 from conftest import picture
 from PIL import Image
 
-import dupfind.flows.reading
+import dupfind.flows.describing
 from dupfind import Library
 from dupfind.cli.index import words_of_index
 from dupfind.descriptors.embed import Embedder
@@ -54,7 +54,7 @@ def decoding(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         paths.append(path)
         return real(path)
 
-    monkeypatch.setattr(dupfind.flows.reading, "open_photo", noting)
+    monkeypatch.setattr(dupfind.flows.describing, "open_photo", noting)
     return paths
 
 
@@ -319,13 +319,13 @@ def test_what_is_kept_under_a_hash_was_made_from_these_bytes(
                 save(path, 100 + len(replaced))
         return real(path)
 
-    monkeypatch.setattr(dupfind.flows.reading, "open_photo", replacing)
+    monkeypatch.setattr(dupfind.flows.describing, "open_photo", replacing)
     first = library.index([album], replace(small, workers=1))
     assert len(replaced) == 3
     spoilt = [path for path in replaced if path.name in ("2.png", "also.png")]
     assert first.errors == len(spoilt)
     check_vectors(library, str(small.model))
-    monkeypatch.setattr(dupfind.flows.reading, "open_photo", real)
+    monkeypatch.setattr(dupfind.flows.describing, "open_photo", real)
     library.index([album])
     check_vectors(library, str(small.model))
     assert len(library.photos()) == PHOTOS + 2 - len(spoilt)

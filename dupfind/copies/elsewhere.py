@@ -21,6 +21,8 @@ from dupfind.records import Photo
 from dupfind.store.cache import BlobCache
 
 PART_PAIRS = 64
+FEWEST_PAIRS = 4  # of a part, where there are few for each worker
+MODULES = ("dupfind.copies.proving", "dupfind.copies.looking")  # what its processes import
 PARTS_AHEAD = 8  # for each worker, before their results are taken in
 
 
@@ -60,10 +62,18 @@ class LookTask:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The processes that prove and look, and where this one keeps its features."""
+    """The processes that prove and look, and where this one keeps its features.
+
+    What has fewer than ``fewest`` pairs for each of them is done here: processes take seconds to start.
+    """
 
     engine: Engine
     cache: Path
+    fewest: int = 0
+
+    def takes(self, pairs: int) -> bool:
+        """Tell whether so many pairs are worth giving out."""
+        return pairs >= self.fewest * self.engine.workers
 
     @property
     def chunk(self) -> int:
@@ -109,7 +119,8 @@ class Elsewhere:
         task: Callable[[Sequence[Photo], dict[int, int], Any], Part],
     ) -> list[tuple[list[int], Any]]:
         """Return (the row of each of the part's photos, what it gave) of each part."""
-        shares = [work[start : start + PART_PAIRS] for start in range(0, len(work), PART_PAIRS)]
+        size = max(FEWEST_PAIRS, min(PART_PAIRS, len(work) // (4 * self.engine.workers)))
+        shares = [work[start : start + size] for start in range(0, len(work), size)]
         rows = [sorted({row for one in share for row in rows_of(one)}) for share in shares]
         parts = [
             task([photos[row] for row in some], {row: at for at, row in enumerate(some)}, share)

@@ -177,7 +177,7 @@ class Looker:
         return looks
 
     def _attempts(self, pairs: Sequence[Proven]) -> list[tuple[bool, CloserLook | None]]:
-        if self.elsewhere is None:
+        if self.elsewhere is None or not self.elsewhere.takes(len(pairs)):
             return list(self._pool.map(self.attempt, pairs))
         looks = self.elsewhere.look(self.photos, pairs)
         self._unreadable |= looks.unreadable

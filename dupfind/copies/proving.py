@@ -97,7 +97,7 @@ class Prover:
         nothing: list[Proven | None] = [None] * len(jobs)
         known = self.kept.proofs(jobs) if self.kept else nothing
         todo = [job for job, found in zip(jobs, known, strict=True) if found is None]
-        if self.elsewhere is None:
+        if self.elsewhere is None or not self.elsewhere.takes(len(todo)):
             return _Begun(known, todo, self._prove_here(todo))
         elsewhere = self.elsewhere.prove(self.photos, todo)
         self.source.unreadable |= elsewhere.unreadable

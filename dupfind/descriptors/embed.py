@@ -228,7 +228,7 @@ def describe_stream(
         waiting: deque[Future[list[Described[Item, Payload]]]] = deque()
         try:
             for batch in batches:
-                waiting.append(pool.submit(_describe_batch, embedder, batch, load))
+                waiting.append(pool.submit(describe_batch, embedder, batch, load))
                 if len(waiting) >= 2 * workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -251,11 +251,12 @@ def _balanced_batches(
         yield batch
 
 
-def _describe_batch(
+def describe_batch(
     embedder: Embedder,
     items: tuple[Item, ...],
     load: Callable[[Item], tuple[Payload, NDArray[np.uint8]]],
 ) -> list[Described[Item, Payload]]:
+    """Load and describe a few items here, as ``describe_stream`` does many."""
     results: list[Described[Item, Payload]] = []
     loaded: list[tuple[int, Payload]] = []
     views: list[NDArray[np.uint8]] = []
@@ -288,6 +289,12 @@ def _not_finite(model: Model, count: int) -> str:
         f"the model '{model.name}' gave {count} descriptors that are not finite numbers; "
         "its weights are damaged or did not train well: use another model"
     )
+
+
+def use_one_core() -> None:
+    """Keep torch and BLAS from starting threads in this process, from now on."""
+    threadpool_limits(1, user_api="blas")
+    torch.set_num_threads(1)
 
 
 def _use_one_core() -> None:

@@ -1,24 +1,24 @@
 """Do parts of a work in processes of this machine, each of which may be lost without the others."""
 
-import multiprocessing
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from dupfind.engines.parts import ATTEMPTS, Done, Failed, Part, attempt, use_one_core
+from dupfind.engines.parts import ATTEMPTS, Done, Failed, Part, attempt
+from dupfind.engines.starting import begun, open_processes
 from dupfind.system import usable_cores
 
 _Result = tuple[int, Done | Failed | BaseException]
 
 
 class ProcessesEngine:
-    """Processes that live until the engine is closed."""
+    """Processes that live until the engine is closed; ``modules`` are what they will import."""
 
-    def __init__(self, workers: int = 0) -> None:
+    def __init__(self, workers: int = 0, modules: Sequence[str] = ()) -> None:
         self.workers = workers or usable_cores()
-        self._slots = [_Slot() for _ in range(self.workers)]
+        self._slots = [_Slot(modules) for _ in range(self.workers)]
 
     def close(self) -> None:
         """End the processes."""
@@ -52,14 +52,17 @@ class ProcessesEngine:
 class _Slot:
     """One process, and another one when it is lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules = modules
         self._pool: ProcessPoolExecutor | None = None
 
     def do(self, part: Part) -> Done | Failed:
         for _ in range(ATTEMPTS):
             pool = self._open()
             try:
-                return pool.submit(attempt, part).result()
+                with begun():
+                    future = pool.submit(attempt, part)
+                return future.result()
             except BrokenProcessPool:
                 self.close()
         return Failed(f"its process was lost {ATTEMPTS} times (too little memory?)")
@@ -71,9 +74,7 @@ class _Slot:
 
     def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            # A fork would copy the threads' locks in whatever state they are.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=use_one_core)
+            self._pool = open_processes(1, self._modules)
         return self._pool
 
 

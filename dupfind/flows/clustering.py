@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import combinations, compress, product
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dupfind.copies.calibration import find_calibration
 from dupfind.copies.candidates import Candidates
 from dupfind.copies.contents import Contents, load_contents, relation_of_same, told_apart
-from dupfind.copies.elsewhere import Elsewhere
+from dupfind.copies.elsewhere import MODULES, Elsewhere
 from dupfind.copies.finding import Finder
 from dupfind.copies.grouping import Scored, make_groups
 from dupfind.copies.kept import Counts, open_kept
@@ -25,12 +25,13 @@ from dupfind.copies.stars import Stars
 from dupfind.copies.verdicts import Verdicts, reach_verdicts
 from dupfind.decisions import GroupState
 from dupfind.engines import open_engine
+from dupfind.engines.starting import pay
 from dupfind.evidence import Evidence
 from dupfind.matching.calibrate import Calibration, Expectation, shipped_calibration
 from dupfind.matching.collages import mark_collages
 from dupfind.matching.keep import parse_rules
 from dupfind.matching.proven import Proven, follow_ups, unjoined
-from dupfind.options import ClusterOptions
+from dupfind.options import ClusterOptions, EngineKind
 from dupfind.progress import OnProgress, stage
 from dupfind.records import Advice, Group, JoinFacts, Level, Pair, Photo
 from dupfind.reports.words import count, safe_name
@@ -39,6 +40,7 @@ from dupfind.system import usable_cores
 
 BURST_SECONDS = 10.0
 PRECISIONS = (0.9, 0.99, 0.999)
+FEWEST_PAIRS = 16  # for each process, that are given out unasked
 NAMED = 3  # photos that a warning names
 MAX_EXPANSION = 400  # pairs listed between two sets of same pictures; beyond it only with the first
 
@@ -101,14 +103,14 @@ def cluster_photos(
     contents, lost = without_lost(load_contents(store))
     recorded = asdict(options) | {"level": str(options.level)}
     with (
-        open_engine(options.engine, workers=options.workers) as engine,
+        _open_elsewhere(options, store) as elsewhere,
         store.run("cluster", recorded, model_id=contents.model.id) as run,
         open_kept(store, contents.first) as kept,
         open_prover(
             store,
             contents.first,
             kept=kept,
-            elsewhere=None if engine is None else Elsewhere(engine, store.features_file),
+            elsewhere=elsewhere,
             workers=options.workers,
         ) as prover,
     ):
@@ -123,6 +125,16 @@ def cluster_photos(
         summary = found.summary(scored, groups, kept.made, pairs=written, lost=lost)
         run.summary = asdict(summary)
     return summary
+
+
+@contextmanager
+def _open_elsewhere(options: ClusterOptions, store: Store) -> Iterator[Elsewhere | None]:
+    """Start what proves and looks elsewhere: where nothing else is asked for, processes on many cores."""
+    many = options.engine is EngineKind.LOCAL and pay(options.workers or usable_cores())
+    kind = EngineKind.PROCESSES if many else options.engine
+    with open_engine(kind, workers=options.workers, modules=MODULES) as engine:
+        fewest = FEWEST_PAIRS if many else 0
+        yield None if engine is None else Elsewhere(engine, store.features_file, fewest)
 
 
 class _Search:

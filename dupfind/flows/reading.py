@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dupfind.errors import PhotoError
-from dupfind.flows.describing import content_of, needed_px
+from dupfind.flows.describing import DecodedFile, Loading, OtherBytesError, Work
 from dupfind.flows.indexing_state import IndexRun
 from dupfind.flows.known import same_file_among
-from dupfind.photos.identity import scanned_file
-from dupfind.photos.opening import open_photo
+from dupfind.flows.side_by_side import describe_works
 from dupfind.photos.scan import file_sha256
 from dupfind.photos.sniff import classify
 from dupfind.records import Photo, ScannedFile
@@ -45,32 +44,6 @@ class Read:
     known: KnownFile | None
     sha256: str = ""
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A photo whose content is yet to come. ``kind`` names the count of the summary it adds to."""
-
-    file: ScannedFile
-    sha256: str
-    kind: str
-    photo_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedFile:
-    """What was found in a file, and what the system said of it when those bytes were read.
-
-    ``sketch`` is for the cache of local features; empty where none was asked for.
-    """
-
-    file: ScannedFile
-    content: Content
-    sketch: bytes = b""
-
-
-class OtherBytesError(PhotoError):
-    """The file cannot be opened any more, or holds other bytes than when it was hashed."""
 
 
 class Reading:
@@ -120,24 +93,8 @@ class Reading:
         first = next(works, None)
         if first is None:
             return  # nothing to describe: torch need not load
-        from dupfind.descriptors.embed import describe_stream
-        from dupfind.descriptors.views import make_view
-        from dupfind.matching.features import use_one_thread
-        from dupfind.matching.sketch import draw_sketch
-
-        embedder = self.run.load_embedder()
-        size_px = needed_px(embedder)
-        use_one_thread()
-
-        def load(work: Work) -> "tuple[DecodedFile, NDArray[np.uint8]]":
-            decoded, pixels = self._decode(work, size_px)
-            if self.run.options.features:
-                decoded = replace(decoded, sketch=draw_sketch(pixels).to_bytes())
-            return decoded, make_view(pixels, embedder.view_px)
-
-        yield from describe_stream(
-            embedder, chain([first], works), load, workers=self.run.options.workers
-        )
+        how = Loading(self.run.options.max_pixels, self.run.options.features)
+        yield from describe_works(self.run, how, chain([first], works), count=self.total)
 
     def _to_decode(self) -> Iterator[Work]:
         """Yield the photos whose content is new; settle all other files on the way."""
@@ -203,25 +160,6 @@ class Reading:
                 self._claimed.add(photo.id)
                 return photo.id
         return None
-
-    def _decode(self, work: Work, size_px: int) -> tuple[DecodedFile, NDArray[np.uint8]]:
-        """Decode a photo large enough for the model's view and for a sketch; runs in the workers.
-
-        What is described are the bytes that are hashed here: those of ``work`` are a moment older.
-        """
-        as_hashed = False
-        try:
-            with open_photo(work.file.path) as opened:
-                as_hashed = opened.sha256 == work.sha256
-                content, pixels = content_of(
-                    opened, needed_px=size_px, max_pixels=self.run.options.max_pixels
-                )
-        except PhotoError as error:
-            if as_hashed:
-                raise
-            raise OtherBytesError(str(error)) from error
-        file = scanned_file(work.file.path, opened.properties)
-        return DecodedFile(file, content), pixels
 
     def _take(self, result: "Described[Work, DecodedFile]") -> None:
         """Put a described photo, and those with the same bytes, into the batch."""

@@ -21,9 +21,10 @@ import numpy as np
 from dupfind.engines import Part, Place, open_engine, run_all
 from dupfind.engines.tables import from_parquet
 from dupfind.errors import EngineError, PhotoError
+from dupfind.flows.describing import DecodedFile, Work
 from dupfind.flows.indexing_state import IndexRun
 from dupfind.flows.models import full_name
-from dupfind.flows.reading import DecodedFile, Read, Reading, Work, is_same, look_into
+from dupfind.flows.reading import Read, Reading, is_same, look_into
 from dupfind.flows.shards import (
     MANIFEST,
     PATHS,
