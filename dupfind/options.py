@@ -58,7 +58,8 @@ class IndexOptions:
     """How to index. ``reference`` folders are scanned too and their photos are kept before others.
 
     ``model`` None means the library's active model, or the builtin one. ``workers`` decode
-    and describe, threads or, for many photos, processes; None takes one a core. ``batch_size`` is the model's, in photos. ``forget``:
+    and describe, threads or, for many photos, processes; None takes one a core.
+    ``batch_size`` is the model's, in photos. ``forget``:
     photos of folders that are all of a sudden empty count as deleted, not as away. ``features``: sketch
     each photo while it is decoded; ``cluster`` does it otherwise. ``engine`` describes shards of
     ``shard_photos`` in other processes, which write them to ``shards``: a folder that all machines reach,
